@@ -1,0 +1,101 @@
+"""How the engine is compiled: Numba, cached on disk, one cache folder per version of the sources.
+
+Numba notices a changed function only in the file that changed, not in the compiled callers elsewhere. So the cache
+lives in a folder named by a hash of all engine sources: a stale cache cannot be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+_HERE = Path(__file__).resolve().parent
+_NOT_COMPILED = {"__init__", "levels", "record", "render", "env", "spaces"}
+
+
+@cache
+def fingerprint() -> str:
+    """Hash of the engine's sources and of Numba's version, 16 hex digits."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(_HERE.glob("*.py")):
+        if path.stem not in _NOT_COMPILED:
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    return _HERE / "__pycache__" / f"numba-{fingerprint()}"
+
+
+def _use_cache_folder() -> None:
+    folder = _cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # a read-only installation: Numba falls back to the user's own cache folder
+    if not os.access(folder, os.W_OK):
+        return
+    for old in folder.parent.glob("numba-*"):
+        if old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+    numba.config.CACHE_DIR = str(folder)
+
+
+def is_compiled() -> bool:
+    """True when this version of the engine has been compiled on this machine before."""
+    return any(_cache_folder().glob("**/*.nbc"))
+
+
+_use_cache_folder()
+
+
+def jit(function: F) -> F:
+    """Compile a rule: called from other compiled code, or on a single record."""
+    compiled: F = numba.njit(cache=True, error_model="numpy")(function)
+    return compiled
+
+
+def kernel(function: F) -> F:
+    """Compile a batch pass over games ``low..high-1``; it gives up Python's lock, so threads share a batch."""
+    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+class Threads:
+    """Runs a batch pass over slices of the games side by side. Results do not depend on the number of threads.
+
+    Args:
+        count: threads to use, at least 1.
+    """
+
+    smallest_slice = 32
+
+    def __init__(self, count: int) -> None:
+        self.count = max(1, count)
+        self._pool = ThreadPoolExecutor(self.count - 1) if self.count > 1 else None
+
+    def run(self, games: int, function: Callable[[int, int, int], None]) -> None:
+        """Call ``function(low, high, thread)`` on slices that cover ``range(games)``."""
+        parts = min(self.count, max(1, games // self.smallest_slice))
+        if self._pool is None or parts == 1:
+            function(0, games, 0)
+            return
+        edges = [games * i // parts for i in range(parts + 1)]
+        waiting = [self._pool.submit(function, edges[i], edges[i + 1], i) for i in range(1, parts)]
+        function(edges[0], edges[1], 0)
+        for future in waiting:
+            future.result()
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()

@@ -1,0 +1,205 @@
+"""Levels: one file of numbers each, checked here and turned into the record that the rules read."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from envs.waybill import state as st
+
+LEVEL_FOLDER = Path(__file__).resolve().parents[2] / "conf" / "level"
+
+
+@dataclass
+class RecipeConfig:
+    """One workshop recipe: ``inputs`` (good → units) become ``output_units`` of ``output`` each turn."""
+
+    inputs: dict[str, int]
+    output: str
+    output_units: int = 1
+
+
+@dataclass
+class TerrainConfig:
+    """Shares of the map in per cent, plain takes the rest; costs in travel cost per tile."""
+
+    forest_percent: int = 22
+    hill_percent: int = 12
+    water_percent: int = 14
+    plain_cost: int = 1
+    forest_cost: int = 2
+    hill_cost: int = 3
+
+
+@dataclass
+class LevelConfig:
+    """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
+
+    Raises:
+        ValueError: in one line, when a number is outside its range or names an unknown good.
+    """
+
+    name: str
+    side: int
+    deposits: int
+    towns: int
+    raw_goods: list[str]
+    refined_goods: list[str]
+    prices: dict[str, int]
+    horizon: int
+    start_cash: int
+    train_steps: int
+    recipes: list[RecipeConfig] = field(default_factory=list)
+    max_buildings: int = 16
+    max_carts: int = 8
+    extractor_cost: int = 40
+    extractor_lead: int = 3
+    extractor_upkeep: int = 1
+    workshop_cost: int = 60
+    workshop_lead: int = 4
+    workshop_upkeep: int = 1
+    cart_cost: int = 20
+    cart_upkeep: int = 1
+    cart_capacity: int = 8
+    cart_speed: int = 6
+    refund_percent: int = 50
+    dig_rate: int = 2
+    store: int = 24
+    reserve: int = 120
+    renew_turns: int = 4
+    price_spread_percent: int = 30
+    market_depth: int = 24
+    market_turns: int = 12
+    terrain: TerrainConfig = field(default_factory=TerrainConfig)
+
+    @property
+    def goods(self) -> list[str]:
+        """All goods; a good's number is its place in this list, raw goods first."""
+        return [*self.raw_goods, *self.refined_goods]
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"level {self.name}: {name}={value} is not in {low}..{high}")
+        for name, count, high in (
+            ("raw_goods", len(self.raw_goods), 4),
+            ("goods", len(self.goods), st.MAX_GOODS),
+            ("recipes", len(self.recipes), st.MAX_RECIPES),
+        ):
+            if count > high or (name != "recipes" and count < 1):
+                raise ValueError(f"level {self.name}: {count} {name}, allowed are 1..{high}")
+        known = set(self.goods)
+        named = set(self.prices) | {good for r in self.recipes for good in [*r.inputs, r.output]}
+        if named - known:
+            raise ValueError(
+                f"level {self.name}: unknown good {sorted(named - known)[0]!r}, known are {', '.join(self.goods)}"
+            )
+        for good, price in self.prices.items():
+            if not 0 <= price <= 1000:
+                raise ValueError(f"level {self.name}: prices.{good}={price} is not in 0..1000")
+        for recipe in self.recipes:
+            if not 1 <= len(recipe.inputs) <= st.MAX_INPUTS or min([recipe.output_units, *recipe.inputs.values()]) < 1:
+                raise ValueError(
+                    f"level {self.name}: recipe for {recipe.output!r} needs 1..{st.MAX_INPUTS} inputs and units of at least 1"
+                )
+        if not any(self.prices.values()):
+            raise ValueError(f"level {self.name}: no good has a price above 0, so nothing can be earned")
+        terrain = self.terrain
+        if (
+            min(terrain.plain_cost, terrain.forest_cost, terrain.hill_cost) < 1
+            or max(terrain.plain_cost, terrain.forest_cost, terrain.hill_cost) > 9
+        ):
+            raise ValueError(f"level {self.name}: terrain costs are not in 1..9")
+        shares = (terrain.forest_percent, terrain.hill_percent, terrain.water_percent)
+        if min(shares) < 0 or sum(shares) > 80 or terrain.water_percent > 40:
+            raise ValueError(
+                f"level {self.name}: terrain shares {shares} are negative, over 80 % together or over 40 % water"
+            )
+
+    @property
+    def n_raw_actions(self) -> int:
+        """Size of the raw action space of this level."""
+        return st.n_raw_actions(self.side, len(self.recipes), self.max_carts)
+
+    def record(self) -> np.ndarray:
+        """The level as a LEVEL record, shape [1]."""
+        array = st.records(1, st.LEVEL)
+        row: Any = array[0]
+        same = {f.name for f in dataclasses.fields(self)} & set(st.LEVEL.names or ()) - {"recipes"}
+        for name in same:
+            row[name] = getattr(self, name)
+        number = {good: i for i, good in enumerate(self.goods)}
+        row["n_deposits"], row["n_towns"] = self.deposits, self.towns
+        row["n_goods"], row["n_raw"], row["n_recipes"] = len(self.goods), len(self.raw_goods), len(self.recipes)
+        for good, price in self.prices.items():
+            row["price"][number[good]] = price
+        t = self.terrain
+        row["terrain_cost"][:] = (t.plain_cost, t.forest_cost, t.hill_cost, 0)
+        row["terrain_percent"][:] = (
+            100 - t.forest_percent - t.hill_percent - t.water_percent,
+            t.forest_percent,
+            t.hill_percent,
+            t.water_percent,
+        )
+        for i, recipe in enumerate(self.recipes):
+            out = row["recipes"][i]
+            out["n_inputs"], out["output"], out["output_units"] = (
+                len(recipe.inputs),
+                number[recipe.output],
+                recipe.output_units,
+            )
+            out["inputs"][:] = -1
+            for j, (good, units) in enumerate(recipe.inputs.items()):
+                out["inputs"][j], out["input_units"][j] = number[good], units
+        return array
+
+
+_RANGES = {
+    "side": (6, st.MAX_SIDE), "deposits": (1, st.MAX_DEPOSITS), "towns": (1, st.MAX_TOWNS), "horizon": (2, 2000),
+    "start_cash": (1, 100_000), "train_steps": (1, 10**9), "max_buildings": (1, st.MAX_BUILDINGS), "max_carts": (1, st.MAX_CARTS),
+    "extractor_cost": (1, 10_000), "extractor_lead": (0, 1000), "extractor_upkeep": (0, 1000),
+    "workshop_cost": (1, 10_000), "workshop_lead": (0, 1000), "workshop_upkeep": (0, 1000),
+    "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
+    "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000), "reserve": (1, 30_000), "renew_turns": (1, 10_000),
+    "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
+}  # fmt: skip
+
+
+def from_mapping(values: dict[str, Any], source: str) -> LevelConfig:
+    """A checked level from plain values.
+
+    Raises:
+        ValueError: in one line that names ``source``, for unknown or missing keys and numbers out of range.
+    """
+    known = {f.name for f in dataclasses.fields(LevelConfig)}
+    if unknown := set(values) - known:
+        raise ValueError(f"{source}: unknown key {sorted(unknown)[0]!r}, known are {', '.join(sorted(known))}")
+    try:
+        recipes = [RecipeConfig(**dict(r)) for r in values.get("recipes", [])]
+        terrain = TerrainConfig(**dict(values.get("terrain", {})))
+        return LevelConfig(**{**values, "recipes": recipes, "terrain": terrain})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def names() -> list[str]:
+    """Names of the level files, in ladder order (the key ``rung`` in the first line's comment decides ties by name)."""
+    return sorted(path.stem for path in LEVEL_FOLDER.glob("*.yaml"))
+
+
+def load(name: str) -> LevelConfig:
+    """The level of that name.
+
+    Raises:
+        ValueError: if no such level file exists, naming those that do.
+    """
+    path = LEVEL_FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ValueError(f"unknown level {name!r}, known are {', '.join(names())}")
+    return from_mapping(yaml.safe_load(path.read_text()), f"level file {path.name}")
