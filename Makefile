@@ -1,0 +1,44 @@
+# Everything starts here: `make train`. The environment is made on first use and again when its pins change.
+# On a machine without a GPU the CPU build of torch is smaller:
+#   make PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu .venv
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+ARGS ?=
+device ?= auto
+jobs ?= 2
+
+ifdef PIP_EXTRA_INDEX_URL
+export PIP_EXTRA_INDEX_URL
+endif
+
+.PHONY: train test check bench gpu clean .venv
+
+train: $(STAMP)
+	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n $(jobs) -m "not gpu" $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -p no:cacheprovider tests/test_layers.py
+
+bench: $(STAMP)
+	$(BIN)/python -m experiments.bench device=$(device) $(ARGS)
+
+gpu: $(STAMP)
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m experiments.bench device=cuda $(ARGS)
+
+.venv: $(STAMP)
+
+$(STAMP): constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

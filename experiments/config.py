@@ -1,0 +1,222 @@
+"""What a run is made of: the schema of ``conf/``, its checks, and the objects it names.
+
+A config is checked whole before anything is made: names and types by the dataclasses below, ranges in their
+``__post_init__``, agent and network by the settings dataclass that their ``_target_`` names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_class
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from envs.waybill.levels import LevelConfig
+
+GROUPS = ("level", "reward", "actions", "encoding", "agent", "network")
+RESUMABLE = ("resume", "steps", "device", "threads", "progress")
+
+
+@dataclass
+class RewardConfig:
+    """A reward function by name, and the discount that its shaping needs: the agent's."""
+
+    name: str = MISSING
+    gamma: float = MISSING
+
+    def __post_init__(self) -> None:
+        _need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
+
+
+@dataclass
+class ActionsConfig:
+    """An action space by name; ``candidates`` is the number of slots that a reducer fills."""
+
+    name: str = MISSING
+    candidates: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.candidates is not None:
+            _need(1 <= self.candidates <= 1024, "actions.candidates", self.candidates, "1..1024")
+
+
+@dataclass
+class EncodingConfig:
+    """A position encoding by name, with the options of its own."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluationConfig:
+    """When and on which maps a policy is measured. ``every`` is in environment steps, the others in maps."""
+
+    every: int = 50_000
+    maps: int = 32
+    final_maps: int = 100
+    map_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
+        for name in ("maps", "final_maps"):
+            value = getattr(self, name)
+            _need(2 <= value <= 100_000, f"evaluation.{name}", value, "2..100000 maps")
+        _need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
+
+
+@dataclass
+class Config:
+    """The top level of ``conf/config.yaml``."""
+
+    level: LevelConfig
+    reward: RewardConfig
+    actions: ActionsConfig
+    encoding: EncodingConfig
+    agent: Any
+    network: Any
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    seed: int = 0
+    steps: int = MISSING
+    num_envs: int = 64
+    device: str = "auto"
+    threads: int | None = None
+    out: str = "runs"
+    resume: str | None = None
+    train_maps: int = 2048
+    log_every: int = 2000
+    checkpoint_every: int = 100_000
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        _need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")
+        _need(1 <= self.steps <= 10**12, "steps", self.steps, "1 or more environment steps")
+        _need(1 <= self.num_envs <= 65536, "num_envs", self.num_envs, "1..65536 games")
+        _need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
+        _need(self.log_every >= 1, "log_every", self.log_every, "1 or more environment steps")
+        _need(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "1 or more environment steps")
+        allowed = "auto, cpu, cuda or cuda:N"
+        _need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None, "device", self.device, allowed)
+        if self.threads is not None:
+            _need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
+
+
+@dataclass
+class PlayerSettings:
+    """An agent that doesn't learn: a player of the game by name. ``gamma`` only completes the reward's config."""
+
+    player: str
+    gamma: float = 1.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A checked config: ``plain`` is what ``config.yaml`` holds, ``names`` the choice made in each group."""
+
+    config: Config
+    agent: Any
+    network: Any
+    gamma: float
+    names: dict[str, str]
+    plain: dict[str, Any]
+
+    @property
+    def player(self) -> str | None:
+        """The player's name for an agent that doesn't learn."""
+        return self.agent.player if isinstance(self.agent, PlayerSettings) else None
+
+
+def register() -> None:
+    """Tell Hydra the schema, and how to make an override safe as a folder's name."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("file_name", _file_name, replace=True)
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:100].strip("_") or "default"
+
+
+def read(node: DictConfig | Mapping[str, Any]) -> Setup:
+    """Check a composed or saved config whole.
+
+    Raises:
+        ValueError: in one line that names the key, the value and what is allowed.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(Config), node)
+        plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ValueError(explain(error)) from None
+    assert isinstance(plain, dict)
+    assert isinstance(config, Config)
+    agent = _settings("agent", config.agent)
+    network = _settings("network", config.network)
+    names = {group: plain[group].get("name", "?") for group in GROUPS}
+    return Setup(config, agent, network, config.reward.gamma, names, {str(key): plain[key] for key in plain})
+
+
+def _settings(group: str, values: Any) -> Any:
+    """The settings object that a group's ``_target_`` names, its fields checked."""
+    if not isinstance(values, dict) or "_target_" not in values:
+        raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {values!r}")
+    name = values.get("name", "?")
+    try:
+        cls = get_class(values["_target_"])
+    except Exception as error:  # Hydra wraps whatever the import raised
+        raise ValueError(f"{group}={name}: cannot find _target_ {values['_target_']!r} ({first_line(error)})") from None
+    known = {f.name for f in dataclasses.fields(cls)}
+    given = {key: value for key, value in values.items() if key not in {"_target_", "name"} - known}
+    if group == "agent" and "gamma" not in known:
+        given.pop("gamma", None)
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), given))
+    except OmegaConfBaseException as error:
+        raise ValueError(explain(error, prefix=f"{group}.")) from None
+    except ValueError as error:
+        raise ValueError(f"{group}={name}: {error}") from None
+
+
+def load(folder: Path) -> Setup:
+    """The checked config of a run folder.
+
+    Raises:
+        ValueError: if it isn't a run folder, or its config doesn't fit this version.
+    """
+    path = folder / "config.yaml"
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
+    if not path.is_file():
+        raise ValueError(f"{str(folder)!r} is no run folder: it has no config.yaml")
+    try:
+        return read(OmegaConf.create(path.read_text()))  # type: ignore[arg-type]
+    except Exception as error:
+        raise ValueError(f"{path}: {first_line(error)}") from None
+
+
+def explain(error: OmegaConfBaseException, prefix: str = "") -> str:
+    """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown."""
+    key = f"{prefix}{error.full_key or ''}"
+    text = re.sub(r"^str interpolation.*", "", first_line(error)) or first_line(error)
+    known: list[str] = []
+    if "not in" in text and isinstance(error.parent_node, DictConfig):
+        known = sorted(str(name) for name in error.parent_node if not str(name).startswith("_"))
+    return f"{key}: {text}" + (f"; known are {', '.join(known)}" if known else "")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def _need(good: bool, key: str, value: object, allowed: str) -> None:
+    if not good:
+        raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")

@@ -1,0 +1,81 @@
+"""What every command shares: a user's mistake ends it with one line, a bug with its traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.config import explain, first_line
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+class Interrupted(KeyboardInterrupt):
+    """A command that was asked to stop, after it saved its work; the message says how to go on."""
+
+    def __init__(self, message: str, *, exit_code: int = INTERRUPTED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Wrap a command's ``main`` so that a user's mistake is one line on stderr, ``name: error: …``, and exit code 2."""
+
+    def wrap(main: Callable[[], None]) -> Callable[[], None]:
+        @wraps(main)
+        def guarded() -> None:
+            # Hydra would print its own report and end the process; this makes it raise to us instead.
+            os.environ["HYDRA_FULL_ERROR"] = "1"
+            try:
+                main()
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                sys.exit(1)
+            except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+                _end(f"{name}: error: {one_line(error)}", USER_ERROR)
+            except Interrupted as stop:
+                _end(f"{name}: {stop}", stop.exit_code)
+            except KeyboardInterrupt:
+                _end(f"{name}: stopped", INTERRUPTED)
+
+        return guarded
+
+    return wrap
+
+
+def _end(line: str, code: int) -> None:
+    sys.stdout.flush()
+    print(line, file=sys.stderr)
+    sys.exit(code)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message in one line, with what is allowed where Hydra knows it."""
+    if isinstance(error, OmegaConfBaseException):
+        return explain(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot use {str(error.filename)!r}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, HydraException):
+        return _hydra_line(error)
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _hydra_line(error: HydraException) -> str:
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return f"{first_line(error).rstrip('.')}: {explain(cause)}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[1].startswith("Available options in"):
+        options = []
+        for line in lines[2:]:
+            if line.startswith("Config search path"):
+                break
+            options.append(line)
+        return f"{lines[0]}, available: {', '.join(options)}"
+    return lines[0] if lines else type(error).__name__
