@@ -102,8 +102,7 @@ class Config:
         _need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
         _need(self.log_every >= 1, "log_every", self.log_every, "1 or more environment steps")
         _need(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "1 or more environment steps")
-        allowed = "auto, cpu, cuda or cuda:N"
-        _need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device) is not None, "device", self.device, allowed)
+        check_device(self.device)
         if self.threads is not None:
             _need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
 
@@ -150,7 +149,8 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         ValueError: in one line that names the key, the value and what is allowed.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(Config), node)
+        given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
+        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(given))
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
@@ -215,6 +215,15 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
+
+
+def check_device(device: str) -> None:
+    """Whether it names a device at all.
+
+    Raises:
+        ValueError: if not.
+    """
+    _need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")
 
 
 def _need(good: bool, key: str, value: object, allowed: str) -> None:

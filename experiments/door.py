@@ -77,5 +77,6 @@ def _hydra_line(error: HydraException) -> str:
             if line.startswith("Config search path"):
                 break
             options.append(line)
-        return f"{lines[0]}, available: {', '.join(options)}"
+        subject = lines[0].removeprefix("In 'config': ")
+        return f"{subject}, available: {', '.join(options)}"
     return lines[0] if lines else type(error).__name__

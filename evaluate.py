@@ -1,0 +1,36 @@
+"""Measure a run or a player on held-out maps: python evaluate.py RUN  or  python evaluate.py planner --level haul."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.door import door
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="evaluate.py", description=__doc__)
+    parser.add_argument("target", metavar="RUN|PLAYER", help="a run folder, or random, greedy or planner")
+    parser.add_argument(
+        "--level", help="another level than the run's (its network must fit; default for a player: refine)"
+    )
+    parser.add_argument(
+        "--maps", type=int, help="number of maps (default: as many as the run's result, 100 for a player)"
+    )
+    parser.add_argument("--map-seed", type=int, help="the first map's seed (default: the run's, 0 for a player)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random player (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")
+    return parser.parse_args()
+
+
+@door("evaluate.py")
+def main() -> None:
+    """The command."""
+    arguments = _arguments()
+    from experiments.measuring import measure
+
+    measure(**vars(arguments))
+
+
+if __name__ == "__main__":
+    main()

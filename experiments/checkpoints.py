@@ -1,0 +1,76 @@
+"""Checkpoints: tensors and plain data in one file, written whole or not at all, read without running code from it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+FORMAT = 1
+_ARRAY = "__array__"
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint: a reader sees the old file or the new one, never half of either.
+
+    Raises:
+        OSError: if the folder cannot be written; the old file is still there then.
+    """
+    packed = {"format": FORMAT, **pack(content)}
+    write_whole(path, lambda temporary: torch.save(packed, temporary))
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except RuntimeError as error:  # torch reports a full disk or a missing folder as a RuntimeError
+        raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, all tensors on the CPU.
+
+    Raises:
+        ValueError: in one line, if the file is missing, damaged or of another version.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError) as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours: {reason[:120]}") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {FORMAT}")
+    return unpack(content)
+
+
+def pack(value: Any) -> Any:
+    """Nested data with NumPy arrays and numbers as marked tensors and plain numbers."""
+    if isinstance(value, dict):
+        return {key: pack(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [pack(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return {_ARRAY: torch.from_numpy(np.array(value))}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def unpack(value: Any) -> Any:
+    """The inverse of ``pack``; tuples come back as lists."""
+    if isinstance(value, dict):
+        if value.keys() == {_ARRAY}:
+            return value[_ARRAY].numpy()
+        return {key: unpack(entry) for key, entry in value.items()}
+    return [unpack(entry) for entry in value] if isinstance(value, list) else value

@@ -1,0 +1,134 @@
+"""From a checked config to environments: the training batch, an evaluation's maps, and Stable-Baselines3's list."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from envs.waybill.env import WaybillEnv, WaybillVectorEnv
+
+from agents.networks import Layout
+from envs.waybill import jit
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import TRAIN_SEEDS
+from experiments.config import Config, Setup
+
+COMPILE_SECONDS = 60
+
+
+def training_env(setup: Setup) -> WaybillVectorEnv:
+    """All training games in one batch."""
+    config = setup.config
+    return batch_env(setup, num_envs=config.num_envs, maps=training_maps(config))
+
+
+def training_maps(config: Config) -> tuple[int, int]:
+    """First seed and number of the training maps: each run's seed has maps of its own."""
+    return TRAIN_SEEDS + config.seed * 2**24, config.train_maps
+
+
+def batch_env(
+    setup: Setup, *, num_envs: int, maps: tuple[int, int], level: LevelConfig | None = None, in_order: bool = False
+) -> WaybillVectorEnv:
+    """A batch of games as the config describes them, on these maps (first seed, count)."""
+    options = _choices(setup, level)
+    return WaybillVectorEnv(
+        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), **options
+    )
+
+
+def sb3_env(setup: Setup) -> Any:
+    """The training games as Stable-Baselines3 wants them: a list of single environments, stepped one after the other.
+
+    Each game draws from its own share of the training maps, so that the pool is made once in all.
+    """
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    config = setup.config
+    first, count = training_maps(config)
+    share = -(-count // config.num_envs)
+
+    def make(i: int) -> gymnasium.Env:
+        start = min(i * share, count - 1)
+        maps = (first + start, min(share, count - start))
+        return RememberMask(WaybillEnv(maps=maps, **_choices(setup, None)))
+
+    env = DummyVecEnv([lambda i=i: make(i) for i in range(config.num_envs)])  # type: ignore[misc]
+    env.seed(config.seed)
+    return env
+
+
+class RememberMask(gymnasium.Wrapper):
+    """Keeps the last action mask for sb3-contrib, which asks for it by ``action_masks()``."""
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._mask = np.ones(0, np.int8)
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """See ``gymnasium.Env.reset``."""
+        obs, info = self.env.reset(**options)
+        self._mask = info["action_mask"]
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """See ``gymnasium.Env.step``."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        self._mask = info["action_mask"]
+        return obs, reward, terminated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """bool [A], True where legal."""
+        return np.asarray(self._mask, dtype=np.bool_)
+
+
+def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
+    config = setup.config
+    options: dict[str, Any] = {
+        "level": config.level if level is None else level,
+        "reward": config.reward.name,
+        "gamma": setup.gamma,
+        "actions": config.actions.name,
+        "encoding": config.encoding.name,
+        "encoding_options": dict(config.encoding.options),
+    }
+    if config.actions.candidates is not None:
+        options["candidates"] = config.actions.candidates
+    return options
+
+
+def layout_of(env: WaybillVectorEnv) -> Layout:
+    """How an observation of that environment is cut."""
+    return Layout(*env.layout)
+
+
+def threads_of(config: Config) -> int:
+    """Threads to use: all cores that this process may run on, unless the config says otherwise."""
+    if config.threads is not None:
+        return config.threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def device_of(config: Config) -> torch.device:
+    """The device to train on.
+
+    Raises:
+        ValueError: if it isn't there.
+    """
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if config.device == "auto":
+        return torch.device("cuda" if found else "cpu")
+    device = torch.device(config.device)
+    if device.type == "cuda" and (device.index or 0) >= found:
+        there = "this machine has none" if not found else f"this machine has cuda:0..{found - 1}"
+        raise ValueError(f"device={config.device} is not there: {there}; use device=cpu or device=auto")
+    return device
+
+
+def announce_compilation() -> None:
+    """Say why the first call takes so long."""
+    if not jit.is_compiled():
+        print(f"compiling the engine (first time only, about {COMPILE_SECONDS} s)…", flush=True)

@@ -1,0 +1,55 @@
+"""A trained policy, read from a run folder, for acting only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from experiments import checkpoints, environments
+from experiments.config import Setup
+from experiments.evaluation import ActGreedily
+from experiments.session import BEST
+from experiments.training import brings_own_loop
+
+
+class Policy(NamedTuple):
+    """How to act, and where that was learnt."""
+
+    greedy: ActGreedily  # obs [N, D], mask [N, A] → int64 [N]
+    q_values: Callable[[np.ndarray, np.ndarray], np.ndarray]  # → float32 [N, A], -inf where illegal
+    checkpoint: str
+    env_step: int
+    validation_score: float
+
+
+def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> Policy:
+    """The best policy of a run, for observations as ``env`` gives them.
+
+    Raises:
+        ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
+    """
+    saved = checkpoints.load(folder / BEST)
+    try:
+        actor = make_actor(setup, env=env, device=device)
+        actor.load_policy(saved["policy"])
+    except ValueError as error:
+        raise ValueError(f"the policy of {str(folder)!r} does not fit level {env.level.name}: {error}") from None
+    except KeyError as error:
+        raise ValueError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
+    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"])
+
+
+def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
+    """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
+    layout, n_actions = environments.layout_of(env), int(env.single_action_space.n)
+    if brings_own_loop(setup.agent):
+        raise NotImplementedError
+    return setup.agent.build_policy(
+        make_network=lambda: setup.network.build(layout=layout, n_actions=n_actions),
+        n_actions=n_actions,
+        device=device,
+    )

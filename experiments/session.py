@@ -1,0 +1,204 @@
+"""What every training loop shares: counting steps, curves, evaluation, checkpoints, and being asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import numpy as np
+
+from experiments import checkpoints
+from experiments.config import Setup
+from experiments.door import INTERRUPTED, Interrupted
+from experiments.evaluation import Evaluator
+from experiments.logging import Curves, EpisodeWindow
+from experiments.progress import ProgressReport
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+class Learner(Protocol):
+    """What a session needs of any agent that learns."""
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates so far."""
+
+    def greedy(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Actions int64 [N]."""
+
+    def metrics(self) -> dict[str, float]:
+        """Means since the last call."""
+
+    def epsilon(self, env_step: int) -> float:
+        """Chance to explore."""
+
+    def policy_state_dict(self) -> dict[str, Any]:
+        """What is needed to act."""
+
+    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
+        """What is needed to go on."""
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a request that a loop can honour between two steps; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._request)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        print("stopping after this step, to save it (once more to stop at once)…", flush=True)
+
+
+class Session:
+    """One training from its first or resumed step to its last, in a run folder.
+
+    ``loop_state`` gives what the loop itself has to remember (environment, observations) as arrays and plain data.
+    """
+
+    def __init__(
+        self,
+        *,
+        setup: Setup,
+        folder: Path,
+        agent: Learner,
+        validation: Evaluator,
+        window: EpisodeWindow,
+        stop: StopRequest,
+        loop_state: Callable[[], dict[str, Any]],
+    ) -> None:
+        self.setup, self.folder, self.agent, self.window, self.stop = setup, folder, agent, window, stop
+        self._validation, self._loop_state = validation, loop_state
+        self.env_step = 0
+        self.best_score: float | None = None
+        self.best_step = 0
+        self._evaluated_step = -1
+        self._seconds_before = 0.0
+        self._start, self._start_step = time.perf_counter(), 0
+        self._curves: Curves | None = None
+        self._progress = ProgressReport(title="training", total=setup.config.steps, enabled=setup.config.progress)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in the training loop so far, evaluations in it included."""
+        return self._seconds_before + time.perf_counter() - self._start
+
+    def begin(self, state: Mapping[str, Any] | None) -> None:
+        """Start the clock and the curves, from a checkpoint if there is one."""
+        if state is not None:
+            self.env_step, self._evaluated_step = state["env_step"], state["evaluated_step"]
+            self.best_score, self.best_step = state["best_score"], state["best_step"]
+            self._seconds_before = state["seconds"]
+            self.window.load_state_dict(state["window"])
+            self._adopt_later_best()
+        self._curves = Curves(folder=self.folder, from_step=self.env_step)
+        self._start, self._start_step = time.perf_counter(), self.env_step
+
+    def _adopt_later_best(self) -> None:
+        """A run that was killed may have left a best.pt from after its last.pt: it counts, it was measured alike."""
+        if (self.folder / BEST).is_file():
+            best = checkpoints.load(self.folder / BEST)
+            self.best_score, self.best_step = best["score"], best["env_step"]
+
+    def after_step(self, env_step: int) -> bool:
+        """What is due after a step of the loop; False when it must stop."""
+        before, self.env_step = self.env_step, env_step
+        config = self.setup.config
+        if _passed(before, env_step, config.log_every):
+            self._log()
+        if _passed(before, env_step, config.evaluation.every):
+            self._evaluate()
+        if _passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
+            self.save()
+        if self._progress.due:
+            self._progress.update(min(env_step, config.steps), self._text())
+        return self.stop.signal is None
+
+    def finish(self) -> None:
+        """Evaluate and save the end, or save and raise ``Interrupted`` when asked to stop before it."""
+        complete = self.env_step >= self.setup.config.steps
+        if complete and self._evaluated_step != self.env_step:
+            self._evaluate()
+        self.save()
+        self.close()
+        if self.stop.signal is not None:
+            code = 128 + self.stop.signal if self.stop.signal != signal.SIGINT else INTERRUPTED
+            line = f"stopped after {self.env_step:,} steps; go on with: python train.py resume={self.folder}"
+            raise Interrupted(line, exit_code=code)
+
+    def close(self) -> None:
+        """Take the progress bar down and close the curves."""
+        self._progress.close()
+        if self._curves is not None:
+            self._curves.close()
+
+    def save(self) -> None:
+        """Write last.pt."""
+        checkpoints.save(
+            self.folder / LAST,
+            {
+                "env_step": self.env_step,
+                "evaluated_step": self._evaluated_step,
+                "best_score": self.best_score,
+                "best_step": self.best_step,
+                "seconds": self.seconds,
+                "window": self.window.state_dict(),
+                "agent": self.agent.state_dict(include_memory=True),
+                "loop": self._loop_state(),
+            },
+        )
+
+    def _log(self) -> None:
+        tags = self.window.tags()
+        tags["rollout/exploration_rate"] = self.agent.epsilon(self.env_step)
+        tags["time/fps"] = self._steps_per_second()
+        tags["train/n_updates"] = self.agent.updates
+        tags |= {f"train/{name}": value for name, value in self.agent.metrics().items()}
+        assert self._curves is not None
+        self._curves.add(tags, self.env_step)
+
+    def _evaluate(self) -> None:
+        games = self._validation(self.agent.greedy)
+        score = float(games.score.mean())
+        self._evaluated_step = self.env_step
+        assert self._curves is not None
+        tags = {"eval/score": score, "eval/mean_reward": float(games.reward.mean())}
+        tags["eval/bankruptcies"] = float(games.bankrupt.mean())
+        self._curves.add(tags, self.env_step)
+        if self.best_score is None or score > self.best_score:
+            self.best_score, self.best_step = score, self.env_step
+            content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict()}
+            checkpoints.save(self.folder / BEST, content)
+
+    def _steps_per_second(self) -> float:
+        return (self.env_step - self._start_step) / max(1e-9, time.perf_counter() - self._start)
+
+    def _text(self) -> str:
+        tags = self.window.tags()
+        if not tags:
+            return ""
+        means = f"return {tags['rollout/ep_rew_mean']:.2f}  score {tags['game/score']:.0f}"
+        return f"{means}  {self._steps_per_second():,.0f} steps/s"
+
+
+def _passed(before: int, now: int, every: int) -> bool:
+    return now // every > before // every

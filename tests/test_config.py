@@ -1,0 +1,143 @@
+"""Configs: every file fits its schema, and every mistake is one line that names key, value and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from experiments import config as configs
+from experiments.config import GROUPS, Setup, read, register
+from experiments.door import one_line
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+FILES = sorted(path for group in GROUPS for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(*overrides: str) -> DictConfig:
+    register()
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        return compose(config_name="config", overrides=list(overrides))
+
+
+def problem(*overrides: str) -> str:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Hydra's, OmegaConf's and ours: the door shows all alike
+        read(composed(*overrides))
+    line = one_line(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    setup = read(composed())
+    assert setup.names == {
+        "level": "refine",
+        "reward": "shaped",
+        "actions": "heuristic",
+        "encoding": "reference_points",
+        "agent": "dqn",
+        "network": "candidates",
+    }
+    assert setup.config.steps == setup.config.level.train_steps
+    assert setup.config.seed == 0
+    assert setup.config.evaluation.final_maps == 100
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_every_file_of_a_group_composes_and_carries_its_own_name(path: Path) -> None:
+    setup = read(composed(f"{path.parent.name}={path.stem}"))
+    assert setup.names[path.parent.name] == path.stem
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if p.parent.name in ("agent", "network")], ids=lambda path: path.stem
+)
+def test_agent_and_network_files_show_every_setting_with_its_default(path: Path) -> None:
+    values = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(values, dict)
+    fields = dataclasses.fields(get_class(values["_target_"]))
+    assert values.keys() == {field.name for field in fields} | {"_target_", "name"}
+    shown = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
+    if path.stem not in ("random", "greedy", "planner"):
+        assert {name: values[name] for name in shown} == shown
+
+
+@pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)
+def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path) -> None:
+    first, second, *_ = path.read_text().splitlines()
+    assert first == "# @package _global_"
+    assert second == f"# python train.py experiment={path.stem}"
+    default, changed = read(composed()).plain, read(composed(f"experiment={path.stem}")).plain
+    assert changed.keys() == default.keys()
+    assert changed != default
+
+
+def test_shaping_discounts_as_the_agent_does() -> None:
+    assert read(composed("agent.gamma=0.9")).config.reward.gamma == 0.9
+
+
+def test_a_saved_config_reads_back_the_same() -> None:
+    setup: Setup = read(composed("seed=3", "level=haul", "agent.tau=0.01"))
+    again = read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
+    assert again == setup
+    assert again.agent.tau == 0.01
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("steps=-5", "steps=-5 is not allowed, it must be 1 or more environment steps"),
+        ("steps=0", "steps=0 is not allowed, it must be 1 or more environment steps"),
+        ("num_envs=65537", "num_envs=65537 is not allowed, it must be 1..65536 games"),
+        ("device=gpu", "device=gpu is not allowed, it must be auto, cpu, cuda or cuda:N"),
+        ("threads=0", "threads=0 is not allowed, it must be 1..1024 or null for all cores"),
+        ("seed=-1", "seed=-1 is not allowed, it must be 0..65535"),
+        ("evaluation.maps=1", "evaluation.maps=1 is not allowed, it must be 2..100000 maps"),
+        ("actions.candidates=0", "actions.candidates=0 is not allowed, it must be 1..1024"),
+        ("level.side=1", "level refine: side=1 is not in 6..32"),
+        ("agent.gamma=2", "agent.gamma=2.0 is not allowed, it must be 0..1"),
+        ("agent.batch_size=0", "agent=dqn: agent.batch_size=0 is not in 1..65536"),
+        ("network.width=0", "network=candidates: network.width=0 is not in 1..8192"),
+    ],
+)
+def test_a_number_out_of_range_is_named_with_what_is_allowed(override: str, line: str) -> None:
+    assert problem(override) == line
+
+
+def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
+    assert problem("reward=shapd") == "Could not find 'reward/shapd', available: cash, shaped, sparse"
+    assert problem("level=nope") == "Could not find 'level/nope', available: haul, refine"
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("agent.lerning_rate=1", ("agent.lerning_rate", "known are batch_size", "learning_rate")),
+        ("+agent.lerning_rate=1", ("agent.lerning_rate", "known are batch_size", "learning_rate")),
+        ("+typo=1", ("typo", "known are")),
+        ("steps=abc", ("steps", "'abc'", "Integer")),
+        ("agent.batch_size=many", ("agent.batch_size", "'many'", "Integer")),
+        ("agent._target_=agents.dqn.Nothing", ("agent=dqn", "agents.dqn.Nothing")),
+        ("steps=", ("steps",)),
+        ("steps", ("steps",)),
+    ],
+)
+def test_a_wrong_key_or_type_is_named(override: str, parts: tuple[str, ...]) -> None:
+    line = problem(override)
+    for part in parts:
+        assert part in line
+
+
+def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no run folder"):
+        configs.load(tmp_path)
+    with pytest.raises(ValueError, match="is no folder"):
+        configs.load(tmp_path / "nowhere")
+    (tmp_path / "config.yaml").write_text("steps: [1")
+    with pytest.raises(ValueError, match=r"config.yaml: "):
+        configs.load(tmp_path)
