@@ -1,0 +1,225 @@
+"""Sequential experience memory: a ring of T batch steps x N games; n-step transitions are made when sampling."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents import losses
+
+OBS_DTYPES = {"float16": torch.float16, "float32": torch.float32}
+
+
+class Batch(NamedTuple):
+    """B sampled transitions of up to n steps. Observations keep the memory's number format."""
+
+    obs_tm1: Tensor  # [B, D]
+    mask_tm1: Tensor  # [B, A] bool
+    a_tm1: Tensor  # [B] int64
+    r_t: Tensor  # [B], discounted sum of the rewards
+    discount_t: Tensor  # [B], 0 after a termination
+    obs_t: Tensor  # [B, D], where the n steps (or the episode) ended
+    mask_t: Tensor  # [B, A] bool
+
+
+def pack_mask(mask: np.ndarray) -> np.ndarray:
+    """Eight actions to a byte: [N, A] bool or int8 -> uint8 [N, ceil(A / 8)]."""
+    return np.packbits(np.ascontiguousarray(mask).view(np.bool_), axis=1, bitorder="little")
+
+
+def unpack_mask(bits: Tensor, n_actions: int) -> Tensor:
+    """The inverse: uint8 [B, ceil(A / 8)] -> bool [B, A]."""
+    if bits.device.type == "cpu":  # several times faster than shifting
+        return torch.from_numpy(np.unpackbits(bits.numpy(), axis=1, count=n_actions, bitorder="little").view(np.bool_))
+    shifts = torch.arange(8, device=bits.device, dtype=torch.uint8)
+    return ((bits.unsqueeze(2) >> shifts) & 1).flatten(1)[:, :n_actions].bool()
+
+
+class SequentialMemory:
+    """The last T batch steps of N games, row by row as they were played.
+
+    Row k holds what the agent saw and did at batch step k and what came of it. The next observation of row k is the
+    observation of row k + 1, so each is stored once. Games reset by themselves one step after they ended (Gymnasium's
+    NEXT_STEP): the row after an end holds the final observation and an action that was ignored; no transition starts
+    there or crosses it. Rows must follow each other without gaps.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        num_envs: int,
+        obs_size: int,
+        n_actions: int,
+        obs_dtype: str,
+        store_masks: bool,
+        memory_bytes: int,
+        device: torch.device,
+        generator: np.random.Generator,
+    ) -> None:
+        """Room for ``capacity // num_envs`` rows; pages are touched when written.
+
+        Raises:
+            ValueError: in one line, if that needs more than ``memory_bytes`` or holds fewer than two rows.
+        """
+        self.n_rows, self.num_envs, self.n_actions = capacity // num_envs, num_envs, n_actions
+        self.device, self.generator = device, generator
+        if self.n_rows < 2:
+            raise ValueError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
+        self.shape = (self.n_rows, num_envs)
+        dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
+        _check_bytes(capacity, obs_size, obs_dtype, n_actions if store_masks else 0, memory_bytes)
+        self.obs = torch.empty(*self.shape, obs_size, dtype=dtype, device=device)
+        self.mask_bits = torch.empty(*self.shape, mask_size, dtype=torch.uint8, device=device) if store_masks else None
+        self.a = torch.zeros(self.shape, dtype=torch.int32, device=device)
+        self.r = torch.zeros(self.shape, dtype=torch.float32, device=device)
+        self.terminated = torch.zeros(self.shape, dtype=torch.bool, device=device)
+        self.truncated = torch.zeros(self.shape, dtype=torch.bool, device=device)
+        self.valid = torch.zeros(self.shape, dtype=torch.bool)  # on the CPU, where starts are drawn
+        self.cursor = 0  # row to write next
+        self.filled = 0  # rows written so far, at most T
+
+    def __len__(self) -> int:
+        """Rows in the memory, of ``num_envs`` steps each."""
+        return self.filled
+
+    def add(
+        self,
+        *,
+        obs_tm1: np.ndarray,
+        mask_tm1: np.ndarray | None,
+        a_tm1: np.ndarray,
+        r_t: np.ndarray,
+        terminated_t: np.ndarray,
+        truncated_t: np.ndarray,
+        reset_rows: np.ndarray,
+    ) -> None:
+        """Append one batch step: obs [N, D], mask [N, A], the others [N]; ``reset_rows`` marks ignored actions.
+
+        Raises:
+            ValueError: if an observation does not fit into float16.
+        """
+        if self.obs.dtype == torch.float16 and max(obs_tm1.max(), -obs_tm1.min()) > 65504:
+            largest = np.abs(obs_tm1).max()
+            raise ValueError(f"an observed {largest:g} does not fit into obs_dtype=float16: use obs_dtype=float32")
+        row = self.cursor
+        self.obs[row].copy_(_tensor(obs_tm1))
+        if self.mask_bits is not None:
+            if mask_tm1 is None:
+                raise ValueError("this memory stores masks, but got none")
+            self.mask_bits[row].copy_(_tensor(pack_mask(mask_tm1)))
+        for column, values in (
+            (self.a, a_tm1), (self.r, r_t), (self.terminated, terminated_t), (self.truncated, truncated_t),
+            (self.valid, ~np.asarray(reset_rows, np.bool_)),
+        ):  # fmt: skip
+            column[row].copy_(_tensor(values))
+        self.cursor = (row + 1) % self.n_rows
+        self.filled = min(self.filled + 1, self.n_rows)
+
+    @property
+    def stores_masks(self) -> bool:
+        """Whether masks differ; otherwise all actions are always legal."""
+        return self.mask_bits is not None
+
+    def can_sample(self, n_step: int) -> bool:
+        """Whether a transition of up to ``n_step`` steps can be drawn: its last observation must be stored."""
+        window = self.filled - n_step
+        # A game that was reset at one row was not at the next, so two rows always hold a start.
+        return window >= 2 or (window == 1 and bool(self.valid[self._row(0)].any()))
+
+    def sample(self, batch_size: int, n_step: int, gamma: float) -> Batch:
+        """``batch_size`` transitions, uniformly (with replacement) from all starts whose n-step window is stored.
+
+        Raises:
+            ValueError: if there is nothing to draw from yet.
+        """
+        if not self.can_sample(n_step):
+            raise ValueError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
+        age, game = self._draw_starts(batch_size, self.filled - n_step)
+        rows = self._row(age.unsqueeze(1) + torch.arange(n_step))  # [B, n]
+        flat = (rows * self.num_envs + game.unsqueeze(1)).to(self.device)  # [B, n], index into T * N
+        r, terminated, truncated = (c.view(-1)[flat] for c in (self.r, self.terminated, self.truncated))  # [B, n]
+        r_t, discount_t, steps = losses.n_step_return(r, terminated, truncated, gamma)
+        start = flat[:, 0]
+        last = (start + steps * self.num_envs) % (self.n_rows * self.num_envs)  # the row after the window, wrapped
+        return Batch(
+            obs_tm1=self._obs(start), mask_tm1=self._mask(start), a_tm1=self.a.view(-1)[start].long(),
+            r_t=r_t, discount_t=discount_t, obs_t=self._obs(last), mask_t=self._mask(last),
+        )  # fmt: skip
+
+    def _draw_starts(self, batch_size: int, window: int) -> tuple[Tensor, Tensor]:
+        """Age (0 is the oldest row) and game [B] of valid starts among the oldest ``window`` rows."""
+        drawn = self.generator.integers(0, window * self.num_envs, size=batch_size)
+        valid = self.valid.view(-1).numpy()
+        for _ in range(64):  # few rows are resets, so redrawing them is cheaper than listing all others
+            age, game = drawn // self.num_envs, drawn % self.num_envs
+            bad = np.flatnonzero(~valid[self._row(age) * self.num_envs + game])
+            if not len(bad):
+                break
+            drawn[bad] = self.generator.integers(0, window * self.num_envs, size=len(bad))
+        else:
+            ages = self._row(np.arange(window))
+            starts = np.flatnonzero(self.valid.numpy()[ages].ravel())
+            drawn = starts[self.generator.integers(0, len(starts), size=batch_size)]
+        return torch.from_numpy(drawn // self.num_envs), torch.from_numpy(drawn % self.num_envs)
+
+    def _row(self, age: Any) -> Any:
+        """Row in the ring of an age (int, array or tensor)."""
+        return (age + self.cursor - self.filled) % self.n_rows
+
+    def _obs(self, flat: Tensor) -> Tensor:
+        return self.obs.view(-1, self.obs.shape[2]).index_select(0, flat)
+
+    def _mask(self, flat: Tensor) -> Tensor:
+        if self.mask_bits is None:
+            return torch.ones(1, 1, dtype=torch.bool, device=self.device).expand(len(flat), self.n_actions)
+        return unpack_mask(self.mask_bits.view(-1, self.mask_bits.shape[2]).index_select(0, flat), self.n_actions)
+
+    def _columns(self) -> dict[str, Tensor]:
+        names = ("obs", "a", "r", "terminated", "truncated", "valid") + (("mask_bits",) if self.stores_masks else ())
+        return {name: getattr(self, name) for name in names}
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the filled rows, the ring's place and the generator, as tensors and plain numbers."""
+        rows = {name: column[: self.filled].clone() for name, column in self._columns().items()}
+        place = {"cursor": self.cursor, "filled": self.filled, "n_rows": self.n_rows}
+        return {"columns": rows} | place | self.generator_state()
+
+    def generator_state(self) -> dict[str, Any]:
+        """The generator alone, as plain numbers."""
+        return {"generator": dict(self.generator.bit_generator.state)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the rows and the generator of that state.
+
+        Raises:
+            ValueError: in one line, if it comes from a memory of another size.
+        """
+        self.generator.bit_generator.state = state["generator"]
+        if "columns" not in state:
+            return
+        columns = self._columns()
+        for name, stored in state["columns"].items():
+            ours = (self.n_rows, *columns[name].shape[1:]) if name in columns else "absent"
+            theirs = (state["n_rows"], *stored.shape[1:])
+            if ours != theirs:
+                raise ValueError(f"the saved memory does not fit: {name} is {theirs} there and {ours} here")
+            columns[name][: state["filled"]].copy_(stored)
+        self.cursor, self.filled = state["cursor"], state["filled"]
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values))
+
+
+def _check_bytes(capacity: int, obs_size: int, obs_dtype: str, mask_size: int, memory_bytes: int) -> None:
+    per_step = obs_size * OBS_DTYPES[obs_dtype].itemsize + -(-mask_size // 8) + 11  # action, reward and three flags
+    if capacity * per_step > memory_bytes:
+        raise ValueError(
+            f"a memory of {capacity:,} steps of {per_step:,} bytes (observation {obs_size:,} x {obs_dtype}, "
+            f"mask {mask_size:,} bits) needs {capacity * per_step / 2**30:.1f} GiB, but memory_bytes is "
+            f"{memory_bytes / 2**30:.1f} GiB: lower memory_capacity to {memory_bytes // per_step:,}"
+        )
