@@ -61,16 +61,16 @@ def pack(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: pack(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [pack(entry) for entry in value]
+        return type(value)(pack(entry) for entry in value)
     if isinstance(value, np.ndarray):
         return {_ARRAY: torch.from_numpy(np.array(value))}
     return value.item() if isinstance(value, np.generic) else value
 
 
 def unpack(value: Any) -> Any:
-    """The inverse of ``pack``; tuples come back as lists."""
+    """The inverse of ``pack``."""
     if isinstance(value, dict):
         if value.keys() == {_ARRAY}:
             return value[_ARRAY].numpy()
         return {key: unpack(entry) for key, entry in value.items()}
-    return [unpack(entry) for entry in value] if isinstance(value, list) else value
+    return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value

@@ -203,12 +203,12 @@ def load(folder: Path) -> Setup:
 
 def explain(error: OmegaConfBaseException, prefix: str = "") -> str:
     """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown."""
-    key = f"{prefix}{error.full_key or ''}"
-    text = re.sub(r"^str interpolation.*", "", first_line(error)) or first_line(error)
-    known: list[str] = []
-    if "not in" in text and isinstance(error.parent_node, DictConfig):
-        known = sorted(str(name) for name in error.parent_node if not str(name).startswith("_"))
-    return f"{key}: {text}" + (f"; known are {', '.join(known)}" if known else "")
+    key = f"{prefix}{error.full_key or error.key or ''}"
+    text = first_line(error)
+    if re.search(r"\bnot in\b", text) is None or not isinstance(error.parent_node, DictConfig):
+        return f"{key}: {text}" if key else text
+    known = sorted(str(name) for name in error.parent_node if str(name) not in ("_target_", "name"))
+    return f"{key}: there is no such key, known are {', '.join(known)}"
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config import explain, first_line
@@ -67,9 +67,12 @@ def one_line(error: BaseException) -> str:
 
 
 def _hydra_line(error: HydraException) -> str:
-    cause = error.__cause__
+    if isinstance(error, OverrideParseException):
+        return f"cannot read {error.override!r}, an override is key=value"
+    cause, merging = error.__cause__, "Error merging override "
     if isinstance(cause, OmegaConfBaseException):
-        return f"{first_line(error).rstrip('.')}: {explain(cause)}"
+        override = first_line(error).removeprefix(merging)
+        return f"{override}: {first_line(cause)}" if first_line(error).startswith(merging) else explain(cause)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[1].startswith("Available options in"):
         options = []
@@ -79,4 +82,4 @@ def _hydra_line(error: HydraException) -> str:
             options.append(line)
         subject = lines[0].removeprefix("In 'config': ")
         return f"{subject}, available: {', '.join(options)}"
-    return lines[0] if lines else type(error).__name__
+    return "; ".join(lines)[:400] or type(error).__name__

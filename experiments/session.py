@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import threading
 import time
@@ -66,7 +68,8 @@ class StopRequest:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        print("stopping after this step, to save it (once more to stop at once)…", flush=True)
+        with contextlib.suppress(OSError):  # not print: the signal may have come in the middle of one
+            os.write(1, b"stopping after this step, to save it (once more to stop at once)\n")
 
 
 class Session:

@@ -17,6 +17,7 @@ def test_arrays_numbers_tensors_and_nested_data_come_back_the_same(tmp_path: Pat
     content: dict[str, Any] = {
         "count": 7,
         "none": None,
+        "pair": (0.9, 0.999),
         "names": ["a", "b"],
         "big": 2**127 + 1,
         "weights": {"layer.weight": torch.arange(6.0).reshape(2, 3)},
@@ -30,6 +31,7 @@ def test_arrays_numbers_tensors_and_nested_data_come_back_the_same(tmp_path: Pat
     checkpoints.save(tmp_path / "last.pt", content)
     loaded = checkpoints.load(tmp_path / "last.pt")
     assert {loaded[name] for name in ("count", "none", "big")} == {7, None, 2**127 + 1}
+    assert loaded["pair"] == (0.9, 0.999)
     assert loaded["names"] == ["a", "b"]
     assert torch.equal(loaded["weights"]["layer.weight"], content["weights"]["layer.weight"])
     assert loaded["slots"][0] == 3.0

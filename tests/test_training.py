@@ -1,0 +1,163 @@
+"""The training loop: same seed same result, a resumed run is the uninterrupted one, every agent goes through it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny import DQN, tiny_node, tiny_setup
+
+from experiments import checkpoints, runs
+from experiments.session import BEST, LAST, StopRequest
+from experiments.training import make_loop, train, validation_maps
+
+
+class StopAfter(StopRequest):
+    """Asks to stop after so many batch steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+        super().__init__()
+
+    @property  # type: ignore[override]
+    def signal(self) -> int | None:
+        self._left -= 1
+        return 2 if self._left < 0 else None
+
+    @signal.setter
+    def signal(self, value: int | None) -> None: ...
+
+
+def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[str, Any]:
+    """last.pt of a training that was interrupted after each of ``stops`` batch steps and resumed."""
+    folder.mkdir()
+    state = None
+    for stop in [*stops, None]:
+        setup = tiny_setup(folder.parent, *overrides)
+        validation = validation_maps(setup)
+        loop = make_loop(setup, validation=validation)
+        request = StopRequest() if stop is None else StopAfter(stop)
+        try:
+            train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
+        except KeyboardInterrupt:
+            assert stop is not None
+        state = checkpoints.load(folder / LAST)
+    assert state is not None
+    assert state["env_step"] >= 1200
+    return state
+
+
+def differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Where two nested states differ, wall-clock seconds aside."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        if a.keys() != b.keys():
+            return [f"{path}: {a.keys() ^ b.keys()}"]
+        return [line for key in a if key != "seconds" for line in differences(a[key], b[key], f"{path}.{key}")]
+    if isinstance(a, list) and isinstance(b, list):
+        pairs = enumerate(zip(a, b, strict=True))
+        return [line for i, (x, y) in pairs for line in differences(x, y, f"{path}[{i}]")]
+    if isinstance(a, torch.Tensor):
+        return [] if torch.equal(a, b) else [path]
+    if isinstance(a, np.ndarray):
+        return [] if a.dtype == b.dtype and np.array_equal(a, b) else [path]
+    return [] if a == b else [f"{path}: {a} != {b}"]
+
+
+@pytest.mark.parametrize("stops", [(40,), (3, 77)])
+def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path: Path, stops: tuple[int, ...]) -> None:
+    whole = trained(tmp_path / "whole", *DQN)
+    parts = trained(tmp_path / "parts", *DQN, stops=stops)
+    assert differences(whole, parts) == []
+    best = [checkpoints.load(tmp_path / name / BEST) for name in ("whole", "parts")]
+    assert differences(best[0], best[1]) == []
+    assert whole["agent"]["updates"] > 50
+
+
+def test_the_seed_decides_everything(tmp_path: Path) -> None:
+    first, same, other = (
+        trained(tmp_path / name, *DQN, "steps=1200", f"seed={seed}") for name, seed in (("a", 5), ("b", 5), ("c", 6))
+    )
+    assert differences(first, same) == []
+    assert ".agent.network.candidate.weight" in differences(first, other)
+
+
+def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    score = runs.start(tiny_node(tmp_path, *DQN), folder=folder)
+    result = json.loads((folder / "result.json").read_text())
+    assert {path.name for path in folder.iterdir()} > {"config.yaml", LAST, BEST, "result.json"}
+    assert result["scores"]["dqn"]["mean"] == score
+    assert set(result["scores"]) == {"dqn", "random", "greedy", "planner"}
+    for row in result["scores"].values():
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert len(row["by_map"]) == 6
+    assert result["env_steps"] >= 1200
+    assert result["updates_per_step"] == result["updates"] / result["env_steps"]
+    assert result["batch_size"] == 16
+    assert result["choices"]["encoding"] == "reference_points"
+    assert result["versions"]["torch"]
+    assert result["policy"]["checkpoint"] == BEST
+    assert result["seconds"] > 0
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    tags = set(events.Tags()["scalars"])
+    assert tags >= {
+        "rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/exploration_rate", "eval/mean_reward", "eval/score",
+        "time/fps", "train/loss", "train/n_updates", "game/score", "game/bankruptcies", "game/illegal_orders",
+        "game/orders/pass", "game/orders/haul", "game/funnel/profit",
+    }  # fmt: skip
+    assert events.Scalars("eval/score")[0].step >= 400
+
+
+def test_a_finished_run_is_extended_by_steps_and_by_nothing_else(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    runs.start(tiny_node(tmp_path, *DQN), folder=folder)
+    with pytest.raises(ValueError, match="the run is finished .* to extend it, add steps=N with N above 12"):
+        runs.resume(folder, overrides=[f"resume={folder}"])
+    with pytest.raises(ValueError, match="seed=3: a resumed run keeps its own config, only steps, device"):
+        runs.resume(folder, overrides=[f"resume={folder}", "seed=3"])
+    runs.resume(folder, overrides=[f"resume={folder}", "steps=1600"])
+    assert json.loads((folder / "result.json").read_text())["env_steps"] >= 1600
+    assert len(list(folder.glob("result_at_12*.json"))) == 1
+
+
+def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    trained(folder, *DQN, stops=(3,))
+    state = checkpoints.load(folder / LAST)
+    saved = checkpoints.load(folder / BEST)
+    checkpoints.save(folder / BEST, {**saved, "score": 1e9, "env_step": 1300})
+    setup = tiny_setup(tmp_path, *DQN, "steps=1400")
+    validation = validation_maps(setup)
+    loop = make_loop(setup, validation=validation)
+    session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=StopRequest())
+    assert session.best_score == 1e9
+    assert checkpoints.load(folder / BEST)["score"] == 1e9
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [("actions=masked", "network=mlp"), ("actions=full", "network=mlp"), ("actions=random_k",), ("reward=cash",)],
+)
+def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:
+    overrides = (*DQN, *choice, "level.side=6", "level.deposits=2", "level.towns=1", "steps=300")
+    runs.start(tiny_node(tmp_path, *overrides, "evaluation.every=300"), folder=tmp_path / "run")
+    assert (tmp_path / "run" / "result.json").is_file()
+
+
+@pytest.mark.parametrize("player", ["random", "greedy", "planner"])
+def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> None:
+    folder = tmp_path / "run"
+    runs.start(tiny_node(tmp_path, f"agent={player}"), folder=folder)
+    result = json.loads((folder / "result.json").read_text())
+    assert result["env_steps"] == 0
+    assert result["policy"] == {"player": player}
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", "result.json"}
+    with pytest.raises(ValueError, match="does not learn"):
+        runs.resume(folder, overrides=[])
