@@ -79,25 +79,25 @@ class MLP(QNetwork):
         return (hidden * self.head.weight[a_tm1]).sum(1) + self.head.bias[a_tm1]  # [B]
 
 
-class _SetMax(torch.autograd.Function):
-    """Largest value of each feature over a set: [B, E, H] -> [B, H]. Equal rows each get the whole gradient.
+class _SetPool(torch.autograd.Function):
+    """Sum and largest value of each feature over a set: [B, E, H] -> [B, H] and [B, H].
 
-    Does what ``amax`` does, whose own backward compares and counts ties in integers: four times slower on a CPU, and
-    then the costliest part of an update.
+    Does what ``sum`` and ``amax`` do (except that equal largest values each get the whole gradient), but their own
+    backward passes count ties in integers and take four more arrays: then they are the costliest part of an update.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor) -> tuple[Tensor, Tensor]:
         largest = hidden.amax(1)
         ctx.save_for_backward(hidden, largest)
-        return largest
+        return hidden.sum(1), largest
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
+    def backward(ctx: Any, grad_sum: Tensor, grad_largest: Tensor) -> Tensor:
         hidden, largest = ctx.saved_tensors
-        is_largest = (hidden - largest.unsqueeze(1)).sign_().add_(1)  # [B, E, H], 1 or 0
-        return is_largest.mul_(grad.unsqueeze(1))
+        grad = (hidden - largest.unsqueeze(1)).sign_().add_(1)  # [B, E, H], 1 at the largest, else 0
+        return grad.mul_(grad_largest.unsqueeze(1)).add_(grad_sum.unsqueeze(1))
 
 
 class CandidateNetwork(QNetwork):
@@ -126,9 +126,10 @@ class CandidateNetwork(QNetwork):
         rows = obs[:, n_globals : n_globals + n_entities * features].to(dtype)
         rows = rows.view(-1, n_entities, features)  # [B, E, Fe]
         present = rows[:, :, :1]  # [B, E, 1]
-        hidden = functional.relu(self.entity(rows * present))  # [B, E, H], 0 where absent
-        mean = hidden.sum(1) / present.sum(1).clamp(min=1)  # [B, H]
-        return self.state(torch.cat([obs[:, :n_globals].to(dtype), mean, _SetMax.apply(hidden)], dim=1))
+        hidden = functional.relu(self.entity(rows * present), inplace=True)  # [B, E, H], 0 where absent
+        total, largest = _SetPool.apply(hidden)  # [B, H], [B, H]
+        mean = total / present.sum(1).clamp(min=1)
+        return self.state(torch.cat([obs[:, :n_globals].to(dtype), mean, largest], dim=1))
 
     def _candidates(self, obs: Tensor) -> Tensor:
         """Candidate rows [B, K, Fc], a view of obs [B, D]."""
