@@ -1,0 +1,53 @@
+"""A state as a picture: the map on the left, the books on the right, the order below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import MapPool
+from envs.waybill.render.board import Board
+from envs.waybill.render.canvas import CARD, FAINT, INK, PAPER, RULE, Canvas
+from envs.waybill.render.panel import Panel
+from envs.waybill.render.scene import Candidate, look
+from envs.waybill.render.words import describe_order
+
+WIDTH, HEIGHT = 1140, 740  # frame units, the same for every level
+_MAP = 640
+
+
+def to_image(
+    state: Any,
+    pool: MapPool,
+    level_config: LevelConfig,
+    *,
+    order: Any = None,
+    candidates: list[Candidate] | None = None,
+    scale: float = 1.0,
+) -> np.ndarray:
+    """One state as a picture, uint8 [740 · scale, 1140 · scale, 3].
+
+    Args:
+        state: STATE record, or an array of one; ``pool`` is the map pool it points into.
+        order: ORDER record given in this state, if it is to be told.
+        candidates: (text, Q-value, chosen) of the orders that the policy weighed.
+        scale: pixels per frame unit, 0.25 to 4.
+
+    Raises:
+        ValueError: if the scale is out of range.
+    """
+    if not 0.25 <= scale <= 4:
+        raise ValueError(f"scale={scale} of a picture is not in 0.25..4")
+    scene = look(state, pool, level_config)
+    canvas = Canvas(width=WIDTH, height=HEIGHT, scale=scale, colour=PAPER)
+    Board(canvas=canvas, scene=scene, x=26, y=24, size=_MAP).draw()
+    told = "" if order is None else describe_order(order, scene.state, pool, level_config)
+    top = 24 + _MAP + 12
+    canvas.box(26, top, _MAP, HEIGHT - top - 14, CARD, round_by=7, edge=RULE, line=1)
+    middle = (top + HEIGHT - 14) / 2
+    canvas.text(40, middle, "ORDER", 10.5, FAINT, bold=True)
+    canvas.text(92, middle, told[:1].upper() + told[1:] or "–", 16, INK if told else FAINT, most=_MAP - 80)
+    Panel(canvas=canvas, scene=scene, x=684, y=14, width=WIDTH - 684 - 16, bottom=HEIGHT - 14).draw(candidates)
+    return np.asarray(canvas.finish())

@@ -1,0 +1,140 @@
+"""A game in words: names of places and goods, orders, and the tables that stand beside the map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from envs.waybill import state as st
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import MapPool
+from envs.waybill.record import recipe_names
+from envs.waybill.render.scene import Scene, look
+
+
+def spot(tile: int, side: int) -> str:
+    """A tile as (row,column)."""
+    return f"({tile // side},{tile % side})"
+
+
+def town_name(town: int) -> str:
+    """Towns are A, B, C …"""
+    return chr(ord("A") + town)
+
+
+def good_letters(level: LevelConfig) -> list[str]:
+    """One lower-case letter per good: its first letter that no earlier good has taken."""
+    letters: list[str] = []
+    for good in level.goods:
+        free = [letter for letter in good.lower() + "abcdefghijklmnopqrstuvwxyz" if letter not in letters]
+        letters.append(free[0])
+    return letters
+
+
+def place_name(scene: Scene, tile: int) -> str:
+    """What stands on a tile and where: "(3,4) extractor", "town B (9,2)", or the bare place."""
+    where = spot(tile, scene.side)
+    for _, building in scene.buildings():
+        if building["tile"] == tile:
+            return f"{where} {'extractor' if building['kind'] == st.EXTRACTOR else 'workshop'}"
+    if tile in scene.site_tiles():
+        site = scene.site_tiles().index(tile)
+        return (
+            f"{where} deposit"
+            if site < scene.level.deposits
+            else f"town {town_name(site - scene.level.deposits)} {where}"
+        )
+    return where
+
+
+def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelConfig) -> str:
+    """An order in words, such as "haul wood from (3,4) extractor to (5,6) workshop with cart 2".
+
+    Args:
+        order: ORDER record.
+        state: STATE record that the order is given in; ``pool`` is the map pool it points into.
+    """
+    scene, verb = look(state, pool, level_config), int(order["verb"])
+    tile, where = int(order["tile"]), place_name(look(state, pool, level_config), int(order["tile"]))
+    if verb == st.EXTRACT:
+        sites = scene.site_tiles()[: scene.level.deposits]
+        good = int(scene.pool.site_good[scene.row, sites.index(tile)]) if tile in sites else -1
+        return (
+            f"build an extractor for {level_config.goods[good]} at {spot(tile, scene.side)}"
+            if good >= 0
+            else f"build an extractor at {where}"
+        )
+    if verb == st.WORKSHOP:
+        names, recipe = recipe_names(level_config), int(order["recipe"])
+        product = names[recipe] if 0 <= recipe < len(names) else f"recipe {recipe}"
+        return f"build a workshop for {product} at {spot(tile, scene.side)}"
+    if verb == st.HAUL:
+        outputs = [int(b["output"]) for _, b in scene.buildings() if b["tile"] == tile]
+        good_name = f"{level_config.goods[outputs[0]]} " if outputs else ""
+        cart = "a new cart" if order["cart"] == st.NEW_CART else f"cart {int(order['cart'])}"
+        return f"haul {good_name}from {where} to {place_name(scene, int(order['target']))} with {cart}"
+    if verb == st.DISMANTLE:
+        return f"dismantle {where}"
+    return "pass"
+
+
+def status(scene: Scene) -> str:
+    """How the game stands: "playing", "over" or "bankrupt"."""
+    if scene.state["bankrupt"]:
+        return "bankrupt"
+    return "over" if scene.state["done"] else "playing"
+
+
+def money_rows(scene: Scene) -> list[tuple[str, int]]:
+    """(account, coins that came in or, negative, went out)."""
+    return list(zip(st.CASH_ACCOUNTS, map(int, scene.state["cash_ledger"]), strict=True))
+
+
+def goods_rows(scene: Scene) -> list[tuple[str, list[int]]]:
+    """(good, [in store, on carts, dug, consumed, produced, sold, lost])."""
+    ledger = scene.state["goods_ledger"]
+    return [(name, [*scene.stored(i), *(abs(int(v)) for v in ledger[i])]) for i, name in enumerate(scene.level.goods)]
+
+
+def price_rows(scene: Scene) -> list[tuple[int, int, int, int, int]]:
+    """(town, good, price now, price in an empty market, glut), for all that is bought."""
+    towns, goods = range(scene.level.towns), range(len(scene.level.goods))
+    return [
+        (town, good, scene.price(town, good), scene.base_price(town, good), int(scene.state["glut"][town, good]))
+        for town in towns
+        for good in goods
+        if scene.base_price(town, good) > 0
+    ]
+
+
+def building_line(scene: Scene, building: Any) -> str:
+    """One building: where, what, what it holds, or the turns until it works."""
+    name = place_name(scene, int(building["tile"]))
+    output = scene.level.goods[int(building["output"])]
+    held = f"{output} {int(building['stock'])}"
+    if building["kind"] == st.EXTRACTOR:
+        held += f", {int(scene.state['reserve'][int(building['site'])])} left in the ground"
+    else:
+        held = ", ".join([*(f"{scene.level.goods[g]} {units}" for g, units in scene.inputs(building)), f"→ {held}"])
+    if building["ready_in"] > 0:
+        held = f"{output}, works in {int(building['ready_in'])}"
+    return f"{name}: {held}"
+
+
+def cart_line(scene: Scene, number: int, cart: Any) -> str:
+    """One cart: its phase, load and route."""
+    phase = st.CART_PHASES[int(cart["phase"])]
+    if cart["phase"] == st.IDLE:
+        return f"cart {number}: idle"
+    source, target = (place_name(scene, scene.place_tile(int(cart[end]))) for end in ("source", "target"))
+    load = f"{int(cart['load'])} {scene.level.goods[int(cart['good'])]}"
+    left = f" {int(cart['leg_left'])}" if cart["leg_left"] > 0 else ""
+    return f"cart {number}: {phase}{left}, {load}, from {source} to {target}"
+
+
+def best_candidates(candidates: list[tuple[str, float, bool]], count: int) -> list[tuple[str, float, bool]]:
+    """The ``count`` candidates of highest value, best first; the chosen one is always among them."""
+    ranked = sorted(candidates, key=lambda row: -row[1])
+    shown = ranked[:count]
+    if not any(row[2] for row in shown):
+        shown = shown[: count - 1] + [row for row in ranked if row[2]][:1]
+    return shown
