@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.config import register
@@ -20,7 +21,12 @@ def run(node: DictConfig) -> float:
     from experiments.runs import start
 
     chosen = HydraConfig.get()
-    return start(node, folder=Path(chosen.runtime.output_dir), overrides=list(chosen.overrides.task))
+    try:
+        return start(node, folder=Path(chosen.runtime.output_dir), overrides=list(chosen.overrides.task))
+    except ValueError as error:
+        if chosen.mode == RunMode.MULTIRUN:
+            raise ValueError(f"job {chosen.job.num} ({chosen.job.override_dirname}): {error}") from error
+        raise
 
 
 @door("train.py")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from envs.waybill.players import PLAYERS
@@ -91,7 +92,7 @@ def _version(name: str) -> str | None:
 
 def print_table(scores: Mapping[str, Any], *, title: str, console: Console | None = None) -> None:
     """Policy and players: mean score with its interval, bankruptcies, normalised score."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=escape(title), title_justify="left", title_style="bold")
     table.add_column("player")
     for name in ("score", "95 % interval", "bankrupt", "normalised"):
         table.add_column(name, justify="right")

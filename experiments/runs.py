@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments import checkpoints, environments, results
 from experiments import config as configs
 from experiments.config import RESUMABLE, Setup
+from experiments.door import Interrupted
 from experiments.evaluation import Evaluator, Measured, evaluate_players
 from experiments.policies import load_policy
 from experiments.session import LAST, Session, StopRequest
@@ -87,7 +88,11 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         else:
             print(f"going on in {folder} after {state['env_step']:,} steps", flush=True)
         session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
-    return _report(setup, folder, session)
+    try:
+        return _report(setup, folder, session)
+    except KeyboardInterrupt:
+        line = f"stopped in the final evaluation; training is complete, go on with: python train.py resume={folder}"
+        raise Interrupted(line) from None
 
 
 def _claim(folder: Path, setup: Setup, *, new: bool) -> None:

@@ -109,7 +109,8 @@ class SB3Loop:
                 self.window.add_one(values["infos"][i])
             return session.after_step(int(values["num_timesteps"]))
 
-        self.agent.learn(self.config.steps, on_step)
+        if session.env_step < self.config.steps:
+            self.agent.learn(self.config.steps, on_step)
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the games start anew."""

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from tiny import COMMON, DQN
 
+from experiments.door import Interrupted, door
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -66,6 +68,26 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, words: tuple[s
     done = command("train.py", *words, cwd=tmp_path)
     assert part in refused(done, "train.py")
     assert [path for path in tmp_path.rglob("*") if path.name != "multirun.yaml" and path.is_file()] == []
+
+
+def test_a_bug_keeps_its_traceback_and_a_stop_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    def ending(error: BaseException) -> tuple[object, str]:
+        def main() -> None:
+            raise error
+
+        with pytest.raises(SystemExit) as caught:
+            door("play.py")(main)()
+        return caught.value.code, capsys.readouterr().err
+
+    with pytest.raises(TypeError, match="a bug"):
+        ending(TypeError("a bug"))
+    assert ending(ValueError("two\nlines")) == (2, "play.py: error: two lines\n")
+    assert ending(PermissionError(13, "Permission denied", "/x")) == (
+        2,
+        "play.py: error: cannot use '/x': Permission denied\n",
+    )
+    assert ending(Interrupted("saved", exit_code=143)) == (143, "play.py: saved\n")
+    assert ending(KeyboardInterrupt()) == (130, "play.py: stopped\n")
 
 
 def test_a_finished_run_says_how_to_extend_it(run: Path) -> None:

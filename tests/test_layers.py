@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("players",),
     ("record",),
     ("render",),
+    ("batch",),
     ("spaces", "env"),
 )
 FORBIDDEN = {
