@@ -29,13 +29,14 @@ def test_n_step_return_of_an_open_window() -> None:
     ("end", "total", "discount_if_truncated", "steps"), [(0, 1.0, 0.5, 1), (1, 2.0, 0.25, 2), (2, 3.0, 0.125, 3)]
 )
 def test_n_step_return_stops_at_the_end(end: int, total: float, discount_if_truncated: float, steps: int) -> None:
-    """A truncation bootstraps from the final state, a termination does not; later rewards and ends are not this episode's."""
+    """A truncation bootstraps, a termination does not; later rewards and ends are not this episode's."""
     r = torch.tensor([[1.0, 2.0, 4.0]])
     no, ended = torch.zeros(1, 3, dtype=torch.bool), torch.zeros(1, 3, dtype=torch.bool)
     ended[0, end] = True
     later = torch.ones(1, 3, dtype=torch.bool)
     later[0, : end + 1] = False
-    for terminated, truncated, discount in ((ended, no, 0.0), (ended, ended, 0.0), (later, ended, discount_if_truncated)):
+    cases = ((ended, no, 0.0), (ended, ended, 0.0), (later, ended, discount_if_truncated))
+    for terminated, truncated, discount in cases:
         result = losses.n_step_return(r, terminated, truncated, gamma=0.5)
         assert [value.item() for value in result] == [total, discount, steps]
 

@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.networks import CandidateNetwork, CandidateSettings, Layout, MLPSettings, QNetwork, _SetPool
+from agents.networks import (
+    CandidateNetwork,
+    CandidateSettings,
+    Layout,
+    MLPSettings,
+    NetworkSettings,
+    QNetwork,
+    _SetPool,
+)
 
 LAYOUT = Layout(globals=3, entities=5, entity_features=4, candidates=6, candidate_features=7)
 WORST = torch.finfo(torch.float32).min
@@ -29,7 +37,7 @@ def observations(layout: Layout, batch: int, seed: int) -> tuple[Tensor, Tensor]
 
 def network(kind: str, layout: Layout = LAYOUT) -> QNetwork:
     torch.manual_seed(0)
-    settings = {"mlp": MLPSettings(width=16), "candidates": CandidateSettings(width=16)}[kind]
+    settings: NetworkSettings = MLPSettings(width=16) if kind == "mlp" else CandidateSettings(width=16)
     return settings.build(layout=layout, n_actions=layout.candidates)
 
 
