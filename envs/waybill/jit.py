@@ -13,13 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HERE = Path(__file__).resolve().parent
-_NOT_COMPILED = {"__init__", "levels", "record", "render", "env", "spaces"}
+_NOT_COMPILED = {"__init__", "levels", "record", "batch", "env"}
 
 
 @cache
@@ -68,6 +69,24 @@ def kernel(function: F) -> F:
     """Compile a batch pass over games ``low..high-1``; it gives up Python's lock, so threads share a batch."""
     compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     return compiled
+
+
+def named(function: F) -> F:
+    """Mark a reward, reducer or encoding as a part that configs find by its function's name."""
+    function.is_part = True  # type: ignore[attr-defined]
+    return function
+
+
+def find_part(module: ModuleType, name: str, key: str, others: tuple[str, ...] = ()) -> Any:
+    """The part of that name in a module; ``others`` are names that are allowed without being a function.
+
+    Raises:
+        ValueError: for an unknown name, in one line with the known ones.
+    """
+    known = {n: f for n, f in vars(module).items() if getattr(f, "is_part", False)}
+    if name in known:
+        return known[name]
+    raise ValueError(f"{key}={name!r} is unknown, known are {', '.join(sorted([*known, *others]))}")
 
 
 class Threads:

@@ -12,7 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.waybill.jit import jit, kernel
-from envs.waybill.state import FOREST, HILL, MAX_SIDE, PLAIN, WATER
+from envs.waybill.state import (
+    FOREST,
+    HILL,
+    MAX_BUILDINGS,
+    MAX_CARTS,
+    MAX_DEPOSITS,
+    MAX_RECIPES,
+    MAX_SIDE,
+    MAX_TOWNS,
+    ORDER,
+    PLAIN,
+    WATER,
+    records,
+)
 
 UNREACHABLE = 65535
 NEAR = 6  # free tiles kept around each site, nearest first
@@ -44,6 +57,8 @@ class Scratch(NamedTuple):
     distance: np.ndarray  # uint16 [tiles]
     queue: np.ndarray  # int16 [tiles]
     waiting: np.ndarray  # bool [tiles]
+    actions: np.ndarray  # int64 [most legal raw actions]
+    order: np.ndarray  # ORDER [1]
 
 
 @jit
@@ -247,7 +262,14 @@ def generate_many(seeds: Any, level: Any, pool: Any, rows: Any, scratch: Any) ->
 def make_scratch() -> Scratch:
     """Working memory for one thread."""
     tiles = MAX_SIDE * MAX_SIDE
-    return Scratch(np.zeros(tiles, np.uint16), np.zeros(tiles, np.int16), np.zeros(tiles, np.bool_))
+    routes = (MAX_CARTS + 1) * MAX_BUILDINGS * (MAX_BUILDINGS + MAX_TOWNS)
+    return Scratch(
+        distance=np.zeros(tiles, np.uint16),
+        queue=np.zeros(tiles, np.int16),
+        waiting=np.zeros(tiles, np.bool_),
+        actions=np.zeros(1 + MAX_DEPOSITS + MAX_RECIPES * tiles + routes + MAX_BUILDINGS, np.int64),
+        order=records(1, ORDER),
+    )
 
 
 def make_pool(level: np.ndarray, seeds: np.ndarray) -> MapPool:

@@ -1,4 +1,4 @@
-"""The rules as a whole: a turn is one order and one tick; batch passes over many games (arguments as in ``books.py``)."""
+"""The rules as a whole: a turn is one order and one tick; batch passes over many games (see ``books.py``)."""
 
 from __future__ import annotations
 
@@ -84,3 +84,19 @@ def judge_orders(states: Any, pool: Any, level: Any, orders: Any, legal: Any) ->
     for i in range(orders.shape[0]):
         for j in range(orders.shape[1]):
             legal[i, j] = is_legal(states[i], pool, level[0], orders[i, j])
+
+
+@kernel
+def restart_games(
+    states: Any, pool: Any, level: Any, seeds: Any, restart: Any, in_order: Any, low: Any, high: Any
+) -> None:
+    """Batch pass: begin new games where ``restart`` [N] is set.
+
+    ``seeds`` uint64 [N] moves on to the next game's seed, which also draws its map; with ``in_order``
+    game i keeps map i.
+    """
+    for i in range(low, high):
+        if restart[i]:
+            seeds[i] = mix(seeds[i] + np.uint64(1))
+            row = i if in_order else np.int64(seeds[i] >> np.uint64(33)) % len(pool.seed)
+            start(states[i], pool, level[0], row, seeds[i])

@@ -23,6 +23,7 @@ MAX_CARTS = 16
 MAX_GOODS = 8
 MAX_RECIPES = 4
 MAX_INPUTS = 2
+MAX_CANDIDATES = 256
 
 # --- verbs, in the order of the flat action space ----------------------------------------------------------------
 PASS, EXTRACT, WORKSHOP, HAUL, DISMANTLE = range(5)

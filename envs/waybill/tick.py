@@ -1,4 +1,4 @@
-"""One turn of the world: building work, digging, refining, carts, sales, recovery, upkeep (arguments as in ``books.py``)."""
+"""One turn of the world: building, digging, refining, carts, sales, recovery, upkeep (arguments as in ``books.py``)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,297 @@
+"""Waybill as Gymnasium environments: one game, and a true batch of games. No rule of the game is in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from envs.waybill.batch import Batch
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import TRAIN_SEEDS
+from envs.waybill.state import STAGES, STATE
+
+Maps = tuple[int, int]
+_REFINING = ("workshop", "deliver", "refine")  # stages that a level without recipes does not have
+
+
+class _Spaces:
+    """What both kinds of environment share: the spaces and what there is to say about the games."""
+
+    _batch: Batch
+
+    def _describe(self) -> None:
+        batch = self._batch
+        self.level = batch.level
+        self.layout = batch.layout
+        self.stages = tuple(s for s in STAGES if batch.level.recipes or s not in _REFINING)
+        self._stage_columns = [STAGES.index(s) for s in self.stages]
+        self.mask_is_constant = batch.actions == "full"
+        self.action_groups = batch.raw_groups() if batch.groups is None else None
+
+    def _one_space(self) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Discrete]:
+        box = gymnasium.spaces.Box(-np.inf, np.inf, (self.layout.size,), np.float32)
+        return box, gymnasium.spaces.Discrete(self._batch.n_actions)
+
+    def _facts(self) -> dict[str, np.ndarray]:
+        """What is known of all games, arrays [N, ...]; copies, since the next step overwrites the batch."""
+        batch = self._batch
+        states = batch.states
+        score = states["cash"].astype(np.int64) - batch.level.start_cash
+        facts = {
+            "action_mask": batch.mask if self.mask_is_constant else batch.mask.copy(),
+            "score": score,
+            "bankrupt": states["bankrupt"] != 0,
+            "illegal": states["illegal"].astype(np.int64),
+            "orders": states["orders"].astype(np.int64),
+            "stages": np.asarray(states["stage_turn"])[:, self._stage_columns] >= 0,
+            "is_success": (states["done"] != 0) & (score > 0),
+            "map_seed": states["map_seed"].copy(),
+            "raw_reward": batch.raw.copy(),
+            "potential": batch.potential.copy(),
+        }
+        if batch.groups is not None:
+            facts["action_group"] = batch.groups.copy()
+        return facts
+
+
+class WaybillVectorEnv(_Spaces, VectorEnv):
+    """A batch of games stepped by compiled passes; autoreset by the next step, as ``metadata`` says.
+
+    After a game has ended, the next ``step`` ignores its action, begins a new game, gives its first observation and
+    reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
+
+    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
+    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``raw_reward``, ``potential``; when games
+    end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+
+    Args and errors: as ``batch.Batch``; the pool is refilled with new maps once it has been played through on average.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 64,
+        level: str | LevelConfig = "refine",
+        reward: str = "shaped",
+        gamma: float = 0.99,
+        actions: str = "heuristic",
+        candidates: int = 32,
+        encoding: str = "reference_points",
+        encoding_options: dict[str, Any] | None = None,
+        maps: Maps = (TRAIN_SEEDS, 1024),
+        in_order: bool = False,
+        threads: int = 2,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode is not None:
+            raise ValueError(f"render_mode={render_mode!r}: a batch of games is not drawn, use gymnasium.make")
+        self._batch = Batch(
+            num_envs=num_envs,
+            level=level,
+            reward=reward,
+            gamma=gamma,
+            actions=actions,
+            candidates=candidates,
+            encoding=encoding,
+            encoding_options=encoding_options or {},
+            maps=maps,
+            in_order=in_order,
+            threads=threads,
+        )
+        self.num_envs, self.render_mode = num_envs, None
+        self._describe()
+        self.single_observation_space, self.single_action_space = self._one_space()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
+        self._games_begun = 0
+
+    @property
+    def states(self) -> np.ndarray:
+        """The STATE records of all games [N]; read-only by convention."""
+        return self._batch.states
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games. Game i of ``seed`` s is the game that a single environment plays with seed s + i."""
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        if isinstance(seed, int):
+            seeds = np.arange(seed, seed + self.num_envs, dtype=np.uint64)
+        else:
+            seeds = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
+            for i, given in enumerate(seed or []):
+                seeds[i] = seeds[i] if given is None else given
+        self._batch.reset(seeds)
+        self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_envs
+        return self._batch.observations.copy(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
+        batch = self._batch
+        batch.step(actions)
+        restarted = batch.restarted.copy()
+        over = batch.states["done"] != 0
+        self._returns = np.where(restarted, 0.0, self._returns + batch.reward)
+        self._lengths = np.where(restarted, 0, self._lengths + 1)
+        infos: dict[str, Any] = {**self._facts(), "reset": restarted}
+        if over.any():
+            infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
+            infos["_episode"] = over
+        self._games_begun += int(restarted.sum())
+        if self._games_begun > len(batch.pool.seed) and not batch.in_order:
+            batch.refill_maps()
+            self._games_begun = 0
+        return batch.observations.copy(), batch.reward.copy(), over, np.zeros(self.num_envs, np.bool_), infos
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the running games and the map pool need to go on: arrays of plain numbers."""
+        batch = self._batch
+        return {
+            "states": np.frombuffer(batch.states.tobytes(), np.uint8).copy(),
+            "seeds": batch.seeds.view(np.int64).copy(),
+            "pool_seeds": batch.pool.seed.view(np.int64).copy(),
+            "next_seed": int(batch.next_seed),
+            "potential": batch.potential.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "games_begun": self._games_begun,
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on from a ``state_dict``; returns observations and infos as ``reset`` does.
+
+        Raises:
+            ValueError: if it is from another number of games or another layout of the state.
+        """
+        batch = self._batch
+        raw = np.asarray(saved["states"], np.uint8)
+        if raw.size != batch.states.nbytes:
+            raise ValueError(
+                f"saved games take {raw.size} bytes, {self.num_envs} games of this version take {batch.states.nbytes}"
+            )
+        batch.use_maps(np.asarray(saved["pool_seeds"], np.int64).view(np.uint64))
+        batch.states[:] = np.frombuffer(raw.tobytes(), STATE)
+        batch.seeds[:] = np.asarray(saved["seeds"], np.int64).view(np.uint64)
+        batch.next_seed = int(saved["next_seed"])
+        batch.potential[:] = saved["potential"]
+        self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
+        self._games_begun = int(saved["games_begun"])
+        batch.look()
+        return batch.observations.copy(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
+
+
+class WaybillEnv(_Spaces, gymnasium.Env):
+    """One game of Waybill. Observation Box [D] (see ``features.py``), action Discrete, both given by the parts chosen.
+
+    ``reset(options={"map_seed": m})`` plays the map of seed m. Infos as in ``WaybillVectorEnv``, without the game axis.
+
+    Args and errors: as ``batch.Batch``; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        *,
+        level: str | LevelConfig = "refine",
+        reward: str = "shaped",
+        gamma: float = 0.99,
+        actions: str = "heuristic",
+        candidates: int = 32,
+        encoding: str = "reference_points",
+        encoding_options: dict[str, Any] | None = None,
+        maps: Maps = (TRAIN_SEEDS, 256),
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode={render_mode!r}, allowed are None, ansi and rgb_array")
+        self._batch = Batch(
+            num_envs=1,
+            level=level,
+            reward=reward,
+            gamma=gamma,
+            actions=actions,
+            candidates=candidates,
+            encoding=encoding,
+            encoding_options=encoding_options or {},
+            maps=maps,
+            in_order=False,
+            threads=1,
+        )
+        self._maps = np.arange(maps[0], maps[0] + maps[1], dtype=np.uint64)
+        self._on_own_map = False
+        self.render_mode = render_mode
+        self._describe()
+        self.observation_space, self.action_space = self._one_space()
+        self._return = 0.0
+        self._last_order: Any = None
+
+    @property
+    def state(self) -> Any:
+        """The game's STATE record; read-only by convention."""
+        return self._batch.states[0]
+
+    def action_masks(self) -> np.ndarray:
+        """Which actions are legal now, bool [A] (the name sb3-contrib asks for)."""
+        return self._batch.mask[0] != 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """A new game; the seed decides its map and, without further seeds, all later games'.
+
+        Raises:
+            ValueError: for an unknown option.
+        """
+        super().reset(seed=seed)
+        options = options or {}
+        if unknown := set(options) - {"map_seed"}:
+            raise ValueError(f"reset option {sorted(unknown)[0]!r} is unknown, known is map_seed")
+        if "map_seed" in options:
+            self._batch.use_maps(np.array([options["map_seed"]], np.uint64))
+        elif self._on_own_map:
+            self._batch.use_maps(self._maps)
+        self._on_own_map = "map_seed" in options
+        drawn = int(self.np_random.integers(2**63)) if seed is None else seed
+        self._batch.reset(np.array([drawn], np.uint64))
+        self._return, self._last_order = 0.0, None
+        return self._batch.observations[0].copy(), self._info()
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """One turn.
+
+        Raises:
+            ValueError: for an action outside the action space, or when the game is over.
+        """
+        if self._batch.states["done"][0]:
+            raise ValueError("step: the game is over, call reset first")
+        self._batch.step(np.array([action], np.int64))
+        self._last_order = self._batch.taken[0].copy()
+        reward = float(self._batch.reward[0])
+        self._return += reward
+        over = bool(self._batch.states["done"][0])
+        info = self._info()
+        if over:
+            turn = int(self._batch.states["turn"][0])
+            info["episode"] = {"r": self._return, "l": turn, "score": info["score"]}
+        return self._batch.observations[0].copy(), reward, over, False, info
+
+    def _info(self) -> dict[str, Any]:
+        facts = {name: value[0] for name, value in self._facts().items()}
+        return {name: value.item() if value.ndim == 0 else value for name, value in facts.items()}
+
+    def render(self) -> str | np.ndarray | None:  # type: ignore[override]
+        """The board as text (``ansi``) or an image uint8 [H, W, 3] (``rgb_array``)."""
+        if self.render_mode is None:
+            return None
+        from envs.waybill.render import to_image, to_text
+
+        draw = to_text if self.render_mode == "ansi" else to_image
+        return draw(self.state, self._batch.pool, self.level, order=self._last_order)

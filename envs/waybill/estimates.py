@@ -1,0 +1,274 @@
+"""What an order is worth: a rough forecast of the profit of the supply chain that it starts or completes.
+
+A rule of thumb, not a rule of the game: the heuristic reducer ranks by it, ``greedy`` plays by it, and candidates carry
+it as a feature. Rates are in units a turn (float), values and outlays in coins. Arguments as in ``books.py``.
+
+The market in steady state (rate q sold every turn) holds a glut of q · market_turns, so a town pays
+R(q) = q · base · depth / (depth + q · market_turns) a turn; a new flow is worth R(q0 + q) − R(q0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.books import building_at, input_slot, place_at, route_units, site_at, turns
+from envs.waybill.jit import jit
+from envs.waybill.state import (
+    DISMANTLE,
+    EXTRACT,
+    EXTRACTOR,
+    HAUL,
+    IDLE,
+    MAX_BUILDINGS,
+    NEW_CART,
+    WORKS,
+    WORKSHOP,
+)
+
+
+@jit
+def cart_rate(lv: Any, route: Any) -> Any:
+    """Units a turn that one cart carries over a route of that many turns."""
+    return np.float64(lv.cart_capacity) / (2.0 * np.float64(max(1, route)))
+
+
+@jit
+def outflow(s: Any, lv: Any, b: Any) -> Any:
+    """Units a turn that the carts at building ``b`` could take away."""
+    rate = 0.0
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase != IDLE and k.source == b:
+            rate += cart_rate(lv, np.int64(k.route))
+    return rate
+
+
+@jit
+def dig_supply(s: Any, lv: Any, site: Any, left: Any) -> Any:
+    """Units a turn that a deposit can give over the turns left."""
+    grown = np.float64(s.reserve[site]) / max(1.0, np.float64(left)) + 1.0 / np.float64(lv.renew_turns)
+    return min(np.float64(lv.dig_rate), grown)
+
+
+@jit
+def inflow(s: Any, lv: Any, b: Any, good: Any, left: Any) -> Any:
+    """Units of a good a turn that carts bring to workshop ``b`` from extractors."""
+    rate = 0.0
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase != IDLE and k.target == b and k.good == good:
+            source = s.buildings[k.source]
+            carried = cart_rate(lv, np.int64(k.route))
+            if source.kind == EXTRACTOR:
+                carried = min(carried, dig_supply(s, lv, np.int64(source.site), left))
+            rate += carried
+    return rate
+
+
+@jit
+def supply(s: Any, lv: Any, b: Any, left: Any) -> Any:
+    """Units of its output a turn that a building gives with the carts it has."""
+    building = s.buildings[b]
+    if building.kind == EXTRACTOR:
+        return dig_supply(s, lv, np.int64(building.site), left)
+    recipe = lv.recipes[building.recipe]
+    batches = 1.0
+    for j in range(recipe.n_inputs):
+        rate = inflow(s, lv, b, recipe.inputs[j], left) / np.float64(recipe.input_units[j])
+        batches = min(batches, rate)
+    return batches * np.float64(recipe.output_units)
+
+
+@jit
+def revenue(s: Any, pool: Any, lv: Any, town: Any, good: Any, rate: Any) -> Any:
+    """Coins a turn that a flow adds to what a town pays now."""
+    base = np.float64(pool.site_price[s.map, lv.n_deposits + town, good])
+    depth, memory = np.float64(lv.market_depth), np.float64(lv.market_turns)
+    now = np.float64(s.glut[town, good]) / memory
+    both = now + rate
+    return base * depth * (both / (depth + both * memory) - now / (depth + now * memory))
+
+
+@jit
+def best_sale(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+    """Best coins over the turns left from a flow of ``good`` that one more cart takes from a tile to a town."""
+    best = 0.0
+    for town in range(lv.n_towns):
+        site = lv.n_deposits + town
+        if pool.site_price[s.map, site, good] > 0:
+            route = turns(lv, pool.site_travel[s.map, site, tile])
+            flow = min(rate, cart_rate(lv, route))
+            selling = np.float64(left) - delay - np.float64(route)
+            if selling > 0.0:
+                best = max(best, selling * revenue(s, pool, lv, town, good, flow))
+    return best
+
+
+@jit
+def refined_sale(
+    s: Any, pool: Any, lv: Any, r: Any, slot: Any, tile: Any, rate: Any, delay: Any, left: Any, served: Any
+) -> Any:
+    """Best coins from ``rate`` units of input ``slot`` of recipe ``r`` at a workshop tile, sold after refining.
+
+    ``served`` is 1.0 if carts take the output away already, else 0.0: then one more cart is paid for and kept.
+    """
+    recipe = lv.recipes[r]
+    batches = min(1.0, rate / np.float64(recipe.input_units[slot]))
+    sale = best_sale(s, pool, lv, tile, recipe.output, batches * np.float64(recipe.output_units), delay, left)
+    if served == 0.0:
+        sale -= kept(lv.cart_cost, lv.cart_upkeep, left)
+    return sale
+
+
+@jit
+def raw_value(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+    """(value, outlay): best net coins from a flow of a raw good at a tile, all later orders of its chain paid."""
+    cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
+    works, works_cost = kept(lv.workshop_cost, lv.workshop_upkeep, left), np.float64(lv.workshop_cost)
+    best, outlay = best_sale(s, pool, lv, tile, good, rate, delay, left) - cart, cost
+    for r in range(lv.n_recipes):
+        recipe = lv.recipes[r]
+        for j in range(recipe.n_inputs):
+            if recipe.inputs[j] != good:
+                continue
+            lead = max(delay, np.float64(lv.workshop_lead)) + 1.0
+            flow = min(rate, cart_rate(lv, 1))
+            fresh = refined_sale(s, pool, lv, r, j, tile, flow, lead, left, 0.0) - works - cart
+            if fresh > best:
+                best, outlay = fresh, works_cost + 2.0 * cost
+            for b in range(s.n_slots):
+                if s.buildings[b].kind == WORKS and s.buildings[b].recipe == r:
+                    value = shared_value(s, pool, lv, b, j, tile, good, rate, delay, left) - cart
+                    if value > best:
+                        best, outlay = value, (2.0 - is_served(s, lv, b)) * cost
+    return best, outlay
+
+
+@jit
+def kept(cost: Any, upkeep: Any, left: Any) -> Any:
+    """Coins for buying something and keeping it for the turns left."""
+    return np.float64(cost) + np.float64(upkeep) * np.float64(left)
+
+
+@jit
+def is_served(s: Any, lv: Any, b: Any) -> Any:
+    """1.0 if carts take a building's output away, else 0.0."""
+    return 1.0 if outflow(s, lv, b) > 0.0 else 0.0
+
+
+@jit
+def shared_value(
+    s: Any, pool: Any, lv: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any
+) -> Any:
+    """Coins from bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
+    building = s.buildings[b]
+    site = site_at(s, pool, tile)
+    route = turns(lv, pool.site_travel[s.map, site, building.tile])
+    recipe = lv.recipes[building.recipe]
+    room = max(0.0, np.float64(recipe.input_units[slot]) - inflow(s, lv, b, good, left))
+    flow = min(min(rate, cart_rate(lv, route)), room)
+    wait = max(delay, np.float64(building.ready_in)) + np.float64(route)
+    served = is_served(s, lv, b)
+    return refined_sale(s, pool, lv, building.recipe, slot, building.tile, flow, wait, left, served)
+
+
+@jit
+def extract_value(s: Any, pool: Any, lv: Any, site: Any, left: Any) -> Any:
+    """(value, outlay) of a new extractor on a deposit with the rest of its chain."""
+    rate = dig_supply(s, lv, site, left)
+    tile, good = np.int64(pool.site_tile[s.map, site]), np.int64(pool.site_good[s.map, site])
+    value, outlay = raw_value(s, pool, lv, tile, good, rate, np.float64(lv.extractor_lead), left)
+    return value - kept(lv.extractor_cost, lv.extractor_upkeep, left), outlay + np.float64(lv.extractor_cost)
+
+
+@jit
+def workshop_value(s: Any, pool: Any, lv: Any, r: Any, tile: Any, left: Any) -> Any:
+    """(value, outlay) of a new workshop on a tile, fed by the best extractor that has goods to spare."""
+    recipe = lv.recipes[r]
+    best = 0.0
+    for b in range(s.n_slots):
+        building = s.buildings[b]
+        if building.kind != EXTRACTOR:
+            continue
+        for j in range(recipe.n_inputs):
+            if recipe.inputs[j] == building.output:
+                spare = supply(s, lv, b, left) - outflow(s, lv, b)
+                route = turns(lv, pool.site_travel[s.map, building.site, tile])
+                flow = min(spare, cart_rate(lv, route))
+                wait = max(np.float64(building.ready_in), np.float64(lv.workshop_lead)) + np.float64(route)
+                if flow > 0.0:
+                    sale = refined_sale(s, pool, lv, r, j, tile, flow, wait, left, 0.0)
+                    best = max(best, sale - kept(lv.cart_cost, lv.cart_upkeep, left))
+    outlay = np.float64(lv.workshop_cost) + 2.0 * np.float64(lv.cart_cost)
+    return best - kept(lv.workshop_cost, lv.workshop_upkeep, left), outlay
+
+
+@jit
+def haul_value(s: Any, pool: Any, lv: Any, b: Any, place: Any, buys: Any, left: Any) -> Any:
+    """(value, outlay) of one more cart from building ``b`` to a place."""
+    building = s.buildings[b]
+    good = np.int64(building.output)
+    route = turns(lv, route_units(s, pool, lv, b, place))
+    spare = max(0.0, supply(s, lv, b, left) - outflow(s, lv, b))
+    spare += np.float64(building.stock) / np.float64(max(1, left))
+    flow = min(spare, cart_rate(lv, route))
+    delay = np.float64(building.ready_in)
+    cost = np.float64(lv.cart_cost)
+    value = outlay = 0.0
+    if place >= MAX_BUILDINGS:
+        selling = np.float64(left) - delay - np.float64(route)
+        if selling > 0.0:
+            value = selling * revenue(s, pool, lv, place - MAX_BUILDINGS, good, flow)
+    else:
+        slot = input_slot(s, lv, place, good)
+        target = s.buildings[place]
+        recipe = lv.recipes[target.recipe]
+        room = max(0.0, np.float64(recipe.input_units[slot]) - inflow(s, lv, place, good, left))
+        wait = max(delay, np.float64(target.ready_in)) + np.float64(route)
+        served = is_served(s, lv, place)
+        value = refined_sale(s, pool, lv, target.recipe, slot, target.tile, min(flow, room), wait, left, served)
+        outlay = (1.0 - served) * cost
+    if buys:
+        value -= kept(lv.cart_cost, lv.cart_upkeep, left)
+        outlay += cost
+    return value, outlay
+
+
+@jit
+def dismantle_value(s: Any, pool: Any, lv: Any, b: Any, left: Any) -> Any:
+    """Coins won by clearing a building now: refund and upkeep saved, less what it would still earn."""
+    building = s.buildings[b]
+    digs = building.kind == EXTRACTOR
+    cost = np.float64(lv.extractor_cost if digs else lv.workshop_cost)
+    upkeep = np.float64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
+    value = cost * np.float64(lv.refund_percent) / 100.0 + upkeep * np.float64(left)
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase != IDLE and (k.source == b or k.target == b) and k.target >= MAX_BUILDINGS:
+            flow = min(cart_rate(lv, np.int64(k.route)), supply(s, lv, b, left))
+            town = np.int64(k.target) - MAX_BUILDINGS
+            base = np.float64(pool.site_price[s.map, lv.n_deposits + town, k.good])
+            depth = np.float64(lv.market_depth)
+            due = max(0.0, np.float64(left) - np.float64(k.route))
+            value -= flow * due * base * depth / (depth + np.float64(s.glut[town, k.good]))
+    return value
+
+
+@jit
+def estimate(s: Any, pool: Any, lv: Any, o: Any, worth: Any) -> None:
+    """worth[0] = net profit of the chain that a legal order belongs to, worth[1] = coins still to pay for the chain."""
+    left = np.int64(lv.horizon) - np.int64(s.turn)
+    tile = np.int64(o.tile)
+    value = outlay = 0.0
+    if o.verb == EXTRACT:
+        value, outlay = extract_value(s, pool, lv, site_at(s, pool, tile), left)
+    elif o.verb == WORKSHOP:
+        value, outlay = workshop_value(s, pool, lv, np.int64(o.recipe), tile, left)
+    elif o.verb == HAUL:
+        b, place = building_at(s, tile), place_at(s, pool, lv, np.int64(o.target))
+        value, outlay = haul_value(s, pool, lv, b, place, o.cart == NEW_CART, left)
+    elif o.verb == DISMANTLE:
+        value = dismantle_value(s, pool, lv, building_at(s, tile), left)
+    worth[0], worth[1] = value, outlay

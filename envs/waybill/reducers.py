@@ -1,0 +1,208 @@
+"""Action reducers: from a state to at most K candidate orders, or to the mask of the raw space.
+
+Every reducer is a batch pass of one signature, found by its name; a new one is one function here and one config file:
+
+    reducer(states, pool, level, scratch, orders, worth, count, low, high)
+
+It writes candidates into ``orders`` [N, K] (ORDER), their number into ``count`` [N] and what the rule of thumb in
+``estimates.py`` says of them into ``worth`` [N, K+1, 2] (value and outlay of the chain, coins; the last row is working memory). Candidate 0 is always PASS, all
+are legal and no two are equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.books import building_at
+from envs.waybill.estimates import estimate
+from envs.waybill.jit import jit, kernel, named
+from envs.waybill.maps import mix
+from envs.waybill.orders import can_haul, room_for_building
+from envs.waybill.raw_actions import decode, legal_actions, put
+from envs.waybill.state import (
+    DISMANTLE,
+    EMPTY,
+    EXTRACT,
+    EXTRACTOR,
+    HAUL,
+    IDLE,
+    LOADING,
+    MAX_BUILDINGS,
+    NEW_CART,
+    PASS,
+    WORKS,
+    WORKSHOP,
+)
+
+ENDGAME_TURNS = 8  # from here on, clearing a building that still works may pay
+
+
+@jit
+def same_order(a: Any, b: Any) -> Any:
+    """True if two orders say the same."""
+    return a.verb == b.verb and a.recipe == b.recipe and a.cart == b.cart and a.tile == b.tile and a.target == b.target
+
+
+@jit
+def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, filled: Any) -> Any:
+    """Put a legal order into the row while there is room; in a full row it replaces the least worthy one."""
+    if filled < len(row):
+        spot = filled
+        filled += 1
+    else:
+        trial = worth[len(row)]
+        estimate(s, pool, lv, order, trial)
+        spot = 0
+        for j in range(1, len(row)):
+            if worth[j, 0] < trial[0] and (spot == 0 or worth[j, 0] < worth[spot, 0]):
+                spot = j
+        if spot == 0:
+            return filled
+    put(row[spot], order.verb, order.recipe, order.cart, order.tile, order.target)
+    estimate(s, pool, lv, order, worth[spot])
+    return filled
+
+
+@jit
+def free_cart(s: Any, lv: Any) -> Any:
+    """The executor rule: an idle cart, else one that waits at an exhausted source, else a new one if there is room."""
+    for c in range(s.n_carts):
+        if s.carts[c].phase == IDLE:
+            return c
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        source = s.buildings[k.source]
+        if k.phase == LOADING and source.kind == EXTRACTOR and source.stock == 0 and s.reserve[source.site] == 0:
+            return c
+    return NEW_CART
+
+
+@jit
+def anchor_tile(s: Any, pool: Any, site: Any) -> Any:
+    """The place rule: the nearest tile to a site with no building on it, or -1."""
+    for k in range(pool.near.shape[2]):
+        tile = pool.near[s.map, site, k]
+        if tile >= 0 and building_at(s, tile) < 0:
+            return np.int64(tile)
+    return -1
+
+
+@jit
+def gives_input(s: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
+    """True if a workshop with recipe ``r`` fits beside a site: an own extractor that feeds it, or a town that buys."""
+    recipe = lv.recipes[r]
+    if site >= lv.n_deposits:
+        return pool.site_price[s.map, site, recipe.output] > 0
+    if building_at(s, np.int64(pool.site_tile[s.map, site])) < 0:
+        return False
+    for j in range(recipe.n_inputs):
+        if recipe.inputs[j] == pool.site_good[s.map, site]:
+            return True
+    return False
+
+
+@jit
+def propose_buildings(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+    """Extractors on every free deposit, workshops beside own extractors and beside towns that buy the product."""
+    if s.cash >= lv.extractor_cost:
+        for site in range(lv.n_deposits):
+            tile = np.int64(pool.site_tile[s.map, site])
+            if building_at(s, tile) < 0:
+                put(o, EXTRACT, 0, 0, tile, 0)
+                n = keep_best(s, pool, lv, o, row, worth, n)
+    if s.cash >= lv.workshop_cost:
+        for r in range(lv.n_recipes):
+            for site in range(pool.site_tile.shape[1]):
+                if not gives_input(s, pool, lv, site, r):
+                    continue
+                tile = anchor_tile(s, pool, site)
+                put(o, WORKSHOP, r, 0, tile, 0)
+                known = tile < 0
+                for j in range(n):
+                    known = known or same_order(row[j], o)
+                if not known:
+                    n = keep_best(s, pool, lv, o, row, worth, n)
+    return n
+
+
+@jit
+def propose_routes(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+    """Every pair of own source and destination that takes its good, driven by the cart the rule picks."""
+    cart = free_cart(s, lv)
+    for b in range(s.n_slots):
+        if s.buildings[b].kind == EMPTY:
+            continue
+        for town in range(lv.n_towns):
+            if can_haul(s, pool, lv, cart, b, MAX_BUILDINGS + town):
+                target = np.int64(pool.site_tile[s.map, lv.n_deposits + town])
+                put(o, HAUL, 0, cart, s.buildings[b].tile, target)
+                n = keep_best(s, pool, lv, o, row, worth, n)
+        for c in range(s.n_slots):
+            if s.buildings[c].kind == WORKS and can_haul(s, pool, lv, cart, b, c):
+                put(o, HAUL, 0, cart, s.buildings[b].tile, s.buildings[c].tile)
+                n = keep_best(s, pool, lv, o, row, worth, n)
+    return n
+
+
+@jit
+def propose_clearing(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+    """Extractors that are exhausted, and in the last turns every building."""
+    ending = lv.horizon - s.turn <= ENDGAME_TURNS
+    for b in range(s.n_slots):
+        building = s.buildings[b]
+        spent = building.kind == EXTRACTOR and building.stock == 0 and s.reserve[building.site] == 0
+        if building.kind != EMPTY and (ending or spent):
+            put(o, DISMANTLE, 0, 0, building.tile, 0)
+            n = keep_best(s, pool, lv, o, row, worth, n)
+    return n
+
+
+@jit
+def propose(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any) -> Any:
+    """Fill one row with the heuristic's candidates and return how many there are."""
+    put(row[0], PASS, 0, 0, 0, 0)
+    worth[0, 0] = worth[0, 1] = 0.0
+    n = 1
+    if s.done == 0:
+        if room_for_building(s, lv):
+            n = propose_buildings(s, pool, lv, o, row, worth, n)
+        n = propose_routes(s, pool, lv, o, row, worth, n)
+        n = propose_clearing(s, pool, lv, o, row, worth, n)
+    return n
+
+
+@named
+@kernel
+def heuristic(
+    states: Any, pool: Any, level: Any, scratch: Any, orders: Any, worth: Any, count: Any, low: Any, high: Any
+) -> None:
+    """Goals of the supply chain: the rule picks the executor and the place, the network picks the goal."""
+    for i in range(low, high):
+        count[i] = propose(states[i], pool, level[0], scratch.order[0], orders[i], worth[i])
+
+
+@named
+@kernel
+def random_k(
+    states: Any, pool: Any, level: Any, scratch: Any, orders: Any, worth: Any, count: Any, low: Any, high: Any
+) -> None:
+    """K legal raw orders drawn uniformly without repetition (and PASS): what any claim for the heuristic must beat.
+
+    The draw depends on the game's seed and turn alone, so looking twice gives the same candidates.
+    """
+    lv = level[0]
+    for i in range(low, high):
+        s, row, actions = states[i], orders[i], scratch.actions
+        put(row[0], PASS, 0, 0, 0, 0)
+        worth[i, 0, :] = 0.0
+        found = legal_actions(s, pool, lv, scratch.order[0], actions)
+        wanted = min(found, len(row))
+        for k in range(1, wanted):
+            step = np.uint64(s.turn) * np.uint64(1024) + np.uint64(k)
+            pick = k + np.int64(mix(np.uint64(s.rng) ^ mix(step)) >> np.uint64(33)) % (found - k)
+            actions[k], actions[pick] = actions[pick], actions[k]
+            decode(lv, actions[k], row[k])
+            estimate(s, pool, lv, row[k], worth[i, k])
+        count[i] = wanted
