@@ -44,7 +44,7 @@ class ActionsConfig:
 
     def __post_init__(self) -> None:
         if self.candidates is not None:
-            _need(1 <= self.candidates <= 1024, "actions.candidates", self.candidates, "1..1024")
+            _need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
 
 
 @dataclass

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import gymnasium
-import numpy as np
 import torch
-from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 
 from agents.networks import Layout
 from envs.waybill import jit
+from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup
@@ -51,38 +49,14 @@ def sb3_env(setup: Setup) -> Any:
     first, count = training_maps(config)
     share = -(-count // config.num_envs)
 
-    def make(i: int) -> gymnasium.Env:
+    def make(i: int) -> WaybillEnv:
         start = min(i * share, count - 1)
         maps = (first + start, min(share, count - start))
-        return RememberMask(WaybillEnv(maps=maps, **_choices(setup, None)))
+        return WaybillEnv(maps=maps, **_choices(setup, None))
 
     env = DummyVecEnv([lambda i=i: make(i) for i in range(config.num_envs)])  # type: ignore[misc]
     env.seed(config.seed)
     return env
-
-
-class RememberMask(gymnasium.Wrapper):
-    """Keeps the last action mask for sb3-contrib, which asks for it by ``action_masks()``."""
-
-    def __init__(self, env: gymnasium.Env) -> None:
-        super().__init__(env)
-        self._mask = np.ones(0, np.int8)
-
-    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """See ``gymnasium.Env.reset``."""
-        obs, info = self.env.reset(**options)
-        self._mask = info["action_mask"]
-        return obs, info
-
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """See ``gymnasium.Env.step``."""
-        obs, reward, terminated, truncated, info = self.env.step(action)
-        self._mask = info["action_mask"]
-        return obs, reward, terminated, truncated, info
-
-    def action_masks(self) -> np.ndarray:
-        """bool [A], True where legal."""
-        return np.asarray(self._mask, dtype=np.bool_)
 
 
 def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def test_a_saved_config_reads_back_the_same() -> None:
         ("threads=0", "threads=0 is not allowed, it must be 1..1024 or null for all cores"),
         ("seed=-1", "seed=-1 is not allowed, it must be 0..65535"),
         ("evaluation.maps=1", "evaluation.maps=1 is not allowed, it must be 2..100000 maps"),
-        ("actions.candidates=0", "actions.candidates=0 is not allowed, it must be 1..1024"),
+        ("actions.candidates=0", "actions.candidates=0 is not allowed, it must be 2..256"),
         ("level.side=1", "level refine: side=1 is not in 6..32"),
         ("agent.gamma=2", "agent.gamma=2.0 is not allowed, it must be 0..1"),
         ("agent.batch_size=0", "agent=dqn: agent.batch_size=0 is not in 1..65536"),

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny import COMMON, DQN
 
 from experiments.door import Interrupted, door
+from tiny import COMMON, DQN
 
 ROOT = Path(__file__).resolve().parents[1]
 

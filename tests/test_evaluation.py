@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny import DQN, tiny_node, tiny_setup
 
 from envs.waybill import levels
 from experiments import config as configs
 from experiments import evaluation, measuring, runs
 from experiments.evaluation import Evaluator, evaluate_player, evaluate_players
 from experiments.policies import load_policy
+from tiny import DQN, tiny_node, tiny_setup
 
 
 def first_legal(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:

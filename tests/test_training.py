@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tiny import DQN, tiny_node, tiny_setup
 
 from experiments import checkpoints, runs
 from experiments.session import BEST, LAST, StopRequest
 from experiments.training import make_loop, train, validation_maps
+from tiny import DQN, tiny_node, tiny_setup
 
 
 class StopAfter(StopRequest):
