@@ -1,24 +1,21 @@
-"""Players without learning: ``random``, ``greedy`` and ``planner``. They know the rules and the heuristic reducer only.
-
-The game is deterministic once its map is drawn, so the planner searches whole games: a beam of cloned states, each
-judged by playing greedy styles to the end (rollout algorithms, Tesauro & Galperin 1996; beam as in Lowerre 1976). Its
-score measures how much there is to win.
-"""
+"""Players without learning: ``random``, ``greedy`` and ``planner``. They know the rules and the heuristic reducer only."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.jit import jit, kernel
-from envs.waybill.maps import mix
-from envs.waybill.raw_actions import put
+from envs.waybill.greedy import GREEDY, finish_greedily, play_chosen
+from envs.waybill.jit import kernel
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import make_pool, make_scratch, mix
+from envs.waybill.planner import make_search, plan_game
 from envs.waybill.reducers import propose
-from envs.waybill.rules import play_turn
-
-PLAYERS = ("random", "greedy", "planner")
-CANDIDATES = 48
+from envs.waybill.rules import start_games
+from envs.waybill.state import ORDER, STATE, records
 
 
 class Games(NamedTuple):
@@ -28,72 +25,64 @@ class Games(NamedTuple):
     bankrupt: np.ndarray  # bool [N]
     length: np.ndarray  # int64 [N], turns
     orders: np.ndarray  # ORDER [N, horizon]
-    states: np.ndarray  # STATE [N], at the end
-
-
-class Style(NamedTuple):
-    """How a greedy player weighs things; the planner rolls out several."""
-
-    least_return: float  # profit per coin of outlay below which it passes
-    patience: float  # share of the chain's outlay that must be in cash before it starts
-    value_power: float  # 0: return on investment alone, 1: profit alone
-
-
-GREEDY = Style(least_return=0.25, patience=1.0, value_power=0.0)
-STYLES = (
-    GREEDY,
-    Style(0.25, 1.0, 0.7),
-    Style(0.05, 0.7, 0.35),
-    Style(0.8, 1.0, 0.2),
-)
-
-
-@jit
-def greedy_choice(s: Any, row: Any, worth: Any, n: Any, style: Any) -> Any:
-    """Index of the candidate with the best return on investment; 0 (PASS) if none is worth its outlay."""
-    best, choice = 0.0, 0
-    for j in range(1, n):
-        value, outlay = np.float64(worth[j, 0]), np.float64(worth[j, 1])
-        if value <= style[0] * outlay or value <= 1.0 or np.float64(s.cash) < style[1] * outlay:
-            continue
-        merit = value / (outlay + 5.0) ** (1.0 - style[2])
-        if merit > best:
-            best, choice = merit, j
-    return choice
 
 
 @kernel
-def play_random(
-    states: Any, pool: Any, level: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any, low: Any, high: Any
-) -> None:
-    """Whole games of random candidates; orders taken go to ``taken`` [N, horizon]."""
-    for i in range(low, high):
-        s = states[i]
-        while s.done == 0:
-            n = propose(s, pool, level[0], scratch.order[0], row, worth)
-            j = np.int64(mix(s.rng ^ mix(np.uint64(s.turn))) >> np.uint64(33)) % n
-            play_chosen(s, pool, level[0], scratch, row[j], taken[i])
-
-
-@kernel
-def play_greedy(
-    states: Any, pool: Any, level: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any, low: Any, high: Any
-) -> None:
-    """Whole games of the greedy player."""
-    for i in range(low, high):
-        finish_greedily(states[i], pool, level[0], scratch, row, worth, taken[i], style)
-
-
-@jit
-def play_chosen(s: Any, pool: Any, lv: Any, scratch: Any, o: Any, taken: Any) -> None:
-    """Note an order and play it."""
-    put(taken[s.turn], o.verb, o.recipe, o.cart, o.tile, o.target)
-    play_turn(s, pool, lv, o, scratch)
-
-
-@jit
-def finish_greedily(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any) -> None:
-    """Play greedily to the end."""
+def play_random(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+    """Game i with random candidates of the heuristic; the orders go to ``taken`` [N, horizon]."""
+    s = states[i]
     while s.done == 0:
-        n = propose(s, pool, lv, scratch.order[0], row, worth)
-        play_chosen(s, pool, lv, scratch, row[greedy_choice(s, row, worth, n, style)], taken)
+        n = propose(s, pool, level[0], scratch.order[0], search.row, search.worth)
+        j = np.int64(mix(s.rng ^ mix(np.uint64(s.turn))) >> np.uint64(33)) % n
+        play_chosen(s, pool, level[0], scratch, search.row[j], taken[i])
+
+
+@kernel
+def play_greedy(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+    """Game i with the best return on investment each turn."""
+    finish_greedily(states[i], pool, level[0], scratch, search.row, search.worth, taken[i], GREEDY)
+
+
+PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
+
+
+def play(
+    name: str,
+    level: LevelConfig,
+    map_seeds: np.ndarray,
+    *,
+    seed: int = 0,
+    threads: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Games:
+    """Let a player play one game on each map.
+
+    Args:
+        name: ``random``, ``greedy`` or ``planner``.
+        map_seeds: uint64 [N].
+        seed: of the games' own random numbers (only ``random`` draws any).
+        progress: called with (games finished, games) now and then.
+
+    Raises:
+        ValueError: for an unknown player.
+    """
+    if name not in PLAYERS:
+        raise ValueError(f"unknown player {name!r}, known are {', '.join(PLAYERS)}")
+    record = level.record()
+    pool = make_pool(record, np.asarray(map_seeds, np.uint64))
+    n = len(map_seeds)
+    states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
+    start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
+    spare = [(make_scratch(), make_search(level.horizon)) for _ in range(threads)]
+
+    def one(i: int) -> None:
+        scratch, search = spare.pop()
+        PLAYERS[name](states, pool, record, scratch, search, taken, i)
+        spare.append((scratch, search))
+
+    with ThreadPoolExecutor(threads) as team:
+        for done, _ in enumerate(team.map(one, range(n)), start=1):
+            if progress is not None:
+                progress(done, n)
+    score = states["cash"].astype(np.int64) - level.start_cash
+    return Games(score, states["bankrupt"] != 0, states["turn"].astype(np.int64), taken)

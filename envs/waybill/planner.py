@@ -1,0 +1,154 @@
+"""The planner: search over cloned states. The game is deterministic once its map is drawn, so whole games can be planned.
+
+Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the end
+in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). The best plan ever seen is kept
+and its orders are the result, so more search never does worse. Its score measures how much there is to win.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envs.waybill.greedy import finish_greedily
+from envs.waybill.jit import jit, kernel
+from envs.waybill.raw_actions import put
+from envs.waybill.reducers import propose
+from envs.waybill.rules import play_turn
+from envs.waybill.state import ORDER, STATE, records
+
+BEAM = 6
+CANDIDATES = 48
+STYLES = ((0.3, 1.0, 0.0, 10.0), (0.8, 1.0, 0.3, 6.0), (0.1, 0.7, 0.6, 3.0))
+
+
+class Search(NamedTuple):
+    """Working memory of one planner."""
+
+    beam: np.ndarray  # STATE [BEAM]
+    children: np.ndarray  # STATE [BEAM * CANDIDATES]
+    child_value: np.ndarray  # int64 [BEAM * CANDIDATES]
+    child_parent: np.ndarray  # int64 [BEAM * CANDIDATES]
+    child_order: np.ndarray  # ORDER [BEAM * CANDIDATES]
+    trial: np.ndarray  # STATE [1]
+    plans: np.ndarray  # ORDER [2, BEAM, horizon]
+    rollout: np.ndarray  # ORDER [horizon]
+    best: np.ndarray  # ORDER [horizon]
+    row: np.ndarray  # ORDER [CANDIDATES]
+    roll_row: np.ndarray  # ORDER [CANDIDATES]
+    worth: np.ndarray  # float32 [CANDIDATES + 1, 2]
+
+
+def make_search(horizon: int) -> Search:
+    """Working memory for games of that many turns."""
+    n = BEAM * CANDIDATES
+    return Search(
+        beam=records(BEAM, STATE),
+        children=records(n, STATE),
+        child_value=np.zeros(n, np.int64),
+        child_parent=np.zeros(n, np.int64),
+        child_order=records(n, ORDER),
+        trial=records(1, STATE),
+        plans=records(2 * BEAM * horizon, ORDER).reshape(2, BEAM, horizon),
+        rollout=records(horizon, ORDER),
+        best=records(horizon, ORDER),
+        row=records(CANDIDATES, ORDER),
+        roll_row=records(CANDIDATES, ORDER),
+        worth=np.zeros((CANDIDATES + 1, 2), np.float32),
+    )
+
+
+@jit
+def copy_order(target: Any, o: Any) -> None:
+    """Copy an order."""
+    put(target, o.verb, o.recipe, o.cart, o.tile, o.target)
+
+
+@jit
+def judge(w: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
+    """Best final cash of a child over all styles; a new best plan is written to ``w.best``. Returns (value, best score)."""
+    turn, value = np.int64(w.children[child].turn), -(1 << 40)
+    for k in range(len(STYLES)):
+        w.trial[0] = w.children[child]
+        finish_greedily(w.trial[0], pool, lv, scratch, w.roll_row, w.worth, w.rollout, STYLES[k])
+        cash = np.int64(w.trial[0].cash)
+        value = max(value, cash)
+        if cash > best_score:
+            best_score = cash
+            for t in range(turn - 1):
+                copy_order(w.best[t], plan[t])
+            copy_order(w.best[turn - 1], w.child_order[child])
+            for t in range(turn, w.trial[0].turn):
+                copy_order(w.best[t], w.rollout[t])
+    return value, best_score
+
+
+@jit
+def expand(w: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
+    """All children of the beam, judged. Returns (children, best score)."""
+    n = 0
+    for b in range(width):
+        if w.beam[b].done != 0:
+            continue
+        found = propose(w.beam[b], pool, lv, scratch.order[0], w.row, w.worth)
+        for j in range(found):
+            w.children[n] = w.beam[b]
+            copy_order(w.child_order[n], w.row[j])
+            w.child_parent[n] = b
+            play_turn(w.children[n], pool, lv, w.row[j], scratch)
+            w.child_value[n], best_score = judge(w, pool, lv, scratch, n, plans[b], best_score)
+            n += 1
+    return n, best_score
+
+
+@jit
+def alike(a: Any, b: Any) -> Any:
+    """True if two states are probably one state reached by two orders of the same things."""
+    same = a.cash == b.cash and a.n_carts == b.n_carts and a.n_slots == b.n_slots
+    for v in range(len(a.orders)):
+        same = same and a.orders[v] == b.orders[v]
+    return same
+
+
+@jit
+def select(w: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
+    """The most valuable children that differ become the next beam; returns its width."""
+    width = 0
+    while width < BEAM:
+        top = -1
+        for c in range(n):
+            if w.child_parent[c] >= 0 and (top < 0 or w.child_value[c] > w.child_value[top]):
+                top = c
+        if top < 0:
+            break
+        fresh = True
+        for b in range(width):
+            fresh = fresh and not alike(w.beam[b], w.children[top])
+        if fresh:
+            parent = w.child_parent[top]
+            for t in range(turn):
+                copy_order(next_plans[width, t], plans[parent, t])
+            copy_order(next_plans[width, turn], w.child_order[top])
+            w.beam[width] = w.children[top]
+            width += 1
+        w.child_parent[top] = -1
+    return width
+
+
+@kernel
+def plan_game(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+    """Plan game i from its present state, note the orders in ``taken`` [N, horizon] and play them."""
+    lv, w = level[0], search
+    w.beam[0] = states[i]
+    width, best_score, flip = 1, -(1 << 40), 0
+    for turn in range(np.int64(states[i].turn), np.int64(lv.horizon)):
+        n, best_score = expand(w, pool, lv, scratch, width, w.plans[flip], best_score)
+        if n == 0:
+            break
+        width = select(w, n, w.plans[flip], w.plans[1 - flip], turn)
+        flip = 1 - flip
+    while states[i].done == 0:
+        turn = np.int64(states[i].turn)
+        copy_order(taken[i, turn], w.best[turn])
+        play_turn(states[i], pool, lv, w.best[turn], scratch)
