@@ -80,24 +80,26 @@ class MLP(QNetwork):
 
 
 class _SetPool(torch.autograd.Function):
-    """Sum and largest value of each feature over a set: [B, E, H] -> [B, H] and [B, H].
+    """Sum and largest value of each feature over each set: rows [P, H] >= 0 and set numbers [P] -> [B, H], [B, H].
 
-    Does what ``sum`` and ``amax`` do (except that equal largest values each get the whole gradient), but their own
-    backward passes count ties in integers and take four more arrays: then they are the costliest part of an update.
+    Autograd's own way through the maximum counts ties in integers and takes several more arrays: then it is the
+    costliest part of an update. Here equal largest values each get the whole gradient.
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        largest = hidden.amax(1)
-        ctx.save_for_backward(hidden, largest)
-        return hidden.sum(1), largest
+    def forward(ctx: Any, hidden: Tensor, row: Tensor, n_sets: int) -> tuple[Tensor, Tensor]:
+        total = hidden.new_zeros(n_sets, hidden.shape[1]).index_add_(0, row, hidden)
+        largest = torch.zeros_like(total).scatter_reduce_(0, row.unsqueeze(1).expand_as(hidden), hidden, "amax")
+        ctx.save_for_backward(hidden, row, largest)
+        return total, largest
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_sum: Tensor, grad_largest: Tensor) -> Tensor:
-        hidden, largest = ctx.saved_tensors
-        grad = (hidden - largest.unsqueeze(1)).sign_().add_(1)  # [B, E, H], 1 at the largest, else 0
-        return grad.mul_(grad_largest.unsqueeze(1)).add_(grad_sum.unsqueeze(1))
+    def backward(ctx: Any, grad_total: Tensor, grad_largest: Tensor) -> tuple[Tensor, None, None]:
+        hidden, row, largest = ctx.saved_tensors
+        is_largest = (hidden - largest.index_select(0, row)).sign_().add_(1)  # [P, H], 1 or 0
+        grad = is_largest.mul_(grad_largest.index_select(0, row)).add_(grad_total.index_select(0, row))
+        return grad, None, None
 
 
 class CandidateNetwork(QNetwork):
@@ -111,7 +113,7 @@ class CandidateNetwork(QNetwork):
     def __init__(self, *, layout: Layout, width: int, layer_norm: bool) -> None:
         super().__init__()
         self.layout = layout
-        # No bias: the presence flag (feature 0) is one, so that absent rows stay exactly 0 and drop out of sum and max.
+        # No bias: the presence flag (feature 0) is one.
         self.entity = nn.Linear(layout.entity_features, width, bias=False)
         self.state = _hidden(layout.globals + 2 * width, width, layer_norm)
         self.state_to_scorer = nn.Linear(width, width, bias=False)
@@ -120,15 +122,15 @@ class CandidateNetwork(QNetwork):
         self.scorer = nn.Sequential(*norm, nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def embed(self, obs: Tensor) -> Tensor:
-        """State embedding [B, H] from obs [B, D]."""
-        n_globals, n_entities, features, _, _ = self.layout
+        """State embedding [B, H] from obs [B, D]; only the P present entities are computed."""
+        n_globals, n_entities, n_features, _, _ = self.layout
         dtype = self.candidate.weight.dtype
-        rows = obs[:, n_globals : n_globals + n_entities * features].to(dtype)
-        rows = rows.view(-1, n_entities, features)  # [B, E, Fe]
-        present = rows[:, :, :1]  # [B, E, 1]
-        hidden = functional.relu(self.entity(rows * present), inplace=True)  # [B, E, H], 0 where absent
-        total, largest = _SetPool.apply(hidden)  # [B, H], [B, H]
-        mean = total / present.sum(1).clamp(min=1)
+        entities = obs[:, n_globals : n_globals + n_entities * n_features].unflatten(1, (n_entities, n_features))
+        present = entities[:, :, 0] > 0.5  # [B, E]
+        row, slot = present.nonzero(as_tuple=True)  # [P], [P]
+        hidden = functional.relu(self.entity(entities[row, slot].to(dtype)), inplace=True)  # [P, H]
+        total, largest = _SetPool.apply(hidden, row, len(obs))  # [B, H], [B, H]
+        mean = total / present.sum(1, keepdim=True).clamp(min=1)
         return self.state(torch.cat([obs[:, :n_globals].to(dtype), mean, largest], dim=1))
 
     def _candidates(self, obs: Tensor) -> Tensor:

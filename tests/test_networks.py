@@ -131,12 +131,16 @@ def test_a_state_without_entities_is_fine() -> None:
 
 
 def test_pooling_and_its_gradient_are_those_of_sum_and_amax() -> None:
-    hidden = torch.rand(3, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    total, largest = _SetPool.apply(hidden)
-    assert torch.equal(total, hidden.sum(1))
-    assert torch.equal(largest, hidden.amax(1))
+    """Four sets of 0 to 3 rows, against one set at a time; an empty set pools to 0."""
+    hidden = torch.rand(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    row = torch.tensor([0, 0, 1, 3, 3, 3])
+    total, largest = _SetPool.apply(hidden, row, 4)
+    assert total[2].tolist() == largest[2].tolist() == [0.0] * 5
+    sets = [hidden[row == i] for i in (0, 1, 3)]
+    torch.testing.assert_close(total[[0, 1, 3]], torch.stack([rows.sum(0) for rows in sets]))
+    torch.testing.assert_close(largest[[0, 1, 3]], torch.stack([rows.amax(0) for rows in sets]))
     ours = torch.autograd.grad((2 * total + 3 * largest).sum(), hidden)[0]
-    theirs = torch.autograd.grad((2 * hidden.sum(1) + 3 * hidden.amax(1)).sum(), hidden)[0]
+    theirs = torch.autograd.grad(sum((2 * rows.sum(0) + 3 * rows.amax(0)).sum() for rows in sets), hidden)[0]  # type: ignore[arg-type]
     torch.testing.assert_close(ours, theirs)
 
 
