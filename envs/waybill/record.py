@@ -26,7 +26,8 @@ from envs.waybill.maps import MapPool, make_pool, make_scratch
 from envs.waybill.rules import play_turns, start_games
 
 FORMAT, VERSION = "waybill game", 1
-_ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",))  # by verb
+_WORDS = (*st.VERBS, "none")  # the last one is verb -1: an empty slot of a reducer was chosen
+_ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",), ())  # by verb
 _KINDS = {str: "text", int: "an integer", list: "a list", dict: "an object"}
 
 
@@ -60,8 +61,7 @@ class Game:
         Raises:
             OSError: if the folder cannot be written.
         """
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
         try:
             temporary.write_text("\n".join(_lines(self)) + "\n", encoding="utf-8")
             os.replace(temporary, path)
@@ -165,15 +165,15 @@ def order_to_words(order: Any, level: LevelConfig) -> dict[str, Any]:
         ValueError: for an unknown verb.
     """
     verb, recipe, cart = int(order["verb"]), int(order["recipe"]), int(order["cart"])
-    if not 0 <= verb < len(st.VERBS):
-        raise ValueError(f"verb {verb} is not an order, allowed are 0..{len(st.VERBS) - 1}")
+    if not -1 <= verb < len(st.VERBS):
+        raise ValueError(f"verb {verb} is not an order, allowed are -1..{len(st.VERBS) - 1}")
     values = {
         "recipe": recipe_names(level)[recipe] if 0 <= recipe < len(level.recipes) else recipe,
         "cart": "new" if cart == st.NEW_CART else cart,
         "tile": list(divmod(int(order["tile"]), level.side)),
         "target": list(divmod(int(order["target"]), level.side)),
     }
-    return {"order": st.VERBS[verb]} | {key: values[key] for key in _ARGUMENTS[verb]}
+    return {"order": _WORDS[verb]} | {key: values[key] for key in _ARGUMENTS[verb]}
 
 
 def _header(game: Game) -> dict[str, Any]:
@@ -277,11 +277,11 @@ def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> A
         ValueError: in one line that starts with ``where``.
     """
     verb = words.get("order")
-    if verb not in st.VERBS:
-        raise ValueError(f"{where}: unknown order {verb!r}, known are {', '.join(st.VERBS)}")
+    if verb not in _WORDS:
+        raise ValueError(f"{where}: unknown order {verb!r}, known are {', '.join(_WORDS)}")
     order = np.zeros(1, st.ORDER)
-    order["verb"], order["tile"], order["target"] = st.VERBS.index(verb), -1, -1
-    for key in _ARGUMENTS[st.VERBS.index(verb)]:
+    order["verb"], order["tile"], order["target"] = (*range(len(st.VERBS)), -1)[_WORDS.index(verb)], -1, -1
+    for key in _ARGUMENTS[_WORDS.index(verb)]:
         value = words.get(key)
         if key in ("tile", "target"):
             place = _checked(words, key, list, where)

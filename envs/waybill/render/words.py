@@ -53,8 +53,8 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
         order: ORDER record.
         state: STATE record that the order is given in; ``pool`` is the map pool it points into.
     """
-    scene, verb = look(state, pool, level_config), int(order["verb"])
-    tile, where = int(order["tile"]), place_name(look(state, pool, level_config), int(order["tile"]))
+    scene, verb, tile = look(state, pool, level_config), int(order["verb"]), int(order["tile"])
+    where = place_name(scene, tile)
     if verb == st.EXTRACT:
         sites = scene.site_tiles()[: scene.level.deposits]
         good = int(scene.pool.site_good[scene.row, sites.index(tile)]) if tile in sites else -1
@@ -74,7 +74,7 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
         return f"haul {good_name}from {where} to {place_name(scene, int(order['target']))} with {cart}"
     if verb == st.DISMANTLE:
         return f"dismantle {where}"
-    return "pass"
+    return "pass" if verb == st.PASS else "no order (an empty candidate)"
 
 
 def status(scene: Scene) -> str:
@@ -135,6 +135,5 @@ def best_candidates(candidates: list[tuple[str, float, bool]], count: int) -> li
     """The ``count`` candidates of highest value, best first; the chosen one is always among them."""
     ranked = sorted(candidates, key=lambda row: -row[1])
     shown = ranked[:count]
-    if not any(row[2] for row in shown):
-        shown = shown[: count - 1] + [row for row in ranked if row[2]][:1]
-    return shown
+    chosen = [row for row in ranked[count:] if row[2]]
+    return [*shown[: count - len(chosen)], *chosen]

@@ -1,0 +1,132 @@
+"""Golden games: one game per level file, kept as a record and as text to read. ``python tests/golden/regenerate.py``.
+
+A game is chosen by a plain script here and not by one of the players, so that a better player does not change it.
+Run this after the rules or a level's numbers were changed on purpose, and read the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parents[1]))
+
+from envs.waybill import levels, record  # noqa: E402
+from envs.waybill import state as st  # noqa: E402
+from envs.waybill.levels import LevelConfig  # noqa: E402
+from envs.waybill.maps import MapPool, make_pool, make_scratch  # noqa: E402
+from envs.waybill.render import describe_order, to_text  # noqa: E402
+from envs.waybill.rules import judge_orders, play_turns, start_games  # noqa: E402
+
+MAP_SEED, GAME_SEED = 11, 5
+TEXT_EVERY = 10  # turns from one picture in text to the next
+
+
+def order(verb: int, *, tile: int = -1, target: int = -1, recipe: int = 0, cart: int = 0) -> np.ndarray:
+    """One order as an ORDER array [1]."""
+    one = st.records(1, st.ORDER)
+    one["verb"], one["tile"], one["target"], one["recipe"], one["cart"] = verb, tile, target, recipe, cart
+    return one
+
+
+def supply(level: LevelConfig, pool: MapPool, good: str, tile: int, site: int, used: set[int]) -> list[np.ndarray]:
+    """Orders that bring a good to a tile near a site, from the nearest free deposit or a workshop that is supplied."""
+    travel = pool.site_travel[0]
+    if good in level.raw_goods:
+        number = level.raw_goods.index(good)
+        free = [d for d in range(level.deposits) if pool.site_good[0, d] == number and d not in used]
+        if not free:
+            return []
+        nearest = min(free, key=lambda d: int(travel[d, tile]))
+        used.add(nearest)
+        source = int(pool.site_tile[0, nearest])
+        return [order(st.EXTRACT, tile=source), order(st.HAUL, tile=source, target=tile, cart=st.NEW_CART)]
+    recipe = next(i for i, r in enumerate(level.recipes) if r.output == good)
+    near = next(int(t) for t in pool.near[0, site] if 1000 + int(t) not in used)
+    used.add(1000 + near)
+    orders = [order(st.WORKSHOP, tile=near, recipe=recipe)]
+    for needed in level.recipes[recipe].inputs:
+        orders += supply(level, pool, needed, near, site, used)
+    return [*orders, order(st.HAUL, tile=near, target=tile, cart=st.NEW_CART)]
+
+
+def plan(level: LevelConfig, pool: MapPool) -> list[list[np.ndarray]]:
+    """A chain to the best offer; one to the second best and more carts; at the end a mistake, a turn, a clearance."""
+    towns, goods = range(level.towns), range(len(level.goods))
+    price = pool.site_price[0, level.deposits :]
+    offers = [(int(price[town, good]), town, good) for town in towns for good in goods if price[town, good] > 0]
+    used: set[int] = set()
+    chains = []
+    for _, town, good in sorted(offers, reverse=True)[:2]:
+        site = level.deposits + town
+        chains.append(supply(level, pool, level.goods[good], int(pool.site_tile[0, site]), site, used))
+    hauls = [one for chain in chains for one in chain if one["verb"][0] == st.HAUL]
+    turned = hauls[-1].copy()
+    turned["cart"] = 0
+    mistake, cleared = int(pool.site_tile[0, level.deposits]), int(hauls[0]["tile"][0])
+    end = [order(st.EXTRACT, tile=mistake), turned, order(st.DISMANTLE, tile=cleared)]
+    return [chains[0], [*hauls[: len(chains[0]) // 2], *chains[1]], end]
+
+
+def is_time(states: np.ndarray, level: LevelConfig, one: np.ndarray, first: bool) -> bool:
+    """True if a legal order makes sense now: goods wait for the new cart, the first chain has earned the second."""
+    state = states[0]
+    if one["verb"][0] == st.HAUL and not any(
+        b["kind"] and b["tile"] == one["tile"][0] and b["stock"] > 0 for b in state["buildings"]
+    ):
+        return False
+    return first or bool(state["stage_turn"][st.STAGE_SELL] >= 0 and state["cash"] > level.start_cash // 2)
+
+
+def choose_orders(level: LevelConfig) -> np.ndarray:
+    """The orders [T] of a level's golden game: the plan's one after the other, each when it is time for it."""
+    numbers, scratch = level.record(), make_scratch()
+    pool = make_pool(numbers, np.array([MAP_SEED], np.uint64))
+    states, (first, later, late) = st.records(1, st.STATE), plan(level, pool)
+    start_games(states, pool, numbers, np.zeros(1, np.int64), np.array([GAME_SEED], np.uint64), 0, 1)
+    orders, legal = [], np.zeros((1, 1), np.bool_)
+    while not states["done"][0]:
+        one = order(st.PASS)
+        if states["turn"][0] >= level.horizon * 3 // 4:
+            one = late.pop(0) if late else one
+        elif waiting := first or later:
+            judge_orders(states, pool, numbers, waiting[0].reshape(1, 1), legal)
+            if legal[0, 0] and is_time(states, level, waiting[0], waiting is first):
+                one = waiting.pop(0)
+        play_turns(states, pool, numbers, one, scratch, 0, 1)
+        orders.append(one[0])
+    return np.array(orders, st.ORDER)
+
+
+def as_text(game: record.Game) -> Iterator[str]:
+    """The lines of a golden game: every order with the hash after it, and the whole state every few turns."""
+    pool = game.map_pool()
+    states = list(record.replay(game))
+    yield f"level {game.level.name}, map seed {game.map_seed}, game seed {game.game_seed}"
+    for turn, (one, state) in enumerate(zip(game.orders, states[:-1], strict=True)):
+        if turn % TEXT_EVERY == 0:
+            yield from ["", *to_text(state[0], pool, game.level).splitlines(), ""]
+        words = describe_order(one, state[0], pool, game.level)
+        yield f"{turn:>3} {game.hashes[turn + 1]} cash {int(states[turn + 1]['cash'][0]):>5}  {words}"
+    yield from ["", *to_text(states[-1][0], pool, game.level).splitlines(), "", f"score {game.score}"]
+
+
+def main() -> None:
+    """Write the record and the text of every level's golden game."""
+    for name in levels.names():
+        level = levels.load(name)
+        orders = choose_orders(level)
+        game = record.record_game(
+            level=level, map_seed=MAP_SEED, game_seed=GAME_SEED, player="golden script", orders=orders
+        )
+        game.save(FOLDER / f"{name}.jsonl")
+        (FOLDER / f"{name}.txt").write_text("\n".join(as_text(game)) + "\n", encoding="utf-8")
+        print(f"{name}: {len(orders)} turns, score {game.score}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,366 @@
+"""What each order and each turn does, by literal numbers on a map made by hand, and what must hold in any game."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from handmade import NORTH, SOUTH, TOWN, YARD, Play, hand_level, hand_pool, make_order, random_orders
+
+from envs.waybill import levels, record
+from envs.waybill import state as st
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import make_pool
+from envs.waybill.rules import judge_orders
+from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, PASS, WORKSHOP
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def by_hand(**numbers: Any) -> Play:
+    level = hand_level(**numbers)
+    return Play(level, hand_pool(level))
+
+
+def real(name: str, games: int, **numbers: int) -> Play:
+    level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
+    return Play(level, make_pool(level.record(), np.arange(games)), games)
+
+
+def cart(s: Any, number: int = 0) -> dict[str, int]:
+    row = s["carts"][number]
+    return {name: int(row[name]) for name in ("phase", "load", "leg_left")}
+
+
+# --- orders -----------------------------------------------------------------------------------------------------------
+def test_pass_costs_nothing_but_the_turn() -> None:
+    s = by_hand().order(PASS)
+    assert (s["turn"], s["cash"], s["illegal"], s["orders"].tolist()) == (1, 200, 0, [1, 0, 0, 0, 0])
+
+
+def test_extractor_digs_after_its_lead_until_its_store_is_full() -> None:
+    game = by_hand()
+    s = game.order(EXTRACT, SOUTH)
+    assert (s["cash"], s["stage_turn"][st.STAGE_EXTRACTOR]) == (159, 0)  # 200 − 40 − upkeep 1
+    stock, reserve = [], []
+    for _ in range(6):
+        stock.append(int(s["buildings"][0]["stock"]))
+        reserve.append(int(s["reserve"][1]))
+        s = game.order(PASS)
+    assert stock == [0, 0, 2, 4, 6, 6]
+    assert reserve == [10, 10, 8, 7, 5, 5]  # a unit grew back in turn 3
+    assert s["stage_turn"][st.STAGE_DIG] == 2
+    assert s["cash"] == 200 - 40 - 7
+
+
+def test_workshop_refines_a_batch_a_turn_after_its_lead() -> None:
+    game = by_hand()
+    s = game.order(WORKSHOP, YARD)
+    assert (s["cash"], s["buildings"][0]["ready_in"]) == (138, 2)
+    s["buildings"][0]["inputs"][0] = 5
+    batches = []
+    for _ in range(5):
+        s = game.order(PASS)
+        batches.append((int(s["buildings"][0]["inputs"][0]), int(s["buildings"][0]["stock"])))
+    assert batches == [(5, 0), (5, 0), (3, 1), (1, 2), (1, 2)]
+    assert s["goods_ledger"][:2, st.CONSUMED].tolist() == [-4, 0]
+    assert s["goods_ledger"][:2, st.PRODUCED].tolist() == [0, 2]
+
+
+def test_a_cart_hauls_and_sells_at_a_falling_price_that_recovers() -> None:
+    game = by_hand()
+    game.order(EXTRACT, SOUTH)
+    game.wait(4)  # 6 wood in store
+    s = game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
+    assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 3}  # 10 travel units at 4 a turn
+    assert (s["buildings"][0]["stock"], s["carts"][0]["route"]) == (2, 3)
+    before = int(game.wait(2)["cash"])
+    s = game.order(PASS)
+    assert int(s["cash"]) - before == 5 + 4 + 4 + 3 - 2  # 50 // (10 + glut), less upkeep
+    assert cart(s) == {"phase": st.TO_SOURCE, "load": 0, "leg_left": 3}
+    assert s["stage_turn"][st.STAGE_SELL] == 8
+    glut = [int(s["glut"][0, 0])]
+    for _ in range(4):
+        glut.append(int(game.order(PASS)["glut"][0, 0]))
+    assert glut[:3] == [3, 2, 1]
+    assert cart(game.s)["phase"] == st.TO_TARGET  # back, loaded and off again in one turn
+
+
+def test_a_cart_waits_until_it_is_half_full() -> None:
+    game = by_hand(dig_rate=1)
+    game.order(EXTRACT, SOUTH)
+    s = game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
+    assert cart(s) == {"phase": st.LOADING, "load": 0, "leg_left": 0}
+    assert cart(game.wait(1)) == {"phase": st.LOADING, "load": 1, "leg_left": 0}
+    assert cart(game.wait(1)) == {"phase": st.TO_TARGET, "load": 2, "leg_left": 3}
+
+
+def test_the_whole_chain_from_the_ground_to_the_town() -> None:
+    game = by_hand(start_cash=300)
+    game.order(EXTRACT, SOUTH)
+    game.order(WORKSHOP, YARD)
+    game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)
+    game.order(HAUL, YARD, target=TOWN, cart=NEW_CART)
+    s = game.wait(5)
+    assert s["stage_turn"].tolist() == [0, 2, 1, 3, 4, 8]
+    assert s["cash_ledger"][st.SALES] == 20 + 18
+    assert s["goods_ledger"][1].tolist() == [0, 0, 4, -2, 0]
+
+
+def test_unloading_waits_while_the_workshop_is_full() -> None:
+    game = by_hand(recipes=[levels.RecipeConfig({"wood": 6}, "planks")], workshop_lead=1000, horizon=200, store=3)
+    game.order(EXTRACT, SOUTH)
+    game.order(WORKSHOP, YARD)
+    s = game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)
+    s = game.wait(15)
+    assert s["buildings"][1]["inputs"][0] == 3
+    assert cart(s)["phase"] == st.UNLOADING
+    assert cart(s)["load"] > 0
+
+
+def test_turning_a_cart_round_takes_the_way_it_has_gone() -> None:
+    game = by_hand(dig_rate=4)
+    game.order(EXTRACT, SOUTH)
+    game.order(EXTRACT, NORTH)
+    game.wait(2)
+    s = game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
+    assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 3}
+    s = game.order(HAUL, NORTH, target=TOWN, cart=0)
+    # no turn driven yet: back at SOUTH, then 6 travel units (2 turns) to NORTH, one of them in this tick
+    assert cart(s) == {"phase": st.TO_SOURCE, "load": 0, "leg_left": 1}
+    assert s["goods_ledger"][0, st.LOST] == -4
+    s = game.order(PASS)
+    assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 4}
+
+
+def test_dismantling_refunds_a_part_and_leaves_carts_idle() -> None:
+    game = by_hand()
+    game.order(EXTRACT, SOUTH)
+    game.wait(4)
+    game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
+    before = int(game.s["cash"])
+    s = game.order(DISMANTLE, SOUTH)
+    assert int(s["cash"]) - before == 20 - 1  # half of 40; the cart is still kept
+    assert cart(s)["phase"] == st.IDLE
+    assert cart(s)["load"] == 0
+    assert s["goods_ledger"][0, st.LOST] == -6  # 4 on the cart, 2 in store
+    assert (s["buildings"][0]["kind"], s["n_carts"]) == (st.EMPTY, 1)
+    s = game.order(EXTRACT, SOUTH)  # the slot and the cart serve again
+    assert (s["n_slots"], s["orders"].tolist()) == (1, [4, 2, 0, 1, 1])
+    assert game.order(HAUL, SOUTH, target=TOWN, cart=0)["illegal"] == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "order"),
+    [
+        ("extract on plain land", make_order(EXTRACT, 0)),
+        ("extract in a town", make_order(EXTRACT, TOWN)),
+        ("extract twice", make_order(EXTRACT, SOUTH)),
+        ("extract off the map", make_order(EXTRACT, 36)),
+        ("extract nowhere", make_order(EXTRACT, -1)),
+        ("workshop on water", make_order(WORKSHOP, 9)),
+        ("workshop on a deposit", make_order(WORKSHOP, NORTH)),
+        ("workshop in a town", make_order(WORKSHOP, TOWN)),
+        ("workshop on a workshop", make_order(WORKSHOP, YARD)),
+        ("unknown recipe", make_order(WORKSHOP, 0, recipe=1)),
+        ("negative recipe", make_order(WORKSHOP, 0, recipe=-1)),
+        ("haul from nothing", make_order(HAUL, NORTH, target=TOWN, cart=NEW_CART)),
+        ("haul to nothing", make_order(HAUL, SOUTH, target=0, cart=NEW_CART)),
+        ("haul to a place that does not take it", make_order(HAUL, YARD, target=SOUTH, cart=NEW_CART)),
+        ("haul from a place to itself", make_order(HAUL, YARD, target=YARD, cart=NEW_CART)),
+        ("haul with a cart that is not there", make_order(HAUL, SOUTH, target=TOWN, cart=1)),
+        ("haul as it does already", make_order(HAUL, SOUTH, target=YARD, cart=0)),
+        ("haul off the map", make_order(HAUL, SOUTH, target=99, cart=0)),
+        ("dismantle nothing", make_order(DISMANTLE, NORTH)),
+        ("dismantle a town", make_order(DISMANTLE, TOWN)),
+        ("no such verb", make_order(7, SOUTH)),
+        ("no such verb either", make_order(-1, SOUTH)),
+    ],
+)
+def test_an_illegal_order_is_a_pass_that_is_counted(what: str, order: np.ndarray) -> None:
+    games = [by_hand(start_cash=500) for _ in range(2)]
+    for game in games:
+        game.order(EXTRACT, SOUTH)
+        game.order(WORKSHOP, YARD)
+        game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)
+    passed, tried = games
+    passed.order(PASS)
+    tried.step(order)
+    assert tried.s["illegal"] == 1, what
+    tried.s["illegal"], tried.s["orders"][PASS] = 0, 1
+    assert tried.states.tobytes() == passed.states.tobytes(), what
+
+
+def test_no_order_beyond_the_purse_or_the_limits() -> None:
+    assert by_hand(start_cash=39).order(EXTRACT, SOUTH)["illegal"] == 1
+    assert by_hand(start_cash=40).order(EXTRACT, SOUTH)["illegal"] == 0
+    assert by_hand(start_cash=59).order(WORKSHOP, YARD)["illegal"] == 1
+    game = by_hand(start_cash=1000)
+    for tile in (0, 1, 2):
+        assert game.order(WORKSHOP, tile)["illegal"] == 0
+    assert game.order(WORKSHOP, 3)["illegal"] == 1  # max_buildings is 3
+    for _ in range(2):
+        assert game.order(HAUL, 0, target=TOWN, cart=NEW_CART)["illegal"] == 1
+    assert game.order(HAUL, 0, target=TOWN, cart=NEW_CART)["illegal"] == 2  # max_carts is 2
+
+
+def test_bankruptcy_ends_the_game_for_good() -> None:
+    game = by_hand(start_cash=41)
+    s = game.order(EXTRACT, SOUTH)
+    assert (s["cash"], s["done"], s["bankrupt"]) == (0, 0, 0)  # nothing left is not yet less than nothing
+    s = game.order(PASS)
+    assert (s["cash"], s["done"], s["bankrupt"], s["turn"]) == (-1, 1, 1, 2)
+    end = game.states.tobytes()
+    game.order(DISMANTLE, SOUTH)
+    assert game.states.tobytes() == end
+
+
+def test_the_horizon_ends_the_game() -> None:
+    game = by_hand(horizon=3)
+    assert game.wait(2)["done"] == 0
+    s = game.order(PASS)
+    assert (s["done"], s["bankrupt"], s["turn"]) == (1, 0, 3)
+    end = game.states.tobytes()
+    game.order(EXTRACT, SOUTH)
+    assert game.states.tobytes() == end
+
+
+# --- what must hold in any game ---------------------------------------------------------------------------------------
+def chain_level() -> LevelConfig:
+    recipe = levels.RecipeConfig
+    return LevelConfig(
+        name="two stages", side=16, deposits=8, towns=4, raw_goods=["ore", "coal"], refined_goods=["iron", "steel"],
+        prices={"iron": 20, "steel": 70}, horizon=240, start_cash=9000, train_steps=1, max_buildings=24, max_carts=16,
+        recipes=[recipe({"ore": 2}, "iron"), recipe({"iron": 1, "coal": 1}, "steel", 2)], refund_percent=99,
+    )  # fmt: skip
+
+
+def held(play: Play) -> np.ndarray:
+    """Units of each good in stores and on carts, [N, goods]."""
+    states, goods = play.states, len(play.level.goods)
+    found = np.zeros((len(states), goods), np.int64)
+    for i, state in enumerate(states):
+        for building in state["buildings"][: state["n_slots"]]:
+            if building["kind"] == st.EMPTY:
+                continue
+            found[i, building["output"]] += building["stock"]
+            if building["kind"] == st.WORKS:
+                recipe = play.record[0]["recipes"][building["recipe"]]
+                for j in range(recipe["n_inputs"]):
+                    found[i, recipe["inputs"][j]] += building["inputs"][j]
+        for one in state["carts"][: state["n_carts"]]:
+            found[i, one["good"]] += one["load"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["haul", "refine", "two stages"])
+def test_the_books_balance_every_turn(name: str) -> None:
+    games = 12
+    play, rng = real(name, games, start_cash=5000, horizon=240), np.random.default_rng(3)
+    level = play.level
+    for _ in range(level.horizon):
+        play.step(random_orders(rng, play))
+        s = play.states
+        assert (s["cash"] == s["cash_ledger"].sum(1)).all()
+        goods = s["goods_ledger"].sum(2)[:, : len(level.goods)]
+        np.testing.assert_array_equal(goods, held(play))
+        start = np.full((games, level.deposits), level.reserve)
+        grown = (start + s["renewed"][:, : level.deposits] - s["reserve"][:, : level.deposits]).sum(1)
+        np.testing.assert_array_equal(grown, s["goods_ledger"][:, :, st.DUG].sum(1))
+        assert (held(play) >= 0).all()
+        assert (s["glut"] >= 0).all()
+        assert (s["buildings"]["stock"] <= level.store).all()
+        assert (s["carts"]["load"] <= level.cart_capacity).all()
+    assert (play.states["done"] == 1).all()
+    assert (play.states["orders"].sum(0) > 0).tolist() == [True, True, name != "haul", True, True]
+    assert play.states["cash_ledger"][:, st.SALES].sum() > 0
+
+
+@pytest.mark.parametrize("name", ["haul", "refine"])
+def test_building_and_clearing_earn_nothing(name: str) -> None:
+    play = real(name, 16, start_cash=1000)
+    level, rng = play.level, np.random.default_rng(4)
+
+    def worth() -> np.ndarray:
+        kinds = play.states["buildings"]["kind"]
+        extractors, workshops = (kinds == st.EXTRACTOR).sum(1), (kinds == st.WORKS).sum(1)
+        return play.states["cash"] + extractors * level.extractor_cost + workshops * level.workshop_cost
+
+    before = worth()
+    for _ in range(level.horizon):
+        play.step(random_orders(rng, play, (EXTRACT, WORKSHOP, DISMANTLE)))
+        after = worth()
+        assert (after <= before).all()
+        before = after
+    assert (play.states["orders"][:, DISMANTLE] > 0).all()
+    assert (play.states["cash"] < level.start_cash).all()
+
+
+def test_a_clone_goes_its_own_way() -> None:
+    play = real("refine", 2)
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        play.step(random_orders(rng, play))
+    original = play.states[0].tobytes()
+    play.states[1] = play.states[0]
+    clone = Play(play.level, play.pool)
+    clone.states[0] = play.states[0]
+    for _ in range(10):
+        clone.step(random_orders(rng, clone))
+    assert play.states[0].tobytes() == original == play.states[1].tobytes()
+    assert clone.states[0].tobytes() != original
+
+
+def test_games_of_a_batch_do_not_touch_each_other() -> None:
+    together, rng = real("refine", 4), np.random.default_rng(6)
+    alone = Play(together.level, together.pool, 4)
+    for _ in range(30):
+        orders = random_orders(rng, together)
+        together.step(orders)
+        for i in (2, 0, 3, 1):
+            one = Play(alone.level, alone.pool)
+            one.states[0] = alone.states[i]
+            one.step(orders[i : i + 1])
+            alone.states[i] = one.states[0]
+    assert together.states.tobytes() == alone.states.tobytes()
+
+
+def test_judging_orders_agrees_with_giving_them() -> None:
+    play, rng = real("refine", 8), np.random.default_rng(7)
+    for _ in range(40):
+        orders = random_orders(rng, play)
+        legal = np.zeros((8, 1), np.bool_)
+        judge_orders(play.states, play.pool, play.record, orders.reshape(8, 1), legal)
+        before, running = play.states["illegal"].copy(), play.states["done"] == 0
+        play.step(orders)
+        np.testing.assert_array_equal(play.states["illegal"] - before, (running & ~legal[:, 0]).astype(np.int16))
+
+
+def test_the_state_record_has_no_gaps_that_a_hash_would_see() -> None:
+    assert st.STATE.itemsize == 2216
+    assert sum(int(np.prod(st.STATE[name].shape)) * st.STATE[name].base.itemsize for name in st.STATE.names) == 2216
+
+
+@pytest.mark.slow
+def test_uncompiled_rules_play_the_same_game(tmp_path: Path) -> None:
+    level = levels.load("refine")
+    play, rng, orders = real("refine", 1), np.random.default_rng(8), []
+    for _ in range(40):
+        orders.append(random_orders(rng, play)[0])
+        play.step(np.array(orders[-1:], st.ORDER))
+    game = record.record_game(level=level, map_seed=0, game_seed=0, player="random", orders=np.array(orders, st.ORDER))
+    assert record.hash_state(play.s) == game.hashes[-1]
+    game.save(tmp_path / "game.jsonl")
+    script = "import sys; from envs.waybill import record; print(len(list(record.replay(record.load(sys.argv[1])))))"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, str(tmp_path / "game.jsonl")],
+        cwd=ROOT, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(len(game.orders) + 1)
