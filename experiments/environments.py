@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import gymnasium
 import torch
 
 from agents.networks import Layout
@@ -77,6 +78,13 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
 def layout_of(env: WaybillVectorEnv) -> Layout:
     """How an observation of that environment is cut."""
     return Layout(*env.layout)
+
+
+def n_actions_of(env: WaybillVectorEnv) -> int:
+    """Size of that environment's action space."""
+    space = env.single_action_space
+    assert isinstance(space, gymnasium.spaces.Discrete)
+    return int(space.n)
 
 
 def threads_of(config: Config) -> int:

@@ -1,26 +1,17 @@
-"""Measuring a policy: greedy games on given maps, one a map, beside the players on the same maps."""
+"""Measuring a policy: greedy games on given maps, one a map."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill import jit, players
 from envs.waybill.levels import LevelConfig
-from experiments.checkpoints import write_whole
 from experiments.config import Setup
 from experiments.environments import batch_env
-from experiments.progress import ProgressReport
 
 BATCH = 128
-PLAYER_SEED = 0
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -69,69 +60,3 @@ def _play_batch(env: Any, policy: ActGreedily) -> Measured:
             games.length[ended] = infos["episode"]["l"][ended]
             running &= ~ended
     return games
-
-
-def evaluate_player(
-    name: str,
-    *,
-    level: LevelConfig,
-    first_map: int,
-    maps: int,
-    cache: Path | None,
-    seed: int = PLAYER_SEED,
-    progress: bool = True,
-) -> Measured:
-    """Games of ``random``, ``greedy`` or ``planner``; kept in ``cache`` under the engine's and the level's numbers.
-
-    Raises:
-        ValueError: for an unknown player.
-    """
-    file = None if cache is None else cache / f"{name}_{_key(name, level, first_map, maps, seed)}.npz"
-    if file is not None and file.is_file():
-        games = _read(file)
-        if games is not None:
-            return games
-    seeds = np.arange(first_map, first_map + maps, dtype=np.uint64)
-    with ProgressReport(title=f"{name} plays", total=maps, enabled=progress) as report:
-        played = players.play(name, level, seeds, seed, lambda done, _: report.update(done))
-    games = Measured(played.score, played.bankrupt, np.zeros(maps), played.length)
-    if file is not None:
-        _write(file, games)
-    return games
-
-
-def evaluate_players(
-    *, level: LevelConfig, first_map: int, maps: int, cache: Path | None, seed: int = PLAYER_SEED, progress: bool = True
-) -> dict[str, Measured]:
-    """All players on the same maps: what a policy is compared with."""
-    return {
-        name: evaluate_player(
-            name, level=level, first_map=first_map, maps=maps, cache=cache, seed=seed, progress=progress
-        )
-        for name in players.PLAYERS
-    }
-
-
-def _key(name: str, level: LevelConfig, first_map: int, maps: int, seed: int) -> str:
-    described = [name, seed, dataclasses.asdict(level), first_map, maps, jit.fingerprint()]
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
-
-
-def _read(file: Path) -> Measured | None:
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return Measured(*(arrays[name] for name in Measured._fields))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # damaged: played anew
-
-
-def _write(file: Path, games: Measured) -> None:
-    def write(temporary: Path) -> None:
-        with temporary.open("wb") as stream:
-            np.savez(stream, **games._asdict())
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, write)
-    except OSError:
-        return  # a cache that cannot be written saves no time, and that is all

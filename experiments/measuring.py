@@ -12,7 +12,8 @@ from envs.waybill.levels import LevelConfig
 from envs.waybill.players import PLAYERS
 from experiments import config as configs
 from experiments import environments, results
-from experiments.evaluation import Evaluator, evaluate_players
+from experiments.baselines import evaluate_players
+from experiments.evaluation import Evaluator
 from experiments.policies import load_policy
 from experiments.runs import CACHE
 

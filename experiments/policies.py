@@ -45,9 +45,9 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
 
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
     """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
-    layout, n_actions = environments.layout_of(env), int(env.single_action_space.n)
+    layout, n_actions = environments.layout_of(env), environments.n_actions_of(env)
     if brings_own_loop(setup.agent):
-        raise NotImplementedError
+        return setup.agent.build_policy(obs_size=layout.size, n_actions=n_actions, device=device)
     return setup.agent.build_policy(
         make_network=lambda: setup.network.build(layout=layout, n_actions=n_actions),
         n_actions=n_actions,

@@ -14,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments import checkpoints, environments, results
 from experiments import config as configs
+from experiments.baselines import evaluate_players
 from experiments.config import RESUMABLE, Setup
 from experiments.door import Interrupted
-from experiments.evaluation import Evaluator, Measured, evaluate_players
+from experiments.evaluation import Evaluator, Measured
 from experiments.policies import load_policy
 from experiments.session import LAST, Session, StopRequest
 from experiments.training import make_loop, train, validation_maps
@@ -177,6 +178,7 @@ def _baselines(setup: Setup) -> dict[str, Measured]:
         first_map=config.evaluation.map_seed,
         maps=config.evaluation.final_maps,
         cache=Path(config.out) / CACHE,
+        threads=environments.threads_of(config),
         progress=config.progress,
     )
 

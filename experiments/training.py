@@ -24,7 +24,7 @@ class BatchLoop:
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
         self.env = environments.training_env(setup)
-        layout, n_actions = environments.layout_of(self.env), int(self.env.single_action_space.n)
+        layout, n_actions = environments.layout_of(self.env), environments.n_actions_of(self.env)
         self.agent = setup.agent.build(
             make_network=lambda: setup.network.build(layout=layout, n_actions=n_actions),
             num_envs=self.config.num_envs,

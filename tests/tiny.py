@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from experiments.config import Setup, read, register
 
+torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
 CONF = Path(__file__).resolve().parents[1] / "conf"
 COMMON = (
     "level=haul",
