@@ -47,9 +47,8 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError) as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours: {reason[:120]}") from None
+    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
+        raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {FORMAT}")
@@ -74,3 +73,7 @@ def unpack(value: Any) -> Any:
             return value[_ARRAY].numpy()
         return {key: unpack(entry) for key, entry in value.items()}
     return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size:,} bytes"

@@ -12,7 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config import explain, first_line
 
-USER_ERROR = 2
+USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+MISTAKEN = 2
 INTERRUPTED = 130
 
 
@@ -37,8 +38,8 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
             except BrokenPipeError:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
-            except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
-                _end(f"{name}: error: {one_line(error)}", USER_ERROR)
+            except USER_ERRORS as error:
+                _end(f"{name}: error: {one_line(error)}", MISTAKEN)
             except Interrupted as stop:
                 _end(f"{name}: {stop}", stop.exit_code)
             except KeyboardInterrupt:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
 import torch
 
 from agents.networks import Layout
-from envs.waybill import jit
+from envs.waybill import encodings, jit
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
+from envs.waybill.jit import find_part
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup
@@ -62,6 +65,7 @@ def sb3_env(setup: Setup) -> Any:
 
 def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     config = setup.config
+    _check_options(config.encoding.name, config.encoding.options)
     options: dict[str, Any] = {
         "level": config.level if level is None else level,
         "reward": config.reward.name,
@@ -73,6 +77,19 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     if config.actions.candidates is not None:
         options["candidates"] = config.actions.candidates
     return options
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Whether an encoding takes these options, by its signature; it checks their ranges itself."""
+    takes = inspect.signature(find_part(encodings, name, "encoding")).parameters
+    known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
+    for key, value in options.items():
+        if key not in known:
+            there = ", ".join(known) or "none"
+            raise ValueError(f"encoding.options.{key}: encoding={name} has no such option, known are {there}")
+        if type(value) is not type(known[key]):
+            wanted = type(known[key]).__name__
+            raise ValueError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
 
 
 def layout_of(env: WaybillVectorEnv) -> Layout:

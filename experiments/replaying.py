@@ -15,7 +15,7 @@ from envs.waybill import state as st
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import VALIDATION_SEEDS
 from envs.waybill.raw_actions import raw_orders
-from envs.waybill.render import describe_order, to_image, to_text
+from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
 from envs.waybill.render.scene import Candidate
 from experiments import config as configs
 from experiments import environments
@@ -27,6 +27,7 @@ FORMATS = ("text", "gif", "record")
 DEFAULT_LEVEL = "refine"
 HOLD_SECONDS = 4.0  # the last frame
 SHOWN = 12  # candidates of a raw action space
+COLOURS = 192  # of an animation: fewer than 256, so that Pillow can leave unchanged pixels transparent
 
 
 @dataclass(frozen=True)
@@ -182,18 +183,21 @@ def write_gif(watched: Watched, path: Path, fps: int) -> None:
     durations = [round(1000 / fps)] * (count - 1) + [round(1000 * HOLD_SECONDS)]
 
     def write(temporary: Path) -> None:
-        first.save(temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
+        first.save(temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
 
     write_whole(path, write)
 
 
 def _palette(pictures: list[Image.Image]) -> Image.Image:
-    """256 colours that serve all frames, so that what stays the same costs nothing."""
+    """Colours that serve all frames, so that what stays the same costs nothing: the key colours and the commonest."""
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, height * len(pictures)))
     for i, picture in enumerate(pictures):
         sheet.paste(picture, (0, i * height))
-    return sheet.quantize(256, method=Image.Quantize.MEDIANCUT)
+    common = sheet.quantize(COLOURS - len(KEY_COLOURS), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(level for colour in KEY_COLOURS for level in colour), *common])
+    return palette
 
 
 _ENDINGS = {"gif": "gif", "record": "jsonl", "text": "txt"}

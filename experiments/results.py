@@ -92,7 +92,9 @@ def _version(name: str) -> str | None:
 
 def print_table(scores: Mapping[str, Any], *, title: str, console: Console | None = None) -> None:
     """Policy and players: mean score with its interval, bankruptcies, normalised score."""
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    console = Console() if console is None else console
+    console.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=True)
+    table = Table()
     table.add_column("player")
     for name in ("score", "95 % interval", "bankrupt", "normalised"):
         table.add_column(name, justify="right")
@@ -106,4 +108,4 @@ def print_table(scores: Mapping[str, Any], *, title: str, console: Console | Non
             "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})",
             style=None if name in PLAYERS else "bold",
         )
-    (Console() if console is None else console).print(table)
+    console.print(table)

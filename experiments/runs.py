@@ -41,7 +41,7 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> f
             _discard(folder)
             return resume(Path(str(resumed)), overrides=overrides)
         setup = configs.read(node)
-        _use_threads(setup)
+        _prepare(setup)
         if setup.player is not None:
             return _run_player(setup, folder)
         return _train_and_report(setup, folder, None)
@@ -61,7 +61,7 @@ def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     if done >= wanted and before is not None:
         hint = f"to extend it, add steps=N with N above {done}"
         raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
-    _use_threads(setup)
+    _prepare(setup)
     return _train_and_report(setup, folder, state)
 
 

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("out=/proc/nope",), "/proc/nope"),
         (("actions=full", "network=candidates"), "network=candidates needs a reducer"),
         (("encoding.options.metric=miles",), "miles"),
-        (("encoding.options.count=abc",), "abc"),
+        (("encoding.options.count=abc",), "encoding.options.count=abc is not allowed, it must be of type int"),
+        (("+encoding.options.radius=3",), "known are metric, points, count"),
         (("agent.memory_bytes=1000",), "memory_bytes"),
         (("resume=nowhere",), "nowhere"),
         (("device=cuda:99",), "device=cuda:99 is not there"),
@@ -106,9 +106,9 @@ def test_evaluating_a_run_shows_its_table(run: Path) -> None:
 
 
 def test_evaluating_a_player(run: Path) -> None:
-    done = command("evaluate.py", "greedy", "--level", "haul", "--maps", "4", cwd=run.parent)
+    done = command("evaluate.py", "greedy", "--level", "haul", "--maps", "2", cwd=run.parent)
     assert done.returncode == 0, done.stderr
-    assert "greedy on haul, 4 maps" in done.stdout
+    assert "greedy on haul, 2 maps" in done.stdout
 
 
 def test_evaluate_refuses_what_it_cannot_read(run: Path, tmp_path: Path) -> None:
@@ -127,27 +127,31 @@ def test_evaluate_refuses_what_it_cannot_read(run: Path, tmp_path: Path) -> None
     assert "is damaged" in refused(command("train.py", "resume=broken", "steps=900", cwd=tmp_path), "train.py")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_is_saved_and_ends_like_one_that_was_not(
-    run: Path, tmp_path: Path, number: int, code: int
-) -> None:
-    words = [*COMMON, *DQN, "steps=30000", "evaluation.every=10000", f"out={tmp_path}"]
-    script = [sys.executable, str(ROOT / "train.py")]
+def stopped(words: list[str], *, number: int, cwd: Path) -> subprocess.Popen[str]:
+    """A training in ``run`` that gets a signal as soon as it has begun."""
     process = subprocess.Popen(
-        [*script, *words, f"hydra.run.dir={tmp_path}/run"],
-        cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, str(ROOT / "train.py"), *words, f"hydra.run.dir={cwd}/run"],
+        cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("training in"):
             break
-    time.sleep(0.5)
     process.send_signal(number)
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_is_saved_and_ends_like_one_that_was_not(tmp_path: Path, number: int, code: int) -> None:
+    words = [*COMMON, *DQN, "steps=5000", "evaluation.every=2000", f"out={tmp_path}"]
+    process = stopped(words, number=number, cwd=tmp_path)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == code, errors
     assert len(errors.splitlines()) == 1
     assert f"python train.py resume={tmp_path}/run" in errors
     assert (tmp_path / "run" / "last.pt").is_file()
+    if number == signal.SIGTERM:
+        return
 
     resumed = command("train.py", f"resume={tmp_path}/run", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr

@@ -151,6 +151,30 @@ def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> Non
     assert (tmp_path / "run" / "result.json").is_file()
 
 
+SB3 = {
+    "sb3_dqn": ("agent.learning_starts=64", "agent.batch_size=16", "agent.buffer_size=600", "agent.net_arch=[16]"),
+    "sb3_maskable_ppo": ("agent.n_steps=16", "agent.batch_size=32", "agent.n_epochs=1", "agent.net_arch=[16]"),
+}
+
+
+@pytest.mark.parametrize("agent", list(SB3))
+def test_stable_baselines_agents_train_and_go_on(tmp_path: Path, agent: str) -> None:
+    folder = tmp_path / "run"
+    runs.start(tiny_node(tmp_path, f"agent={agent}", *SB3[agent], "steps=600"), folder=folder)
+    first = checkpoints.load(folder / LAST)
+    runs.resume(folder, overrides=["steps=1000"])
+    last = checkpoints.load(folder / LAST)
+    assert first["env_step"] >= 600
+    assert last["env_step"] >= 1000
+    assert last["agent"]["counters"]["num_timesteps"] == last["env_step"]
+    assert last["agent"]["counters"]["_n_updates"] > first["agent"]["counters"]["_n_updates"] > 0
+    assert last["window"]["episodes"] > first["window"]["episodes"] > 0
+    assert json.loads((folder / "result.json").read_text())["updates"] > 0
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    assert {"rollout/ep_rew_mean", "game/score", "eval/score", "train/loss"} <= set(events.Tags()["scalars"])
+
+
 @pytest.mark.parametrize("player", ["random", "greedy", "planner"])
 def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> None:
     folder = tmp_path / "run"
