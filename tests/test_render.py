@@ -165,7 +165,7 @@ def test_frames_of_every_level_have_one_shape(name: str) -> None:
     ]
     for picture in pictures:
         assert (picture.shape, picture.dtype) == ((740, 1140, 3), np.uint8)
-        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+        assert len(np.unique(picture[::5, ::5].reshape(-1, 3), axis=0)) > 50
     assert (pictures[0] != pictures[1]).any()
 
 

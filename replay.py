@@ -1,0 +1,34 @@
+"""Watch a game: python replay.py RUN --format gif --out game.gif  or  python replay.py greedy --level haul."""
+
+from __future__ import annotations
+
+import argparse
+
+from experiments.door import door
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="replay.py", description=__doc__)
+    parser.add_argument(
+        "target", metavar="RUN|PLAYER|RECORD", help="a run folder, random, greedy or planner, or a saved game"
+    )
+    parser.add_argument("--level", help="another level than the run's (default for a player: refine)")
+    parser.add_argument("--map-seed", type=int, help="which held-out map (default: 0)")
+    parser.add_argument("--format", choices=("text", "gif", "record"), default="text", help="default: %(default)s")
+    parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif or game.jsonl)")
+    parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    return parser.parse_args()
+
+
+@door("replay.py")
+def main() -> None:
+    """The command."""
+    arguments = _arguments()
+    from experiments.replaying import replay
+
+    replay(**vars(arguments))
+
+
+if __name__ == "__main__":
+    main()
