@@ -205,7 +205,8 @@ def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
     )
 
 
-def _use_threads(setup: Setup) -> None:
+def _prepare(setup: Setup) -> None:
+    environments.device_of(setup.config)  # a missing device is said before the engine is compiled
     torch.set_num_threads(environments.threads_of(setup.config))
 
 

@@ -97,7 +97,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, by_torch: bool) -> None
     if by_torch:
         torch.save(content, tmp_path / "last.pt")
     else:
-        (tmp_path / "last.pt").write_bytes(pickle.dumps(content))
+        (tmp_path / "last.pt").write_bytes(pickle.dumps(content, protocol=2))
     with pytest.raises(ValueError, match="is damaged or not one of ours"):
         checkpoints.load(tmp_path / "last.pt")
     assert not (tmp_path / "ran").exists()
