@@ -91,7 +91,7 @@ def expand(w: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, bes
     for b in range(width):
         if w.beam[b].done != 0:
             continue
-        found = propose(w.beam[b], pool, lv, scratch.order[0], w.row, w.worth)
+        found = propose(w.beam[b], pool, lv, scratch.order[0], w.row, w.worth, False)
         for j in range(found):
             w.children[n] = w.beam[b]
             copy_order(w.child_order[n], w.row[j])

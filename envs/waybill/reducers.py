@@ -46,14 +46,19 @@ def same_order(a: Any, b: Any) -> Any:
 
 
 @jit
-def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, filled: Any) -> Any:
-    """Put a legal order into the row while there is room; in a full row it replaces the least worthy one."""
+def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any) -> Any:
+    """Put a legal order into the row; in a full row it replaces the least worthy one. Returns the slots filled.
+
+    With ``strict`` only what pays by the rule of thumb and can be paid for to the end of its chain is let in.
+    """
+    trial = worth[len(row)]
+    estimate(s, pool, lv, order, trial)
+    if strict and (trial[0] <= 0.0 or trial[1] > s.cash):
+        return filled
+    spot = filled
     if filled < len(row):
-        spot = filled
         filled += 1
     else:
-        trial = worth[len(row)]
-        estimate(s, pool, lv, order, trial)
         spot = 0
         for j in range(1, len(row)):
             if worth[j, 0] < trial[0] and (spot == 0 or worth[j, 0] < worth[spot, 0]):
@@ -61,7 +66,7 @@ def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, fill
         if spot == 0:
             return filled
     put(row[spot], order.verb, order.recipe, order.cart, order.tile, order.target)
-    estimate(s, pool, lv, order, worth[spot])
+    worth[spot, 0], worth[spot, 1] = trial[0], trial[1]
     return filled
 
 
@@ -104,14 +109,14 @@ def gives_input(s: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
 
 
 @jit
-def propose_buildings(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+def propose_buildings(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Extractors on every free deposit, workshops beside own extractors and beside towns that buy the product."""
     if s.cash >= lv.extractor_cost:
         for site in range(lv.n_deposits):
             tile = np.int64(pool.site_tile[s.map, site])
             if building_at(s, tile) < 0:
                 put(o, EXTRACT, 0, 0, tile, 0)
-                n = keep_best(s, pool, lv, o, row, worth, n)
+                n = keep_best(s, pool, lv, o, row, worth, n, strict)
     if s.cash >= lv.workshop_cost:
         for r in range(lv.n_recipes):
             for site in range(pool.site_tile.shape[1]):
@@ -123,12 +128,12 @@ def propose_buildings(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, 
                 for j in range(n):
                     known = known or same_order(row[j], o)
                 if not known:
-                    n = keep_best(s, pool, lv, o, row, worth, n)
+                    n = keep_best(s, pool, lv, o, row, worth, n, strict)
     return n
 
 
 @jit
-def propose_routes(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+def propose_routes(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Every pair of own source and destination that takes its good, driven by the cart the rule picks."""
     cart = free_cart(s, lv)
     for b in range(s.n_slots):
@@ -138,16 +143,16 @@ def propose_routes(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: 
             if can_haul(s, pool, lv, cart, b, MAX_BUILDINGS + town):
                 target = np.int64(pool.site_tile[s.map, lv.n_deposits + town])
                 put(o, HAUL, 0, cart, s.buildings[b].tile, target)
-                n = keep_best(s, pool, lv, o, row, worth, n)
+                n = keep_best(s, pool, lv, o, row, worth, n, strict)
         for c in range(s.n_slots):
             if s.buildings[c].kind == WORKS and can_haul(s, pool, lv, cart, b, c):
                 put(o, HAUL, 0, cart, s.buildings[b].tile, s.buildings[c].tile)
-                n = keep_best(s, pool, lv, o, row, worth, n)
+                n = keep_best(s, pool, lv, o, row, worth, n, strict)
     return n
 
 
 @jit
-def propose_clearing(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any) -> Any:
+def propose_clearing(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Extractors that are exhausted, and in the last turns every building."""
     ending = lv.horizon - s.turn <= ENDGAME_TURNS
     for b in range(s.n_slots):
@@ -155,21 +160,21 @@ def propose_clearing(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n
         spent = building.kind == EXTRACTOR and building.stock == 0 and s.reserve[building.site] == 0
         if building.kind != EMPTY and (ending or spent):
             put(o, DISMANTLE, 0, 0, building.tile, 0)
-            n = keep_best(s, pool, lv, o, row, worth, n)
+            n = keep_best(s, pool, lv, o, row, worth, n, strict)
     return n
 
 
 @jit
-def propose(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any) -> Any:
-    """Fill one row with the heuristic's candidates and return how many there are."""
+def propose(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, strict: Any) -> Any:
+    """Fill one row with sensible orders and return how many there are; ``strict`` as in ``keep_best``."""
     put(row[0], PASS, 0, 0, 0, 0)
     worth[0, 0] = worth[0, 1] = 0.0
     n = 1
     if s.done == 0:
         if room_for_building(s, lv):
-            n = propose_buildings(s, pool, lv, o, row, worth, n)
-        n = propose_routes(s, pool, lv, o, row, worth, n)
-        n = propose_clearing(s, pool, lv, o, row, worth, n)
+            n = propose_buildings(s, pool, lv, o, row, worth, n, strict)
+        n = propose_routes(s, pool, lv, o, row, worth, n, strict)
+        n = propose_clearing(s, pool, lv, o, row, worth, n, strict)
     return n
 
 
@@ -180,7 +185,7 @@ def heuristic(
 ) -> None:
     """Goals of the supply chain: the rule picks the executor and the place, the network picks the goal."""
     for i in range(low, high):
-        count[i] = propose(states[i], pool, level[0], scratch.order[0], orders[i], worth[i])
+        count[i] = propose(states[i], pool, level[0], scratch.order[0], orders[i], worth[i], True)
 
 
 @named
