@@ -142,14 +142,12 @@ def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
         orders[:] = batch.orders[0, actions]
         orders["verb"][np.array(actions) >= batch.count[0]] = -1
     lowest = float(q[legal].min()) if len(legal) else 0.0
-    return [
-        (
-            describe_order(order, batch.states[0], batch.pool, batch.level),
-            float(q[number]) if np.isfinite(q[number]) else lowest,
-            number == action,
-        )
-        for number, order in zip(actions, orders, strict=True)
-    ]
+    rows: dict[tuple[str, bool], Candidate] = {}  # empty slots, which some agents value too, count once
+    for number, order in zip(actions, orders, strict=True):
+        text, chosen = describe_order(order, batch.states[0], batch.pool, batch.level), number == action
+        row = (text, float(q[number]) if np.isfinite(q[number]) else lowest, chosen)
+        rows[text, chosen] = max(row, rows.get((text, chosen), row), key=lambda row: row[1])
+    return list(rows.values())
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------

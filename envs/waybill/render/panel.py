@@ -153,7 +153,7 @@ class Panel:
         if count < 1:
             return
         shown = words.best_candidates(candidates, count)
-        top = self._card(self.x, self.width, 34 + pitch * count, "Q-VALUES, BEST FIRST")
+        top = self._card(self.x, self.width, 34 + pitch * count, "Q-VALUES (PPO: log-probabilities), BEST FIRST")
         low, high = min(q for _, q, _ in shown), max(q for _, q, _ in shown)
         wide = self.width - 24
         for k, (text, q, chosen) in enumerate(shown):
