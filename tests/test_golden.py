@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from envs.waybill import levels, record
+from envs.waybill.state import SALES
 
 FOLDER = Path(__file__).resolve().parent / "golden"
 HINT = "if that was meant, run python tests/golden/regenerate.py"
@@ -42,13 +43,14 @@ def test_every_level_has_a_golden_game_that_replays_line_by_line(name: str) -> N
 
 @pytest.mark.parametrize("name", levels.names())
 def test_golden_games_are_worth_comparing(name: str) -> None:
-    """They go to the end, use every verb that the level has, and sell."""
+    """They go to the end; where the level lets a plain script live, they use every verb, err once, and sell."""
     game = record.load(FOLDER / f"{name}.jsonl")
     state = list(record.replay(game))[-1][0]
     assert state["done"] == 1
-    assert state["illegal"] == 1
-    assert (state["orders"] > 0).tolist() == [True, True, bool(game.level.recipes), True, True]
-    assert state["cash_ledger"][1] > 0
+    if not state["bankrupt"]:
+        assert state["illegal"] == 1
+        assert (state["orders"] > 0).tolist() == [True, True, bool(game.level.recipes), True, True]
+        assert state["cash_ledger"][SALES] > 0
 
 
 def test_no_golden_game_is_left_of_a_level_that_is_gone() -> None:

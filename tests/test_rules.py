@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from handmade import NORTH, SOUTH, TOWN, YARD, Play, hand_level, hand_pool, make
 from envs.waybill import levels
 from envs.waybill import state as st
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, PASS, WORKSHOP
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def by_hand(**numbers: Any) -> Play:
