@@ -92,7 +92,7 @@ class Batch:
         self.observations = np.zeros((n, self.layout.size), np.float32)
         self._parts = features.cut(self.observations, self.layout)
         self.orders = records(n * max(k, 1), ORDER).reshape(n, max(k, 1))
-        self.worth = np.zeros((n, max(k, 1) + 1, 2), np.float32)
+        self.worth = np.zeros((n, max(k, 1), 2), np.float32)
         self.count = np.zeros(n, np.int64)
         self.taken = records(n, ORDER)
         self.reward, self.raw, self.potential = (np.zeros(n, np.float64) for _ in range(3))

@@ -22,27 +22,20 @@ from envs.waybill.state import (
     HAUL,
     IDLE,
     MAX_BUILDINGS,
+    MAX_INPUTS,
     NEW_CART,
     WORKS,
     WORKSHOP,
 )
+
+OUT, SUPPLY, IN = 0, 1, 2  # columns of the flows
+FLOWS = IN + MAX_INPUTS
 
 
 @jit
 def cart_rate(lv: Any, route: Any) -> Any:
     """Units a turn that one cart carries over a route of that many turns."""
     return np.float64(lv.cart_capacity) / (2.0 * np.float64(max(1, route)))
-
-
-@jit
-def outflow(s: Any, lv: Any, b: Any) -> Any:
-    """Units a turn that the carts at building ``b`` could take away."""
-    rate = 0.0
-    for c in range(s.n_carts):
-        k = s.carts[c]
-        if k.phase != IDLE and k.source == b:
-            rate += cart_rate(lv, np.int64(k.route))
-    return rate
 
 
 @jit
@@ -53,32 +46,33 @@ def dig_supply(s: Any, lv: Any, site: Any, left: Any) -> Any:
 
 
 @jit
-def inflow(s: Any, lv: Any, b: Any, good: Any, left: Any) -> Any:
-    """Units of a good a turn that carts bring to workshop ``b`` from extractors."""
-    rate = 0.0
+def measure_flows(s: Any, lv: Any, flows: Any) -> None:
+    """What the carts carry now, in units a turn, for every building: float64 [MAX_BUILDINGS, OUT | SUPPLY | IN...].
+
+    OUT is what carts could take away, SUPPLY what the building gives with the carts it has, IN + j what reaches input j
+    of a workshop. The other functions here read it, so it must be measured anew for every state.
+    """
+    left = np.int64(lv.horizon) - np.int64(s.turn)
+    for b in range(s.n_slots):
+        flows[b, :] = 0.0
+        if s.buildings[b].kind == EXTRACTOR:
+            flows[b, SUPPLY] = dig_supply(s, lv, np.int64(s.buildings[b].site), left)
     for c in range(s.n_carts):
         k = s.carts[c]
-        if k.phase != IDLE and k.target == b and k.good == good:
-            source = s.buildings[k.source]
-            carried = cart_rate(lv, np.int64(k.route))
-            if source.kind == EXTRACTOR:
-                carried = min(carried, dig_supply(s, lv, np.int64(source.site), left))
-            rate += carried
-    return rate
-
-
-@jit
-def supply(s: Any, lv: Any, b: Any, left: Any) -> Any:
-    """Units of its output a turn that a building gives with the carts it has."""
-    building = s.buildings[b]
-    if building.kind == EXTRACTOR:
-        return dig_supply(s, lv, np.int64(building.site), left)
-    recipe = lv.recipes[building.recipe]
-    batches = 1.0
-    for j in range(recipe.n_inputs):
-        rate = inflow(s, lv, b, recipe.inputs[j], left) / np.float64(recipe.input_units[j])
-        batches = min(batches, rate)
-    return batches * np.float64(recipe.output_units)
+        if k.phase != IDLE:
+            rate = cart_rate(lv, np.int64(k.route))
+            flows[k.source, OUT] += rate
+            if k.target < MAX_BUILDINGS:
+                if s.buildings[k.source].kind == EXTRACTOR:
+                    rate = min(rate, flows[k.source, SUPPLY])
+                flows[k.target, IN + input_slot(s, lv, k.target, k.good)] += rate
+    for b in range(s.n_slots):
+        if s.buildings[b].kind == WORKS:
+            recipe = lv.recipes[s.buildings[b].recipe]
+            batches = 1.0
+            for j in range(recipe.n_inputs):
+                batches = min(batches, flows[b, IN + j] / np.float64(recipe.input_units[j]))
+            flows[b, SUPPLY] = batches * np.float64(recipe.output_units)
 
 
 @jit
@@ -112,18 +106,18 @@ def refined_sale(
 ) -> Any:
     """Best coins from ``rate`` units of input ``slot`` of recipe ``r`` at a workshop tile, sold after refining.
 
-    ``served`` is 1.0 if carts take the output away already, else 0.0: then one more cart is paid for and kept.
+    If no cart takes the output away already (``served``), one more is paid for and kept.
     """
     recipe = lv.recipes[r]
     batches = min(1.0, rate / np.float64(recipe.input_units[slot]))
     sale = best_sale(s, pool, lv, tile, recipe.output, batches * np.float64(recipe.output_units), delay, left)
-    if served == 0.0:
+    if not served:
         sale -= kept(lv.cart_cost, lv.cart_upkeep, left)
     return sale
 
 
 @jit
-def raw_value(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+def raw_value(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
     """(value, outlay): best net coins from a flow of a raw good at a tile, all later orders of its chain paid."""
     cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
     works, works_cost = kept(lv.workshop_cost, lv.workshop_upkeep, left), np.float64(lv.workshop_cost)
@@ -135,14 +129,14 @@ def raw_value(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay
                 continue
             lead = max(delay, np.float64(lv.workshop_lead)) + 1.0
             flow = min(rate, cart_rate(lv, 1))
-            fresh = refined_sale(s, pool, lv, r, j, tile, flow, lead, left, 0.0) - works - cart
+            fresh = refined_sale(s, pool, lv, r, j, tile, flow, lead, left, False) - works - cart
             if fresh > best:
                 best, outlay = fresh, works_cost + 2.0 * cost
             for b in range(s.n_slots):
                 if s.buildings[b].kind == WORKS and s.buildings[b].recipe == r:
-                    value = shared_value(s, pool, lv, b, j, tile, good, rate, delay, left) - cart
+                    value = shared_value(s, pool, lv, flows, b, j, tile, good, rate, delay, left) - cart
                     if value > best:
-                        best, outlay = value, (2.0 - is_served(s, lv, b)) * cost
+                        best, outlay = value, (1.0 if flows[b, OUT] > 0.0 else 2.0) * cost
     return best, outlay
 
 
@@ -153,38 +147,32 @@ def kept(cost: Any, upkeep: Any, left: Any) -> Any:
 
 
 @jit
-def is_served(s: Any, lv: Any, b: Any) -> Any:
-    """1.0 if carts take a building's output away, else 0.0."""
-    return 1.0 if outflow(s, lv, b) > 0.0 else 0.0
-
-
-@jit
 def shared_value(
-    s: Any, pool: Any, lv: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any
+    s: Any, pool: Any, lv: Any, flows: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any
 ) -> Any:
     """Coins from bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
     building = s.buildings[b]
     site = site_at(s, pool, tile)
     route = turns(lv, pool.site_travel[s.map, site, building.tile])
     recipe = lv.recipes[building.recipe]
-    room = max(0.0, np.float64(recipe.input_units[slot]) - inflow(s, lv, b, good, left))
+    room = max(0.0, np.float64(recipe.input_units[slot]) - flows[b, IN + slot])
     flow = min(min(rate, cart_rate(lv, route)), room)
     wait = max(delay, np.float64(building.ready_in)) + np.float64(route)
-    served = is_served(s, lv, b)
+    served = flows[b, OUT] > 0.0
     return refined_sale(s, pool, lv, building.recipe, slot, building.tile, flow, wait, left, served)
 
 
 @jit
-def extract_value(s: Any, pool: Any, lv: Any, site: Any, left: Any) -> Any:
+def extract_value(s: Any, pool: Any, lv: Any, flows: Any, site: Any, left: Any) -> Any:
     """(value, outlay) of a new extractor on a deposit with the rest of its chain."""
     rate = dig_supply(s, lv, site, left)
     tile, good = np.int64(pool.site_tile[s.map, site]), np.int64(pool.site_good[s.map, site])
-    value, outlay = raw_value(s, pool, lv, tile, good, rate, np.float64(lv.extractor_lead), left)
+    value, outlay = raw_value(s, pool, lv, flows, tile, good, rate, np.float64(lv.extractor_lead), left)
     return value - kept(lv.extractor_cost, lv.extractor_upkeep, left), outlay + np.float64(lv.extractor_cost)
 
 
 @jit
-def workshop_value(s: Any, pool: Any, lv: Any, r: Any, tile: Any, left: Any) -> Any:
+def workshop_value(s: Any, pool: Any, lv: Any, flows: Any, r: Any, tile: Any, left: Any) -> Any:
     """(value, outlay) of a new workshop on a tile, fed by the best extractor that has goods to spare."""
     recipe = lv.recipes[r]
     best = 0.0
@@ -194,24 +182,24 @@ def workshop_value(s: Any, pool: Any, lv: Any, r: Any, tile: Any, left: Any) -> 
             continue
         for j in range(recipe.n_inputs):
             if recipe.inputs[j] == building.output:
-                spare = supply(s, lv, b, left) - outflow(s, lv, b)
+                spare = flows[b, SUPPLY] - flows[b, OUT]
                 route = turns(lv, pool.site_travel[s.map, building.site, tile])
                 flow = min(spare, cart_rate(lv, route))
                 wait = max(np.float64(building.ready_in), np.float64(lv.workshop_lead)) + np.float64(route)
                 if flow > 0.0:
-                    sale = refined_sale(s, pool, lv, r, j, tile, flow, wait, left, 0.0)
+                    sale = refined_sale(s, pool, lv, r, j, tile, flow, wait, left, False)
                     best = max(best, sale - kept(lv.cart_cost, lv.cart_upkeep, left))
     outlay = np.float64(lv.workshop_cost) + 2.0 * np.float64(lv.cart_cost)
     return best - kept(lv.workshop_cost, lv.workshop_upkeep, left), outlay
 
 
 @jit
-def haul_value(s: Any, pool: Any, lv: Any, b: Any, place: Any, buys: Any, left: Any) -> Any:
+def haul_value(s: Any, pool: Any, lv: Any, flows: Any, b: Any, place: Any, buys: Any, left: Any) -> Any:
     """(value, outlay) of one more cart from building ``b`` to a place."""
     building = s.buildings[b]
     good = np.int64(building.output)
     route = turns(lv, route_units(s, pool, lv, b, place))
-    spare = max(0.0, supply(s, lv, b, left) - outflow(s, lv, b))
+    spare = max(0.0, flows[b, SUPPLY] - flows[b, OUT])
     spare += np.float64(building.stock) / np.float64(max(1, left))
     flow = min(spare, cart_rate(lv, route))
     delay = np.float64(building.ready_in)
@@ -225,11 +213,11 @@ def haul_value(s: Any, pool: Any, lv: Any, b: Any, place: Any, buys: Any, left: 
         slot = input_slot(s, lv, place, good)
         target = s.buildings[place]
         recipe = lv.recipes[target.recipe]
-        room = max(0.0, np.float64(recipe.input_units[slot]) - inflow(s, lv, place, good, left))
+        room = max(0.0, np.float64(recipe.input_units[slot]) - flows[place, IN + slot])
         wait = max(delay, np.float64(target.ready_in)) + np.float64(route)
-        served = is_served(s, lv, place)
+        served = flows[place, OUT] > 0.0
         value = refined_sale(s, pool, lv, target.recipe, slot, target.tile, min(flow, room), wait, left, served)
-        outlay = (1.0 - served) * cost
+        outlay = 0.0 if served else cost
     if buys:
         value -= kept(lv.cart_cost, lv.cart_upkeep, left)
         outlay += cost
@@ -237,7 +225,7 @@ def haul_value(s: Any, pool: Any, lv: Any, b: Any, place: Any, buys: Any, left: 
 
 
 @jit
-def dismantle_value(s: Any, pool: Any, lv: Any, b: Any, left: Any) -> Any:
+def dismantle_value(s: Any, pool: Any, lv: Any, flows: Any, b: Any, left: Any) -> Any:
     """Coins won by clearing a building now: refund and upkeep saved, less what it would still earn."""
     building = s.buildings[b]
     digs = building.kind == EXTRACTOR
@@ -247,7 +235,7 @@ def dismantle_value(s: Any, pool: Any, lv: Any, b: Any, left: Any) -> Any:
     for c in range(s.n_carts):
         k = s.carts[c]
         if k.phase != IDLE and (k.source == b or k.target == b) and k.target >= MAX_BUILDINGS:
-            flow = min(cart_rate(lv, np.int64(k.route)), supply(s, lv, b, left))
+            flow = min(cart_rate(lv, np.int64(k.route)), flows[b, SUPPLY])
             town = np.int64(k.target) - MAX_BUILDINGS
             base = np.float64(pool.site_price[s.map, lv.n_deposits + town, k.good])
             depth = np.float64(lv.market_depth)
@@ -257,18 +245,18 @@ def dismantle_value(s: Any, pool: Any, lv: Any, b: Any, left: Any) -> Any:
 
 
 @jit
-def estimate(s: Any, pool: Any, lv: Any, o: Any, worth: Any) -> None:
+def estimate(s: Any, pool: Any, lv: Any, flows: Any, o: Any, worth: Any) -> None:
     """worth[0] = net profit of the chain that a legal order belongs to, worth[1] = coins still to pay for the chain."""
     left = np.int64(lv.horizon) - np.int64(s.turn)
     tile = np.int64(o.tile)
     value = outlay = 0.0
     if o.verb == EXTRACT:
-        value, outlay = extract_value(s, pool, lv, site_at(s, pool, tile), left)
+        value, outlay = extract_value(s, pool, lv, flows, site_at(s, pool, tile), left)
     elif o.verb == WORKSHOP:
-        value, outlay = workshop_value(s, pool, lv, np.int64(o.recipe), tile, left)
+        value, outlay = workshop_value(s, pool, lv, flows, np.int64(o.recipe), tile, left)
     elif o.verb == HAUL:
         b, place = building_at(s, tile), place_at(s, pool, lv, np.int64(o.target))
-        value, outlay = haul_value(s, pool, lv, b, place, o.cart == NEW_CART, left)
+        value, outlay = haul_value(s, pool, lv, flows, b, place, o.cart == NEW_CART, left)
     elif o.verb == DISMANTLE:
-        value = dismantle_value(s, pool, lv, building_at(s, tile), left)
+        value = dismantle_value(s, pool, lv, flows, building_at(s, tile), left)
     worth[0], worth[1] = value, outlay

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.books import building_at, place_at, price_at, route_units, turns
-from envs.waybill.estimates import inflow, outflow, supply
+from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
+from envs.waybill.estimates import IN, OUT, SUPPLY, measure_flows
 from envs.waybill.jit import jit, kernel
 from envs.waybill.levels import LevelConfig
 from envs.waybill.state import (
@@ -110,26 +110,25 @@ def see_place(row: Any, at: Any, code: Any) -> None:
 
 
 @jit
-def see_building(s: Any, lv: Any, b: Any, left: Any, x: Any) -> None:
+def see_building(s: Any, lv: Any, flows: Any, b: Any, x: Any) -> None:
     """Own building: columns of OWN."""
     building = s.buildings[b]
     store = np.float64(lv.store)
     x[OWN_AT] = 1.0
     x[OWN_AT + 1] = TURNS_SCALE * building.ready_in
     x[OWN_AT + 2] = building.stock / store
-    x[OWN_AT + 3] = outflow(s, lv, b) * 0.25
-    x[OWN_AT + 4] = supply(s, lv, b, left) * 0.25
+    x[OWN_AT + 3] = flows[b, OUT] * 0.25
+    x[OWN_AT + 4] = flows[b, SUPPLY] * 0.25
     if building.kind == WORKS:
         recipe = lv.recipes[building.recipe]
         for j in range(recipe.n_inputs):
             x[OWN_AT + 5 + j] = building.inputs[j] / store
-            x[OWN_AT + 5 + MAX_INPUTS + j] = inflow(s, lv, b, recipe.inputs[j], left) * 0.25
+            x[OWN_AT + 5 + MAX_INPUTS + j] = flows[b, IN + j] * 0.25
 
 
 @jit
-def see_sites(s: Any, pool: Any, lv: Any, table: Any, top: Any, x: Any) -> Any:
+def see_sites(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> Any:
     """Deposits with the extractors on them, and towns with their prices now; returns the rows used."""
-    left = np.int64(lv.horizon - s.turn)
     n_deposits = np.int64(lv.n_deposits)
     for site in range(n_deposits + np.int64(lv.n_towns)):
         row = x[site]
@@ -141,7 +140,7 @@ def see_sites(s: Any, pool: Any, lv: Any, table: Any, top: Any, x: Any) -> Any:
             row[OWN_AT + 9] = np.float64(s.reserve[site]) / np.float64(lv.reserve)
             b = building_at(s, tile)
             if b >= 0:
-                see_building(s, lv, b, left, row)
+                see_building(s, lv, flows, b, row)
         else:
             row[2] = 1.0
             for good in range(lv.n_goods):
@@ -167,10 +166,9 @@ def see_cart(s: Any, lv: Any, k: Any, code: Any, row: Any) -> None:
 
 
 @jit
-def see_entities(s: Any, pool: Any, lv: Any, table: Any, top: Any, x: Any) -> None:
+def see_entities(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> None:
     """All entity rows [E, Fe]."""
-    e = see_sites(s, pool, lv, table, top, x)
-    left = np.int64(lv.horizon - s.turn)
+    e = see_sites(s, pool, lv, flows, table, top, x)
     for c in range(s.n_carts):
         see_cart(s, lv, s.carts[c], table[s.map, s.carts[c].leg_to], x[e])
         e += 1
@@ -179,20 +177,19 @@ def see_entities(s: Any, pool: Any, lv: Any, table: Any, top: Any, x: Any) -> No
             row = x[e]
             row[0] = row[3] = 1.0
             row[GOOD_AT + s.buildings[b].output] = 1.0
-            see_building(s, lv, b, left, row)
+            see_building(s, lv, flows, b, row)
             see_place(row, ENTITY_FEATURES, table[s.map, s.buildings[b].tile])
             e += 1
 
 
 @jit
-def see_route(s: Any, pool: Any, lv: Any, o: Any, top: Any, x: Any) -> None:
+def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> None:
     """What is particular to a HAUL order: distance, price, supply, and whether somebody already drives there."""
-    left = np.int64(lv.horizon - s.turn)
     b, place = building_at(s, np.int64(o.tile)), place_at(s, pool, lv, np.int64(o.target))
     good = np.int64(s.buildings[b].output)
     x[ORDER_GOOD_AT + good] = 1.0
     x[ORDER_AT + 2] = TURNS_SCALE * turns(lv, route_units(s, pool, lv, b, place))
-    x[ORDER_AT + 3] = (supply(s, lv, b, left) - outflow(s, lv, b)) * 0.25
+    x[ORDER_AT + 3] = (flows[b, SUPPLY] - flows[b, OUT]) * 0.25
     x[ORDER_AT + 4] = np.float64(s.buildings[b].stock) / np.float64(lv.store)
     x[ORDER_AT + 5] = TURNS_SCALE * s.buildings[b].ready_in
     x[ORDER_AT + 6] = o.cart == NEW_CART
@@ -203,12 +200,12 @@ def see_route(s: Any, pool: Any, lv: Any, o: Any, top: Any, x: Any) -> None:
         x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
     else:
         x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
-        x[ORDER_AT + 11] = inflow(s, lv, place, good, left) * 0.25
-        x[ORDER_AT + 12] = outflow(s, lv, place) * 0.25
+        x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
+        x[ORDER_AT + 12] = flows[place, OUT] * 0.25
 
 
 @jit
-def see_order(s: Any, pool: Any, lv: Any, table: Any, top: Any, o: Any, worth: Any, x: Any) -> None:
+def see_order(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, o: Any, worth: Any, x: Any) -> None:
     """One candidate [Fc]: verb, good, cost, lead time, route, the rule of thumb's opinion, both places, their difference."""
     x[0] = 1.0
     x[1 + o.verb] = 1.0
@@ -227,11 +224,11 @@ def see_order(s: Any, pool: Any, lv: Any, table: Any, top: Any, o: Any, worth: A
     elif o.verb == HAUL:
         cost = np.int64(lv.cart_cost) if o.cart == NEW_CART else 0
         target = np.int64(o.target)
-        see_route(s, pool, lv, o, top, x)
+        see_route(s, pool, lv, flows, o, top, x)
     elif o.verb == DISMANTLE:
         b = building_at(s, tile)
         x[ORDER_GOOD_AT + s.buildings[b].output] = 1.0
-        x[ORDER_AT + 3] = outflow(s, lv, b) * 0.25
+        x[ORDER_AT + 3] = flows[b, OUT] * 0.25
         x[ORDER_AT + 7] = s.buildings[b].kind == EXTRACTOR
     else:
         return
@@ -258,7 +255,17 @@ def see_pair(source: Any, target: Any, x: Any) -> None:
 
 @kernel
 def observe(
-    states: Any, pool: Any, level: Any, table: Any, orders: Any, worth: Any, count: Any, parts: Any, low: Any, high: Any
+    states: Any,
+    pool: Any,
+    level: Any,
+    scratch: Any,
+    table: Any,
+    orders: Any,
+    worth: Any,
+    count: Any,
+    parts: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """Batch pass: observations of games low..high-1.
 
@@ -273,10 +280,12 @@ def observe(
         s = states[i]
         entities[i] = 0.0
         candidates[i] = 0.0
+        flows = scratch.flows
+        measure_flows(s, lv, flows)
         see_company(s, lv, company[i])
-        see_entities(s, pool, lv, table, top, entities[i])
+        see_entities(s, pool, lv, flows, table, top, entities[i])
         for k in range(min(count[i], candidates.shape[1])):
-            see_order(s, pool, lv, table, top, orders[i, k], worth[i, k], candidates[i, k])
+            see_order(s, pool, lv, flows, table, top, orders[i, k], worth[i, k], candidates[i, k])
 
 
 def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -44,5 +44,5 @@ def play_chosen(s: Any, pool: Any, lv: Any, scratch: Any, o: Any, taken: Any) ->
 def finish_greedily(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any) -> None:
     """Play to the end in one style."""
     while s.done == 0:
-        n = propose(s, pool, lv, scratch.order[0], row, worth, True)
+        n = propose(s, pool, lv, scratch, row, worth, True)
         play_chosen(s, pool, lv, scratch, row[greedy_choice(s, lv, worth, n, style)], taken)

@@ -37,7 +37,7 @@ class Search(NamedTuple):
     best: np.ndarray  # ORDER [horizon]
     row: np.ndarray  # ORDER [CANDIDATES]
     roll_row: np.ndarray  # ORDER [CANDIDATES]
-    worth: np.ndarray  # float32 [CANDIDATES + 1, 2]
+    worth: np.ndarray  # float32 [CANDIDATES, 2]
 
 
 def make_search(horizon: int) -> Search:
@@ -55,7 +55,7 @@ def make_search(horizon: int) -> Search:
         best=records(horizon, ORDER),
         row=records(CANDIDATES, ORDER),
         roll_row=records(CANDIDATES, ORDER),
-        worth=np.zeros((CANDIDATES + 1, 2), np.float32),
+        worth=np.zeros((CANDIDATES, 2), np.float32),
     )
 
 
@@ -91,7 +91,7 @@ def expand(w: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, bes
     for b in range(width):
         if w.beam[b].done != 0:
             continue
-        found = propose(w.beam[b], pool, lv, scratch.order[0], w.row, w.worth, False)
+        found = propose(w.beam[b], pool, lv, scratch, w.row, w.worth, False)
         for j in range(found):
             w.children[n] = w.beam[b]
             copy_order(w.child_order[n], w.row[j])

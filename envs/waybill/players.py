@@ -32,7 +32,7 @@ def play_random(states: Any, pool: Any, level: Any, scratch: Any, search: Any, t
     """Game i with random candidates of the heuristic; the orders go to ``taken`` [N, horizon]."""
     s = states[i]
     while s.done == 0:
-        n = propose(s, pool, level[0], scratch.order[0], search.row, search.worth, True)
+        n = propose(s, pool, level[0], scratch, search.row, search.worth, True)
         j = np.int64(mix(s.rng ^ mix(np.uint64(s.turn))) >> np.uint64(33)) % n
         play_chosen(s, pool, level[0], scratch, search.row[j], taken[i])
 

@@ -5,7 +5,7 @@ Every reducer is a batch pass of one signature, found by its name; a new one is 
     reducer(states, pool, level, scratch, orders, worth, count, low, high)
 
 It writes candidates into ``orders`` [N, K] (ORDER), their number into ``count`` [N] and what the rule of thumb in
-``estimates.py`` says of them into ``worth`` [N, K+1, 2] (value and outlay of the chain, coins; the last row is working memory). Candidate 0 is always PASS, all
+``estimates.py`` says of them into ``worth`` [N, K, 2] (value and outlay of the chain, coins). Candidate 0 is always PASS, all
 are legal and no two are equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.books import building_at
-from envs.waybill.estimates import estimate
+from envs.waybill.books import building_at, place_tile
+from envs.waybill.estimates import dismantle_value, estimate, extract_value, haul_value, measure_flows, workshop_value
 from envs.waybill.jit import jit, kernel, named
 from envs.waybill.maps import mix
 from envs.waybill.orders import can_haul, room_for_building
@@ -46,14 +46,12 @@ def same_order(a: Any, b: Any) -> Any:
 
 
 @jit
-def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any) -> Any:
+def keep_best(s: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any, value: Any, outlay: Any) -> Any:
     """Put a legal order into the row; in a full row it replaces the least worthy one. Returns the slots filled.
 
     With ``strict`` only what pays by the rule of thumb and can be paid for to the end of its chain is let in.
     """
-    trial = worth[len(row)]
-    estimate(s, pool, lv, order, trial)
-    if strict and (trial[0] <= 0.0 or trial[1] > s.cash):
+    if strict and (value <= 0.0 or outlay > s.cash):
         return filled
     spot = filled
     if filled < len(row):
@@ -61,12 +59,12 @@ def keep_best(s: Any, pool: Any, lv: Any, order: Any, row: Any, worth: Any, fill
     else:
         spot = 0
         for j in range(1, len(row)):
-            if worth[j, 0] < trial[0] and (spot == 0 or worth[j, 0] < worth[spot, 0]):
+            if worth[j, 0] < value and (spot == 0 or worth[j, 0] < worth[spot, 0]):
                 spot = j
         if spot == 0:
             return filled
     put(row[spot], order.verb, order.recipe, order.cart, order.tile, order.target)
-    worth[spot, 0], worth[spot, 1] = trial[0], trial[1]
+    worth[spot, 0], worth[spot, 1] = value, outlay
     return filled
 
 
@@ -109,72 +107,87 @@ def gives_input(s: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
 
 
 @jit
-def propose_buildings(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
-    """Extractors on every free deposit, workshops beside own extractors and beside towns that buy the product."""
-    if s.cash >= lv.extractor_cost:
-        for site in range(lv.n_deposits):
-            tile = np.int64(pool.site_tile[s.map, site])
-            if building_at(s, tile) < 0:
-                put(o, EXTRACT, 0, 0, tile, 0)
-                n = keep_best(s, pool, lv, o, row, worth, n, strict)
-    if s.cash >= lv.workshop_cost:
-        for r in range(lv.n_recipes):
-            for site in range(pool.site_tile.shape[1]):
-                if not gives_input(s, pool, lv, site, r):
-                    continue
-                tile = anchor_tile(s, pool, site)
-                put(o, WORKSHOP, r, 0, tile, 0)
-                known = tile < 0
-                for j in range(n):
-                    known = known or same_order(row[j], o)
-                if not known:
-                    n = keep_best(s, pool, lv, o, row, worth, n, strict)
+def propose_extractors(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+    """An extractor on every free deposit."""
+    o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
+    for site in range(lv.n_deposits):
+        tile = np.int64(pool.site_tile[s.map, site])
+        if building_at(s, tile) < 0:
+            put(o, EXTRACT, 0, 0, tile, 0)
+            value, outlay = extract_value(s, pool, lv, scratch.flows, site, left)
+            n = keep_best(s, o, row, worth, n, strict, value, outlay)
     return n
 
 
 @jit
-def propose_routes(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_workshops(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+    """Workshops beside own extractors that feed them and beside towns that buy the product."""
+    o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
+    for r in range(lv.n_recipes):
+        for site in range(pool.site_tile.shape[1]):
+            if not gives_input(s, pool, lv, site, r):
+                continue
+            tile = anchor_tile(s, pool, site)
+            put(o, WORKSHOP, r, 0, tile, 0)
+            known = tile < 0
+            for j in range(n):
+                known = known or same_order(row[j], o)
+            if not known:
+                value, outlay = workshop_value(s, pool, lv, scratch.flows, r, tile, left)
+                n = keep_best(s, o, row, worth, n, strict, value, outlay)
+    return n
+
+
+@jit
+def propose_routes(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Every pair of own source and destination that takes its good, driven by the cart the rule picks."""
+    o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     cart = free_cart(s, lv)
+    if cart == NEW_CART and (s.n_carts >= lv.max_carts or s.cash < lv.cart_cost):
+        return n
     for b in range(s.n_slots):
         if s.buildings[b].kind == EMPTY:
             continue
-        for town in range(lv.n_towns):
-            if can_haul(s, pool, lv, cart, b, MAX_BUILDINGS + town):
-                target = np.int64(pool.site_tile[s.map, lv.n_deposits + town])
-                put(o, HAUL, 0, cart, s.buildings[b].tile, target)
-                n = keep_best(s, pool, lv, o, row, worth, n, strict)
-        for c in range(s.n_slots):
-            if s.buildings[c].kind == WORKS and can_haul(s, pool, lv, cart, b, c):
-                put(o, HAUL, 0, cart, s.buildings[b].tile, s.buildings[c].tile)
-                n = keep_best(s, pool, lv, o, row, worth, n, strict)
+        for i in range(np.int64(lv.n_towns) + np.int64(s.n_slots)):
+            place = MAX_BUILDINGS + i if i < lv.n_towns else i - np.int64(lv.n_towns)
+            if place < MAX_BUILDINGS and s.buildings[place].kind != WORKS:
+                continue
+            if can_haul(s, pool, lv, cart, b, place):
+                put(o, HAUL, 0, cart, s.buildings[b].tile, place_tile(s, pool, lv, place))
+                value, outlay = haul_value(s, pool, lv, scratch.flows, b, place, cart == NEW_CART, left)
+                n = keep_best(s, o, row, worth, n, strict, value, outlay)
     return n
 
 
 @jit
-def propose_clearing(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_clearing(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Extractors that are exhausted, and in the last turns every building."""
-    ending = lv.horizon - s.turn <= ENDGAME_TURNS
+    o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for b in range(s.n_slots):
         building = s.buildings[b]
         spent = building.kind == EXTRACTOR and building.stock == 0 and s.reserve[building.site] == 0
-        if building.kind != EMPTY and (ending or spent):
+        if building.kind != EMPTY and (left <= ENDGAME_TURNS or spent):
             put(o, DISMANTLE, 0, 0, building.tile, 0)
-            n = keep_best(s, pool, lv, o, row, worth, n, strict)
+            value = dismantle_value(s, pool, lv, scratch.flows, b, left)
+            n = keep_best(s, o, row, worth, n, strict, value, 0.0)
     return n
 
 
 @jit
-def propose(s: Any, pool: Any, lv: Any, o: Any, row: Any, worth: Any, strict: Any) -> Any:
+def propose(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, strict: Any) -> Any:
     """Fill one row with sensible orders and return how many there are; ``strict`` as in ``keep_best``."""
     put(row[0], PASS, 0, 0, 0, 0)
     worth[0, 0] = worth[0, 1] = 0.0
     n = 1
     if s.done == 0:
+        measure_flows(s, lv, scratch.flows)
         if room_for_building(s, lv):
-            n = propose_buildings(s, pool, lv, o, row, worth, n, strict)
-        n = propose_routes(s, pool, lv, o, row, worth, n, strict)
-        n = propose_clearing(s, pool, lv, o, row, worth, n, strict)
+            if s.cash >= lv.extractor_cost:
+                n = propose_extractors(s, pool, lv, scratch, row, worth, n, strict)
+            if s.cash >= lv.workshop_cost:
+                n = propose_workshops(s, pool, lv, scratch, row, worth, n, strict)
+        n = propose_routes(s, pool, lv, scratch, row, worth, n, strict)
+        n = propose_clearing(s, pool, lv, scratch, row, worth, n, strict)
     return n
 
 
@@ -185,7 +198,7 @@ def heuristic(
 ) -> None:
     """Goals of the supply chain: the rule picks the executor and the place, the network picks the goal."""
     for i in range(low, high):
-        count[i] = propose(states[i], pool, level[0], scratch.order[0], orders[i], worth[i], True)
+        count[i] = propose(states[i], pool, level[0], scratch, orders[i], worth[i], True)
 
 
 @named
@@ -202,6 +215,7 @@ def random_k(
         s, row, actions = states[i], orders[i], scratch.actions
         put(row[0], PASS, 0, 0, 0, 0)
         worth[i, 0, :] = 0.0
+        measure_flows(s, lv, scratch.flows)
         found = legal_actions(s, pool, lv, scratch.order[0], actions)
         wanted = min(found, len(row))
         for k in range(1, wanted):
@@ -209,5 +223,5 @@ def random_k(
             pick = k + np.int64(mix(np.uint64(s.rng) ^ mix(step)) >> np.uint64(33)) % (found - k)
             actions[k], actions[pick] = actions[pick], actions[k]
             decode(lv, actions[k], row[k])
-            estimate(s, pool, lv, row[k], worth[i, k])
+            estimate(s, pool, lv, scratch.flows, row[k], worth[i, k])
         count[i] = wanted
