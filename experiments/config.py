@@ -7,6 +7,7 @@ A config is checked whole before anything is made: names and types by the datacl
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,6 +133,11 @@ class Setup:
         return self.agent.player if isinstance(self.agent, PlayerSettings) else None
 
 
+def brings_own_loop(settings: Any) -> bool:
+    """True for the settings of an agent that is built on an environment, trains itself and has a network of its own."""
+    return "env" in inspect.signature(settings.build).parameters
+
+
 def register() -> None:
     """Tell Hydra the schema, and how to make an override safe as a folder's name."""
     ConfigStore.instance().store(name="schema", node=Config)
@@ -160,6 +166,8 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
     agent = _settings("agent", config.agent)
     network = _settings("network", config.network)
     names = {group: plain[group].get("name", "?") for group in GROUPS}
+    if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
+        names["network"] = "own"
     return Setup(config, agent, network, config.reward.gamma, names, {str(key): plain[key] for key in plain})
 
 

@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from experiments import checkpoints, environments
-from experiments.config import Setup
+from experiments.config import Setup, brings_own_loop
 from experiments.evaluation import ActGreedily
 from experiments.session import BEST
-from experiments.training import brings_own_loop
 
 
 class Policy(NamedTuple):

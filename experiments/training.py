@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from envs.waybill.maps import VALIDATION_SEEDS
 from envs.waybill.state import VERBS
 from experiments import environments
-from experiments.config import Setup
+from experiments.config import Setup, brings_own_loop
 from experiments.evaluation import Evaluator
 from experiments.logging import EpisodeWindow
 from experiments.session import Session, StopRequest
@@ -121,11 +120,6 @@ class SB3Loop:
 
 
 Loop = BatchLoop | SB3Loop
-
-
-def brings_own_loop(settings: Any) -> bool:
-    """True for the settings of an agent that is built on an environment and runs it by itself."""
-    return "env" in inspect.signature(settings.build).parameters
 
 
 def make_loop(setup: Setup, *, validation: Evaluator) -> Loop:

@@ -77,6 +77,11 @@ def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path)
     assert changed != default
 
 
+def test_an_agent_with_a_network_of_its_own_says_so() -> None:
+    assert read(composed("agent=sb3_dqn", "network=mlp")).names["network"] == "own"
+    assert read(composed("agent=random")).names["network"] == "own"
+
+
 def test_shaping_discounts_as_the_agent_does() -> None:
     assert read(composed("agent.gamma=0.9")).config.reward.gamma == 0.9
 

@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("orders", "tick"),
     ("rules", "raw_actions", "estimates"),
     ("rewards", "encodings", "reducers", "features"),
-    ("players",),
+    ("greedy", "planner", "players"),
     ("record",),
     ("render",),
     ("batch",),
