@@ -175,6 +175,7 @@ class Batch:
             self.states,
             self.pool,
             self._record,
+            scratch,
             self._table,
             self.orders,
             self.worth,
