@@ -39,6 +39,12 @@ class Evaluator:
         """One of the environments, for its sizes."""
         return self._parts[0]
 
+    def warm_up(self) -> None:
+        """One turn, so that what the engine still has to compile isn't taken for training time."""
+        env = self._parts[0]
+        env.reset(seed=0)
+        env.step(np.zeros(env.num_envs, np.int64))
+
     def __call__(self, policy: ActGreedily) -> Measured:
         """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         games = [_play_batch(env, policy) for env in self._parts]

@@ -82,6 +82,7 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
     with StopRequest() as stop:
         environments.announce_compilation()
         validation = validation_maps(setup)
+        validation.warm_up()
         loop = make_loop(setup, validation=validation)
         _claim(folder, setup, new=state is None)
         if state is None:
