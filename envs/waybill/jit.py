@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -23,14 +23,23 @@ _HERE = Path(__file__).resolve().parent
 _NOT_COMPILED = {"__init__", "levels", "record", "batch", "env"}
 
 
+def _hash_of(names: Iterable[str]) -> str:
+    digest = hashlib.sha256(numba.__version__.encode())
+    for name in names:
+        digest.update(name.encode() + (_HERE / f"{name}.py").read_bytes())
+    return digest.hexdigest()[:16]
+
+
 @cache
 def fingerprint() -> str:
-    """Hash of the engine's sources and of Numba's version, 16 hex digits."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(_HERE.glob("*.py")):
-        if path.stem not in _NOT_COMPILED:
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    """Hash of all compiled sources and of Numba's version, 16 hex digits."""
+    return _hash_of(sorted(path.stem for path in _HERE.glob("*.py") if path.stem not in _NOT_COMPILED))
+
+
+@cache
+def rules_fingerprint() -> str:
+    """Hash of what decides how a game goes, 16 hex digits: a record made under another one may not replay."""
+    return _hash_of(("state", "maps", "books", "orders", "tick", "rules"))
 
 
 def _cache_folder() -> Path:

@@ -84,43 +84,45 @@ class LevelConfig:
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"level {self.name}: {name}={value} is not in {low}..{high}")
-        for name, count, high in (
-            ("raw_goods", len(self.raw_goods), 4),
-            ("goods", len(self.goods), st.MAX_GOODS),
-            ("recipes", len(self.recipes), st.MAX_RECIPES),
-        ):
-            if count > high or (name != "recipes" and count < 1):
-                raise ValueError(f"level {self.name}: {count} {name}, allowed are 1..{high}")
-        known = set(self.goods)
-        named = set(self.prices) | {good for r in self.recipes for good in [*r.inputs, r.output]}
-        if named - known:
-            raise ValueError(
-                f"level {self.name}: unknown good {sorted(named - known)[0]!r}, known are {', '.join(self.goods)}"
-            )
+            self._need(low <= getattr(self, name) <= high, f"{name}={getattr(self, name)} is not in {low}..{high}")
+        raw, goods, recipes = len(self.raw_goods), len(self.goods), len(self.recipes)
+        self._need(1 <= raw <= min(4, self.deposits), f"{raw} raw goods, allowed are 1..4 and at most one a deposit")
+        self._need(goods <= st.MAX_GOODS, f"{goods} goods, allowed are 1..{st.MAX_GOODS}")
+        self._need(len(set(self.goods)) == goods, f"a good is named twice in {', '.join(self.goods)}")
+        self._need(recipes <= st.MAX_RECIPES, f"{recipes} recipes, allowed are 0..{st.MAX_RECIPES}")
+        room = (self.side - 2) ** 2 // 7
+        sites = self.deposits + self.towns
+        self._need(sites <= room, f"{sites} deposits and towns, a map of side {self.side} has room for {room}")
+        named = {*self.prices, *(good for r in self.recipes for good in [*r.inputs, r.output])}
+        for good in sorted(named - set(self.goods)):
+            self._need(False, f"unknown good {good!r}, known are {', '.join(self.goods)}")
         for good, price in self.prices.items():
-            if not 0 <= price <= 1000:
-                raise ValueError(f"level {self.name}: prices.{good}={price} is not in 0..1000")
+            self._need(0 <= price <= 1000, f"prices.{good}={price} is not in 0..1000")
+        self._need(any(self.prices.values()), "no good has a price above 0, so nothing can be earned")
         for recipe in self.recipes:
-            if not 1 <= len(recipe.inputs) <= st.MAX_INPUTS or min([recipe.output_units, *recipe.inputs.values()]) < 1:
-                raise ValueError(
-                    f"level {self.name}: recipe for {recipe.output!r} needs 1..{st.MAX_INPUTS} inputs and units of at least 1"
-                )
-        if not any(self.prices.values()):
-            raise ValueError(f"level {self.name}: no good has a price above 0, so nothing can be earned")
-        terrain = self.terrain
-        if (
-            min(terrain.plain_cost, terrain.forest_cost, terrain.hill_cost) < 1
-            or max(terrain.plain_cost, terrain.forest_cost, terrain.hill_cost) > 9
-        ):
-            raise ValueError(f"level {self.name}: terrain costs are not in 1..9")
-        shares = (terrain.forest_percent, terrain.hill_percent, terrain.water_percent)
-        if min(shares) < 0 or sum(shares) > 80 or terrain.water_percent > 40:
-            raise ValueError(
-                f"level {self.name}: terrain shares {shares} are negative, over 80 % together or over 40 % water"
-            )
+            self._check_recipe(recipe)
+        self._check_terrain()
+
+    def _need(self, fine: bool, problem: str) -> None:
+        if not fine:
+            raise ValueError(f"level {self.name}: {problem}")
+
+    def _check_recipe(self, recipe: RecipeConfig) -> None:
+        units = [recipe.output_units, *recipe.inputs.values()]
+        many = f"recipe for {recipe.output!r}"
+        self._need(1 <= len(recipe.inputs) <= st.MAX_INPUTS, f"{many} needs 1..{st.MAX_INPUTS} inputs")
+        self._need(1 <= min(units) and max(units) <= self.store, f"{many} has units outside 1..{self.store} (store)")
+        self._need(recipe.output in self.refined_goods, f"{many} makes a raw good")
+        order = self.goods
+        later = all(order.index(good) < order.index(recipe.output) for good in recipe.inputs)
+        self._need(later, f"{many} needs a good that comes after it in the list of goods")
+
+    def _check_terrain(self) -> None:
+        t = self.terrain
+        costs, shares = (t.plain_cost, t.forest_cost, t.hill_cost), (t.forest_percent, t.hill_percent, t.water_percent)
+        self._need(1 <= min(costs) and max(costs) <= 9, f"terrain costs {costs} are not in 1..9")
+        self._need(min(shares) >= 0 and sum(shares) <= 80, f"terrain shares {shares} % are not in 0..80 together")
+        self._need(t.water_percent <= 40, f"terrain.water_percent={t.water_percent} is not in 0..40")
 
     @property
     def n_raw_actions(self) -> int:

@@ -38,24 +38,26 @@ class Search(NamedTuple):
     row: np.ndarray  # ORDER [CANDIDATES]
     roll_row: np.ndarray  # ORDER [CANDIDATES]
     worth: np.ndarray  # float32 [CANDIDATES, 2]
+    styles: np.ndarray  # float64 [styles, 4]
 
 
-def make_search(horizon: int) -> Search:
-    """Working memory for games of that many turns."""
-    n = BEAM * CANDIDATES
+def make_search(horizon: int, beam: int = BEAM) -> Search:
+    """Working memory for games of that many turns and a beam of that many states."""
+    n = beam * CANDIDATES
     return Search(
-        beam=records(BEAM, STATE),
+        beam=records(beam, STATE),
         children=records(n, STATE),
         child_value=np.zeros(n, np.int64),
         child_parent=np.zeros(n, np.int64),
         child_order=records(n, ORDER),
         trial=records(1, STATE),
-        plans=records(2 * BEAM * horizon, ORDER).reshape(2, BEAM, horizon),
+        plans=records(2 * beam * horizon, ORDER).reshape(2, beam, horizon),
         rollout=records(horizon, ORDER),
         best=records(horizon, ORDER),
         row=records(CANDIDATES, ORDER),
         roll_row=records(CANDIDATES, ORDER),
         worth=np.zeros((CANDIDATES, 2), np.float32),
+        styles=np.array(STYLES),
     )
 
 
@@ -69,9 +71,9 @@ def copy_order(target: Any, o: Any) -> None:
 def judge(w: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
     """Best final cash of a child over all styles; a new best plan is written to ``w.best``. Returns (value, best score)."""
     turn, value = np.int64(w.children[child].turn), -(1 << 40)
-    for k in range(len(STYLES)):
+    for k in range(len(w.styles)):
         w.trial[0] = w.children[child]
-        finish_greedily(w.trial[0], pool, lv, scratch, w.roll_row, w.worth, w.rollout, STYLES[k])
+        finish_greedily(w.trial[0], pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k])
         cash = np.int64(w.trial[0].cash)
         value = max(value, cash)
         if cash > best_score:
@@ -115,7 +117,7 @@ def alike(a: Any, b: Any) -> Any:
 def select(w: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
     """The most valuable children that differ become the next beam; returns its width."""
     width = 0
-    while width < BEAM:
+    while width < len(w.beam):
         top = -1
         for c in range(n):
             if w.child_parent[c] >= 0 and (top < 0 or w.child_value[c] > w.child_value[top]):

@@ -20,7 +20,7 @@ import numpy as np
 
 from envs.waybill import levels
 from envs.waybill import state as st
-from envs.waybill.jit import fingerprint
+from envs.waybill.jit import rules_fingerprint
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import MapPool, make_pool, make_scratch
 from envs.waybill.rules import play_turns, start_games
@@ -117,7 +117,7 @@ def record_game(*, level: LevelConfig, map_seed: int, game_seed: int, player: st
         orders=np.array(orders[: len(states) - 1], st.ORDER),
         hashes=tuple(hash_state(state[0]) for state in states),
         score=int(states[-1]["cash"][0]) - level.start_cash,
-        rules=fingerprint(),
+        rules=rules_fingerprint(),
     )
 
 
@@ -153,8 +153,8 @@ def _check_end(game: Game, score: int) -> None:
 
 def _differs(game: Game, what: str) -> ValueError:
     why = "the record was changed by hand or damaged"
-    if game.rules != fingerprint():
-        why = f"it was recorded by another version of the rules ({game.rules}, now {fingerprint()})"
+    if game.rules != rules_fingerprint():
+        why = f"it was recorded by another version of the rules ({game.rules}, now {rules_fingerprint()})"
     return ValueError(f"{game.source}: {what}; {why}")
 
 

@@ -108,7 +108,7 @@ STATE = np.dtype(
         ("stage_turn", "i2", (len(STAGES),)),  # first turn that reached the stage, -1 before
         ("reserve", "i2", (MAX_DEPOSITS,)),
         ("renewed", "i4", (MAX_DEPOSITS,)),
-        ("glut", "i2", (MAX_TOWNS, MAX_GOODS)),  # units sold and not yet forgotten by the market
+        ("glut", "i4", (MAX_TOWNS, MAX_GOODS)),  # units sold and not yet forgotten by the market
         ("cash_ledger", "i4", (len(CASH_ACCOUNTS),)),
         ("goods_ledger", "i4", (MAX_GOODS, len(GOODS_ACCOUNTS))),
         ("buildings", BUILDING, (MAX_BUILDINGS,)),
