@@ -57,14 +57,11 @@ def test_every_file_of_a_group_composes_and_carries_its_own_name(path: Path) -> 
 @pytest.mark.parametrize(
     "path", [p for p in FILES if p.parent.name in ("agent", "network")], ids=lambda path: path.stem
 )
-def test_agent_and_network_files_show_every_setting_with_its_default(path: Path) -> None:
+def test_agent_and_network_files_show_every_setting(path: Path) -> None:
     values = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(values, dict)
     fields = dataclasses.fields(get_class(values["_target_"]))
     assert values.keys() == {field.name for field in fields} | {"_target_", "name"}
-    shown = {field.name: field.default for field in fields if field.default is not dataclasses.MISSING}
-    if path.stem not in ("random", "greedy", "planner"):
-        assert {name: values[name] for name in shown} == shown
 
 
 @pytest.mark.parametrize("path", sorted((CONF / "experiment").glob("*.yaml")), ids=lambda path: path.stem)

@@ -185,3 +185,10 @@ def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> 
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "result.json"}
     with pytest.raises(ValueError, match="does not learn"):
         runs.resume(folder, overrides=[])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_run_on_the_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    trained(tmp_path / "run", *DQN, "device=cuda", stops=(40,))
+    assert checkpoints.load(tmp_path / "run" / BEST)["policy"]["network"]["candidate.weight"].device.type == "cpu"
