@@ -1,6 +1,4 @@
 # Everything starts here: `make train`. The environment is made on first use and again when its pins change.
-# On a machine without a GPU the CPU build of torch is smaller:
-#   make PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu .venv
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
@@ -8,9 +6,6 @@ ARGS ?=
 device ?= auto
 jobs ?= 2
 
-ifdef PIP_EXTRA_INDEX_URL
-export PIP_EXTRA_INDEX_URL
-endif
 
 .PHONY: train test check bench gpu clean .venv
 

@@ -180,6 +180,7 @@ class Batch:
             self.orders,
             self.worth,
             self.count,
+            self.observations,
             self._parts,
             low,
             high,

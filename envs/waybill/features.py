@@ -263,13 +263,14 @@ def observe(
     orders: Any,
     worth: Any,
     count: Any,
+    rows: Any,
     parts: Any,
     low: Any,
     high: Any,
 ) -> None:
     """Batch pass: observations of games low..high-1.
 
-    ``parts`` are views (globals [N, G], entities [N, E, Fe], candidates [N, K, Fc]) of one array [N, D].
+    ``rows`` [N, D] is the array, ``parts`` its views (globals [N, G], entities [N, E, Fe], candidates [N, K, Fc]).
     """
     lv = level[0]
     company, entities, candidates = parts
@@ -278,8 +279,7 @@ def observe(
         top = max(top, np.float64(lv.price[good]))
     for i in range(low, high):
         s = states[i]
-        entities[i] = 0.0
-        candidates[i] = 0.0
+        rows[i, :] = 0.0  # the whole row is contiguous, its parts are not
         flows = scratch.flows
         measure_flows(s, lv, flows)
         see_company(s, lv, company[i])

@@ -18,7 +18,7 @@ from envs.waybill.reducers import propose
 from envs.waybill.rules import play_turn
 from envs.waybill.state import ORDER, STATE, records
 
-BEAM = 6
+BEAM = 4
 CANDIDATES = 48
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.8, 1.0, 0.3, 6.0), (0.1, 0.7, 0.6, 3.0))
 
