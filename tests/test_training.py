@@ -146,7 +146,7 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
     [("actions=masked", "network=mlp"), ("actions=full", "network=mlp"), ("actions=random_k",), ("reward=cash",)],
 )
 def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:
-    overrides = (*DQN, *choice, "level.side=6", "level.deposits=2", "level.towns=1", "steps=300")
+    overrides = (*DQN, *choice, "level.side=8", "level.deposits=2", "level.towns=1", "steps=300")
     runs.start(tiny_node(tmp_path, *overrides, "evaluation.every=300"), folder=tmp_path / "run")
     assert (tmp_path / "run" / "result.json").is_file()
 
