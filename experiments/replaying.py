@@ -109,7 +109,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
     setup.config.device = device
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
     policy = load_policy(setup, folder, env=env, device=environments.device_of(setup.config))
-    batch = env._batch  # below the environment: the orders that actions stand for, and the game's seed
+    batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed
     obs, infos = env.reset(seed=0)
     game_seed, orders, weighed, over = int(batch.seeds[0]), [], [], False
     with ProgressReport(title="the policy plays", total=env.level.horizon) as report:

@@ -23,6 +23,11 @@ class _Spaces:
 
     _batch: Batch
 
+    @property
+    def batch(self) -> Batch:
+        """The games below the environment, for those who want to look at orders and states."""
+        return self._batch
+
     def _describe(self) -> None:
         batch = self._batch
         self.level = batch.level
