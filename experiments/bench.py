@@ -82,9 +82,13 @@ def dqn_training(device: torch.device) -> Callable[[], float]:
     env = WaybillVectorEnv(num_envs=SIDE_GAMES, maps=MAPS)
     layout, actions = Layout(*env.layout), int(env.single_action_space.n)  # type: ignore[attr-defined]
     network = MLPSettings(width=WIDTH, layers=LAYERS, layer_norm=False)
-    agent: DQN = DQNSettings(
-        batch_size=BATCH_SIZE, updates_per_step=1 / STEPS_PER_UPDATE, learning_starts=WARM_UP // 2, memory_capacity=50_000
-    ).build(
+    settings = DQNSettings(
+        batch_size=BATCH_SIZE,
+        updates_per_step=1 / STEPS_PER_UPDATE,
+        learning_starts=WARM_UP // 2,
+        memory_capacity=50_000,
+    )
+    agent: DQN = settings.build(
         make_network=lambda: network.build(layout=layout, n_actions=actions),
         num_envs=SIDE_GAMES,
         obs_size=layout.size,
@@ -208,8 +212,8 @@ def main() -> None:
     ratios = [a / b for a, b in zip(speeds["training dqn"], speeds["training sb3_dqn"], strict=True)]
     Console().print(table)
     print(
-        f"training dqn / sb3_dqn, round by round: {median(ratios):.1f} times ({min(ratios):.1f} … {max(ratios):.1f}); both "
-        f"{SIDE_GAMES} games, MLP {WIDTH}-{WIDTH}, batch {BATCH_SIZE}, one update for {STEPS_PER_UPDATE} steps"
+        f"training dqn / sb3_dqn, round by round: {median(ratios):.1f} times ({min(ratios):.1f} … {max(ratios):.1f}); "
+        f"both {SIDE_GAMES} games, MLP {WIDTH}-{WIDTH}, batch {BATCH_SIZE}, one update for {STEPS_PER_UPDATE} steps"
     )
 
 

@@ -85,7 +85,8 @@ def test_a_wrong_gamma_or_a_terminal_potential_breaks_the_identity() -> None:
 def test_a_terminal_potential_would_change_the_better_of_two_routes() -> None:
     raw = np.array([1.00, 1.29])
     kept = np.array([2.65, -0.20])  # non-zero potentials left at the end of each route
-    assert raw.argmax() == 1 and (raw + kept).argmax() == 0
+    assert raw.argmax() == 1
+    assert (raw + kept).argmax() == 0
 
 
 @pytest.mark.parametrize("level", ["haul", "refine"])

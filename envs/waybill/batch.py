@@ -26,8 +26,9 @@ NO_ORDER = -1  # the verb of a slot without a candidate: never legal
 class Batch:
     """N games of one level with a reward, an action space and an encoding, all named.
 
-    Arrays, overwritten by every step: ``observations`` float32 [N, D], ``mask`` int8 [N, A], ``groups`` int8 [N, A] (the verb
-    of each candidate; None for raw spaces), ``reward``, ``raw``, ``potential`` float64 [N], ``restarted`` bool [N].
+    Arrays, overwritten by every step: ``observations`` float32 [N, D], ``mask`` int8 [N, A], ``groups`` int8 [N, A]
+    (the verb of each candidate; None for raw spaces), ``reward``, ``raw``, ``potential`` float64 [N] and ``restarted``
+    bool [N].
 
     Args:
         num_envs: N, at least 1.

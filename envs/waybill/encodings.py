@@ -42,7 +42,7 @@ def coordinates(pool: MapPool, level: np.ndarray) -> np.ndarray:
 
 @named
 def one_hot(pool: MapPool, level: np.ndarray) -> np.ndarray:
-    """Column and row as two one-hot vectors, of the largest level's width so that weights fit all. [M, T, 2·MAX_SIDE]."""
+    """Column and row one-hot, as wide as the largest level so that weights fit all. [M, T, 2·MAX_SIDE]."""
     record: Any = level[0]
     side = int(record["side"])
     rows, columns = np.divmod(np.arange(side * side), side)

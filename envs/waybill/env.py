@@ -70,8 +70,8 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
-    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``raw_reward``, ``potential``; when games
-    end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``raw_reward``, ``potential``; when
+    games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
     Args and errors: as ``batch.Batch``; the pool is refilled with new maps once it has been played through on average.
     """
@@ -292,7 +292,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         facts = {name: value[0] for name, value in self._facts().items()}
         return {name: value.item() if value.ndim == 0 else value for name, value in facts.items()}
 
-    def render(self) -> str | np.ndarray | None:  # type: ignore[override]
+    def render(self) -> str | np.ndarray | None:
         """The board as text (``ansi``) or an image uint8 [H, W, 3] (``rgb_array``)."""
         if self.render_mode is None:
             return None

@@ -2,9 +2,9 @@
 
     [G | E · Fe | K · Fc]     rows that are not there are all zero; feature 0 of a row says that it is there
 
-Entities are the deposits (with the own extractor on them), the towns, the workshops and the carts. The number of rows is
-the level's own; the features of a row are the same on every level, so one network fits all. Places enter only through
-the encoding's table; pairs of places as |differences| and the largest of them.
+Entities are the deposits (with the own extractor on them), the towns, the workshops and the carts. The number of rows
+is the level's own; the features of a row are the same on every level, so one network fits all. Places enter only
+through the encoding's table; pairs of places as |differences| and the largest of them.
 
 Scales: cash in starting cashes, prices in the level's highest price, stocks in full stores, turns in tens.
 """
@@ -206,11 +206,12 @@ def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) 
 
 @jit
 def see_order(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, o: Any, worth: Any, x: Any) -> None:
-    """One candidate [Fc]: verb, good, cost, lead time, route, the rule of thumb's opinion, both places, their difference."""
+    """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap."""
     x[0] = 1.0
     x[1 + o.verb] = 1.0
     start = np.float64(lv.start_cash)
-    cost, tile, target = 0, np.int64(o.tile), np.int64(o.tile)
+    tile = target = np.int64(o.tile)
+    cost = np.int64(0)
     if o.verb == EXTRACT:
         cost = np.int64(lv.extractor_cost)
         x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
@@ -222,7 +223,7 @@ def see_order(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, o: A
         x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
         x[ORDER_GOOD_AT + lv.recipes[o.recipe].output] = 1.0
     elif o.verb == HAUL:
-        cost = np.int64(lv.cart_cost) if o.cart == NEW_CART else 0
+        cost = np.int64(lv.cart_cost) if o.cart == NEW_CART else np.int64(0)
         target = np.int64(o.target)
         see_route(s, pool, lv, flows, o, top, x)
     elif o.verb == DISMANTLE:

@@ -12,9 +12,9 @@ from envs.waybill.reducers import propose
 from envs.waybill.rules import play_turn
 from envs.waybill.tick import upkeep_of
 
-# A style is (least return, patience, value power, upkeep turns): the profit per coin of outlay below which it passes; the
-# share of a chain's outlay that must be in cash before it starts; 0 for return on investment alone to 1 for profit alone;
-# the turns of upkeep that must stay in cash on top.
+# A style is (least return, patience, value power, upkeep turns): the profit per coin of outlay below which it passes;
+# the share of a chain's outlay that must be in cash before it starts; 0 for return on investment alone to 1 for profit
+# alone; the turns of upkeep that must stay in cash on top.
 GREEDY = (0.3, 1.0, 0.0, 10.0)
 
 

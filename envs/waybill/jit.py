@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -57,7 +57,7 @@ def _use_cache_folder() -> None:
     for old in folder.parent.glob("numba-*"):
         if old != folder:
             shutil.rmtree(old, ignore_errors=True)
-    numba.config.CACHE_DIR = str(folder)
+    vars(numba.config)["CACHE_DIR"] = str(folder)
 
 
 def is_compiled() -> bool:
@@ -70,14 +70,12 @@ _use_cache_folder()
 
 def jit(function: F) -> F:
     """Compile a rule: called from other compiled code, or on a single record."""
-    compiled: F = numba.njit(cache=True, error_model="numpy")(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, error_model="numpy")(function))
 
 
 def kernel(function: F) -> F:
     """Compile a batch pass over games ``low..high-1``; it gives up Python's lock, so threads share a batch."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def named(function: F) -> F:

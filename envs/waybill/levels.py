@@ -111,7 +111,7 @@ class LevelConfig:
         units = [recipe.output_units, *recipe.inputs.values()]
         many = f"recipe for {recipe.output!r}"
         self._need(1 <= len(recipe.inputs) <= st.MAX_INPUTS, f"{many} needs 1..{st.MAX_INPUTS} inputs")
-        self._need(1 <= min(units) and max(units) <= self.store, f"{many} has units outside 1..{self.store} (store)")
+        self._need(min(units) >= 1 and max(units) <= self.store, f"{many} has units outside 1..{self.store} (store)")
         self._need(recipe.output in self.refined_goods, f"{many} makes a raw good")
         order = self.goods
         later = all(order.index(good) < order.index(recipe.output) for good in recipe.inputs)
@@ -120,7 +120,7 @@ class LevelConfig:
     def _check_terrain(self) -> None:
         t = self.terrain
         costs, shares = (t.plain_cost, t.forest_cost, t.hill_cost), (t.forest_percent, t.hill_percent, t.water_percent)
-        self._need(1 <= min(costs) and max(costs) <= 9, f"terrain costs {costs} are not in 1..9")
+        self._need(min(costs) >= 1 and max(costs) <= 9, f"terrain costs {costs} are not in 1..9")
         self._need(min(shares) >= 0 and sum(shares) <= 80, f"terrain shares {shares} % are not in 0..80 together")
         self._need(t.water_percent <= 40, f"terrain.water_percent={t.water_percent} is not in 0..40")
 
@@ -164,11 +164,13 @@ class LevelConfig:
 
 _RANGES = {
     "side": (6, st.MAX_SIDE), "deposits": (1, st.MAX_DEPOSITS), "towns": (1, st.MAX_TOWNS), "horizon": (2, 2000),
-    "start_cash": (1, 100_000), "train_steps": (1, 10**9), "max_buildings": (1, st.MAX_BUILDINGS), "max_carts": (1, st.MAX_CARTS),
+    "start_cash": (1, 100_000), "train_steps": (1, 10**9),
+    "max_buildings": (1, st.MAX_BUILDINGS), "max_carts": (1, st.MAX_CARTS),
     "extractor_cost": (1, 10_000), "extractor_lead": (0, 1000), "extractor_upkeep": (0, 1000),
     "workshop_cost": (1, 10_000), "workshop_lead": (0, 1000), "workshop_upkeep": (0, 1000),
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
-    "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000), "reserve": (1, 30_000), "renew_turns": (1, 10_000),
+    "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
+    "reserve": (1, 30_000), "renew_turns": (1, 10_000),
     "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 

@@ -83,9 +83,8 @@ def travel_field(terrain: Any, cost: Any, side: Any, start: Any, scratch: Any) -
     """Travel units from ``start`` to every tile, into ``scratch.distance`` (label-correcting search, FIFO)."""
     distance, queue, waiting = scratch.distance, scratch.queue, scratch.waiting
     tiles = side * side
-    for tile in range(tiles):
-        distance[tile] = UNREACHABLE
-        waiting[tile] = False
+    distance[:tiles] = UNREACHABLE
+    waiting[:tiles] = False
     distance[start] = 0
     queue[0] = start
     head, count = 0, 1

@@ -1,8 +1,8 @@
-"""The planner: search over cloned states. The game is deterministic once its map is drawn, so whole games can be planned.
+"""The planner: search over cloned states. The game is deterministic once its map is drawn: whole games can be planned.
 
-Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the end
-in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). The best plan ever seen is kept
-and its orders are the result, so more search never does worse. Its score measures how much there is to win.
+Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the
+end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). The best plan ever seen is
+kept and its orders are the result, so more search never does worse. Its score measures how much there is to win.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def copy_order(target: Any, o: Any) -> None:
 
 @jit
 def judge(w: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
-    """Best final cash of a child over all styles; a new best plan is written to ``w.best``. Returns (value, best score)."""
-    turn, value = np.int64(w.children[child].turn), -(1 << 40)
+    """(value, best score): a child's best final cash over all styles; a new best plan is written to ``w.best``."""
+    turn, value = np.int64(w.children[child].turn), np.int64(-(1 << 40))
     for k in range(len(w.styles)):
         w.trial[0] = w.children[child]
         finish_greedily(w.trial[0], pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k])
@@ -152,6 +152,6 @@ def plan_game(states: Any, pool: Any, level: Any, scratch: Any, search: Any, tak
         width = select(w, n, w.plans[flip], w.plans[1 - flip], turn)
         flip = 1 - flip
     while states[i].done == 0:
-        turn = np.int64(states[i].turn)
-        copy_order(taken[i, turn], w.best[turn])
-        play_turn(states[i], pool, lv, w.best[turn], scratch)
+        now = np.int64(states[i].turn)
+        copy_order(taken[i, now], w.best[now])
+        play_turn(states[i], pool, lv, w.best[now], scratch)

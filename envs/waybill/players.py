@@ -1,4 +1,4 @@
-"""Players without learning: ``random``, ``greedy`` and ``planner``. They know the rules and the heuristic reducer only."""
+"""Players without learning: ``random``, ``greedy``, ``planner``. They know the rules and the heuristic reducer only."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ Every reducer is a batch pass of one signature, found by its name; a new one is 
     reducer(states, pool, level, scratch, orders, worth, count, low, high)
 
 It writes candidates into ``orders`` [N, K] (ORDER), their number into ``count`` [N] and what the rule of thumb in
-``estimates.py`` says of them into ``worth`` [N, K, 2] (value and outlay of the chain, coins). Candidate 0 is always PASS, all
-are legal and no two are equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
+``estimates.py`` says of them into ``worth`` [N, K, 2] (value and outlay of the chain, coins). Candidate 0 is always
+PASS, all are legal and no two are equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
 """
 
 from __future__ import annotations

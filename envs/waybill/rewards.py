@@ -2,9 +2,10 @@
 
     reward(states, pool, level, gamma, potential, raw, reward, low, high)
 
-Called after every turn. It writes the unshaped reward to ``raw`` [N], the training reward to ``reward`` [N] and keeps the
-potential Φ of the present state in ``potential`` [N]; all float64, in units of the starting cash. A game at turn 0 has
-just begun: its potential is set, its rewards are 0. Raw reward and potential are recorded apart; scores are always raw.
+Called after every turn. It writes the unshaped reward to ``raw`` [N], the training reward to ``reward`` [N] and keeps
+the potential Φ of the present state in ``potential`` [N]; all float64, in units of the starting cash. A game at turn 0
+has just begun: its potential is set, its rewards are 0. Raw reward and potential are recorded apart; scores are
+always raw.
 """
 
 from __future__ import annotations
