@@ -3,7 +3,7 @@
 A rule of thumb, not a rule of the game: the heuristic reducer ranks by it, ``greedy`` plays by it, and candidates carry
 it as a feature. Rates are in units a turn (float), values and outlays in coins. Arguments as in ``books.py``.
 
-The market in steady state (rate q sold every turn) holds a glut of q · market_turns, so a town pays
+The market in steady state (q units sold every turn) holds a glut of q · market_turns, so a town pays
 R(q) = q · base · depth / (depth + q · market_turns) a turn; a new flow is worth R(q0 + q) − R(q0).
 """
 
@@ -22,14 +22,14 @@ from envs.waybill.state import (
     HAUL,
     IDLE,
     MAX_BUILDINGS,
-    MAX_INPUTS,
+    MAX_GOODS,
     NEW_CART,
     WORKS,
     WORKSHOP,
 )
 
 OUT, SUPPLY, IN = 0, 1, 2  # columns of the flows
-FLOWS = IN + MAX_INPUTS
+FLOWS = MAX_GOODS  # a town's row has one for each good
 
 
 @jit
@@ -47,25 +47,27 @@ def dig_supply(s: Any, lv: Any, site: Any, left: Any) -> Any:
 
 @jit
 def measure_flows(s: Any, lv: Any, flows: Any) -> None:
-    """What the carts carry now, in units a turn, for every building: float64 [MAX_BUILDINGS, OUT | SUPPLY | IN...].
+    """What the carts carry now, in units a turn, for every place: float64 [places, FLOWS].
 
-    OUT is what carts could take away, SUPPLY what the building gives with the carts it has, IN + j what reaches input j
-    of a workshop. The other functions here read it, so it must be measured anew for every state.
+    Of a building: OUT is what its carts could take away, SUPPLY what it gives with the carts it has, IN + j what
+    reaches input j of a workshop. Of a town (row MAX_BUILDINGS + town): what reaches it of each good. The other
+    functions here read it, so it must be measured anew for every state.
     """
     left = np.int64(lv.horizon) - np.int64(s.turn)
     for b in range(s.n_slots):
         flows[b, :] = 0.0
         if s.buildings[b].kind == EXTRACTOR:
             flows[b, SUPPLY] = dig_supply(s, lv, np.int64(s.buildings[b].site), left)
+    for town in range(lv.n_towns):
+        flows[MAX_BUILDINGS + town, :] = 0.0
     for c in range(s.n_carts):
         k = s.carts[c]
         if k.phase != IDLE:
-            rate = cart_rate(lv, np.int64(k.route))
-            flows[k.source, OUT] += rate
-            if k.target < MAX_BUILDINGS:
-                if s.buildings[k.source].kind == EXTRACTOR:
-                    rate = min(rate, flows[k.source, SUPPLY])
-                flows[k.target, IN + input_slot(s, lv, k.target, k.good)] += rate
+            flows[k.source, OUT] += cart_rate(lv, np.int64(k.route))
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase != IDLE and k.target < MAX_BUILDINGS:
+            flows[k.target, IN + input_slot(s, lv, k.target, k.good)] += carried(lv, flows, k)
     for b in range(s.n_slots):
         if s.buildings[b].kind == WORKS:
             recipe = lv.recipes[s.buildings[b].recipe]
@@ -73,20 +75,31 @@ def measure_flows(s: Any, lv: Any, flows: Any) -> None:
             for j in range(recipe.n_inputs):
                 batches = min(batches, flows[b, IN + j] / np.float64(recipe.input_units[j]))
             flows[b, SUPPLY] = batches * np.float64(recipe.output_units)
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase != IDLE and k.target >= MAX_BUILDINGS:
+            flows[k.target, k.good] += carried(lv, flows, k)
 
 
 @jit
-def revenue(s: Any, pool: Any, lv: Any, town: Any, good: Any, rate: Any) -> Any:
-    """Coins a turn that a flow adds to what a town pays now."""
+def carried(lv: Any, flows: Any, k: Any) -> Any:
+    """Units a turn that a cart carries: its share of what its source gives."""
+    rate = cart_rate(lv, np.int64(k.route))
+    return rate * min(1.0, flows[k.source, SUPPLY] / flows[k.source, OUT])
+
+
+@jit
+def revenue(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, rate: Any) -> Any:
+    """Coins a turn that a flow adds to what a town pays for the flows it has."""
     base = np.float64(pool.site_price[s.map, lv.n_deposits + town, good])
     depth, memory = np.float64(lv.market_depth), np.float64(lv.market_turns)
-    now = np.float64(s.glut[town, good]) / memory
+    now = max(flows[MAX_BUILDINGS + town, good], np.float64(s.glut[town, good]) / memory)
     both = now + rate
     return base * depth * (both / (depth + both * memory) - now / (depth + now * memory))
 
 
 @jit
-def best_sale(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+def best_sale(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
     """Best coins over the turns left from a flow of ``good`` that one more cart takes from a tile to a town."""
     best = 0.0
     for town in range(lv.n_towns):
@@ -96,13 +109,13 @@ def best_sale(s: Any, pool: Any, lv: Any, tile: Any, good: Any, rate: Any, delay
             flow = min(rate, cart_rate(lv, route))
             selling = np.float64(left) - delay - np.float64(route)
             if selling > 0.0:
-                best = max(best, selling * revenue(s, pool, lv, town, good, flow))
+                best = max(best, selling * revenue(s, pool, lv, flows, town, good, flow))
     return best
 
 
 @jit
 def refined_sale(
-    s: Any, pool: Any, lv: Any, r: Any, slot: Any, tile: Any, rate: Any, delay: Any, left: Any, served: Any
+    s: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, tile: Any, rate: Any, delay: Any, left: Any, served: Any
 ) -> Any:
     """Best coins from ``rate`` units of input ``slot`` of recipe ``r`` at a workshop tile, sold after refining.
 
@@ -110,7 +123,7 @@ def refined_sale(
     """
     recipe = lv.recipes[r]
     batches = min(1.0, rate / np.float64(recipe.input_units[slot]))
-    sale = best_sale(s, pool, lv, tile, recipe.output, batches * np.float64(recipe.output_units), delay, left)
+    sale = best_sale(s, pool, lv, flows, tile, recipe.output, batches * np.float64(recipe.output_units), delay, left)
     if not served:
         sale -= kept(lv.cart_cost, lv.cart_upkeep, left)
     return sale
@@ -121,7 +134,7 @@ def raw_value(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate
     """(value, outlay): best net coins from a flow of a raw good at a tile, all later orders of its chain paid."""
     cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
     works, works_cost = kept(lv.workshop_cost, lv.workshop_upkeep, left), np.float64(lv.workshop_cost)
-    best, outlay = best_sale(s, pool, lv, tile, good, rate, delay, left) - cart, cost
+    best, outlay = best_sale(s, pool, lv, flows, tile, good, rate, delay, left) - cart, cost
     for r in range(lv.n_recipes):
         recipe = lv.recipes[r]
         for j in range(recipe.n_inputs):
@@ -129,7 +142,7 @@ def raw_value(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate
                 continue
             lead = max(delay, np.float64(lv.workshop_lead)) + 1.0
             flow = min(rate, cart_rate(lv, 1))
-            fresh = refined_sale(s, pool, lv, r, j, tile, flow, lead, left, False) - works - cart
+            fresh = refined_sale(s, pool, lv, flows, r, j, tile, flow, lead, left, False) - works - cart
             if fresh > best:
                 best, outlay = fresh, works_cost + 2.0 * cost
             for b in range(s.n_slots):
@@ -159,7 +172,7 @@ def shared_value(
     flow = min(min(rate, cart_rate(lv, route)), room)
     wait = max(delay, np.float64(building.ready_in)) + np.float64(route)
     served = flows[b, OUT] > 0.0
-    return refined_sale(s, pool, lv, building.recipe, slot, building.tile, flow, wait, left, served)
+    return refined_sale(s, pool, lv, flows, building.recipe, slot, building.tile, flow, wait, left, served)
 
 
 @jit
@@ -187,7 +200,7 @@ def workshop_value(s: Any, pool: Any, lv: Any, flows: Any, r: Any, tile: Any, le
                 flow = min(spare, cart_rate(lv, route))
                 wait = max(np.float64(building.ready_in), np.float64(lv.workshop_lead)) + np.float64(route)
                 if flow > 0.0:
-                    sale = refined_sale(s, pool, lv, r, j, tile, flow, wait, left, False)
+                    sale = refined_sale(s, pool, lv, flows, r, j, tile, flow, wait, left, False)
                     best = max(best, sale - kept(lv.cart_cost, lv.cart_upkeep, left))
     outlay = np.float64(lv.workshop_cost) + 2.0 * np.float64(lv.cart_cost)
     return best - kept(lv.workshop_cost, lv.workshop_upkeep, left), outlay
@@ -208,7 +221,7 @@ def haul_value(s: Any, pool: Any, lv: Any, flows: Any, b: Any, place: Any, buys:
     if place >= MAX_BUILDINGS:
         selling = np.float64(left) - delay - np.float64(route)
         if selling > 0.0:
-            value = selling * revenue(s, pool, lv, place - MAX_BUILDINGS, good, flow)
+            value = selling * revenue(s, pool, lv, flows, place - MAX_BUILDINGS, good, flow)
     else:
         slot = input_slot(s, lv, place, good)
         target = s.buildings[place]
@@ -216,7 +229,7 @@ def haul_value(s: Any, pool: Any, lv: Any, flows: Any, b: Any, place: Any, buys:
         room = max(0.0, np.float64(recipe.input_units[slot]) - flows[place, IN + slot])
         wait = max(delay, np.float64(target.ready_in)) + np.float64(route)
         served = flows[place, OUT] > 0.0
-        value = refined_sale(s, pool, lv, target.recipe, slot, target.tile, min(flow, room), wait, left, served)
+        value = refined_sale(s, pool, lv, flows, target.recipe, slot, target.tile, min(flow, room), wait, left, served)
         outlay = 0.0 if served else cost
     if buys:
         value -= kept(lv.cart_cost, lv.cart_upkeep, left)

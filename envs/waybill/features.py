@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
-from envs.waybill.estimates import IN, OUT, SUPPLY, measure_flows
+from envs.waybill.estimates import IN, OUT, SUPPLY, cart_rate, measure_flows, revenue
 from envs.waybill.jit import jit, kernel
 from envs.waybill.levels import LevelConfig
 from envs.waybill.state import (
@@ -47,7 +47,7 @@ OWN = 12
 ENTITY_FEATURES = OWN_AT + OWN  # + P of the encoding
 ORDER_GOOD_AT = 1 + len(VERBS)
 ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
-ORDER_OWN = 16
+ORDER_OWN = 18
 ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
 TURNS_SCALE = 0.1
 
@@ -196,12 +196,39 @@ def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) 
     if place >= MAX_BUILDINGS:
         town = place - MAX_BUILDINGS
         x[ORDER_AT + 7] = 1.0
-        x[ORDER_AT + 8] = price_at(s, pool, lv, town, good, s.glut[town, good]) / top
-        x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
+        see_market(s, pool, lv, flows, town, good, top, x)
     else:
         x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
         x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
         x[ORDER_AT + 12] = flows[place, OUT] * 0.25
+
+
+@jit
+def see_market(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> None:
+    """A town's market for a good: price now, glut, what carts bring there already."""
+    x[ORDER_AT + 8] = price_at(s, pool, lv, town, good, s.glut[town, good]) / top
+    x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
+    x[ORDER_AT + 16] = flows[MAX_BUILDINGS + town, good] * 0.25
+
+
+@jit
+def see_outlet(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top: Any, x: Any) -> None:
+    """Where a good from a tile would best be sold, refined first if towns want it so: distance and market."""
+    sold = good
+    for r in range(lv.n_recipes):
+        for j in range(lv.recipes[r].n_inputs):
+            if lv.recipes[r].inputs[j] == good and lv.price[good] == 0:
+                sold = np.int64(lv.recipes[r].output)
+    best, choice = 0.0, -1
+    for town in range(lv.n_towns):
+        route = turns(lv, pool.site_travel[s.map, lv.n_deposits + town, tile])
+        income = revenue(s, pool, lv, flows, town, sold, min(1.0, cart_rate(lv, route)))
+        if income > best:
+            best, choice = income, town
+    if choice >= 0:
+        x[ORDER_AT + 2] = TURNS_SCALE * turns(lv, pool.site_travel[s.map, lv.n_deposits + choice, tile])
+        x[ORDER_AT + 17] = best / top
+        see_market(s, pool, lv, flows, choice, sold, top, x)
 
 
 @jit
@@ -217,11 +244,15 @@ def see_order(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, o: A
         x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
         for site in range(lv.n_deposits):
             if pool.site_tile[s.map, site] == tile:
-                x[ORDER_GOOD_AT + pool.site_good[s.map, site]] = 1.0
+                good = np.int64(pool.site_good[s.map, site])
+                x[ORDER_GOOD_AT + good] = 1.0
+                see_outlet(s, pool, lv, flows, tile, good, top, x)
     elif o.verb == WORKSHOP:
         cost = np.int64(lv.workshop_cost)
         x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
-        x[ORDER_GOOD_AT + lv.recipes[o.recipe].output] = 1.0
+        product = np.int64(lv.recipes[o.recipe].output)
+        x[ORDER_GOOD_AT + product] = 1.0
+        see_outlet(s, pool, lv, flows, tile, product, top, x)
     elif o.verb == HAUL:
         cost = np.int64(lv.cart_cost) if o.cart == NEW_CART else np.int64(0)
         target = np.int64(o.target)

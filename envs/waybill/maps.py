@@ -18,7 +18,7 @@ from envs.waybill.state import (
     MAX_BUILDINGS,
     MAX_CARTS,
     MAX_DEPOSITS,
-    MAX_INPUTS,
+    MAX_GOODS,
     MAX_RECIPES,
     MAX_SIDE,
     MAX_TOWNS,
@@ -60,7 +60,7 @@ class Scratch(NamedTuple):
     waiting: np.ndarray  # bool [tiles]
     actions: np.ndarray  # int64 [most legal raw actions]
     order: np.ndarray  # ORDER [1]
-    flows: np.ndarray  # float64 [MAX_BUILDINGS, 2 + MAX_INPUTS], see estimates.py
+    flows: np.ndarray  # float64 [places, MAX_GOODS], see estimates.py
 
 
 @jit
@@ -270,7 +270,7 @@ def make_scratch() -> Scratch:
         waiting=np.zeros(tiles, np.bool_),
         actions=np.zeros(1 + MAX_DEPOSITS + MAX_RECIPES * tiles + routes + MAX_BUILDINGS, np.int64),
         order=records(1, ORDER),
-        flows=np.zeros((MAX_BUILDINGS, 2 + MAX_INPUTS), np.float64),
+        flows=np.zeros((MAX_BUILDINGS + MAX_TOWNS, MAX_GOODS), np.float64),
     )
 
 

@@ -40,9 +40,10 @@ class Search(NamedTuple):
     roll_row: np.ndarray  # ORDER [CANDIDATES]
     worth: np.ndarray  # float32 [CANDIDATES, 2]
     styles: np.ndarray  # float64 [styles, 4]
+    strict: bool  # confined to what the heuristic reducer would propose
 
 
-def make_search(horizon: int, beam: int = BEAM) -> Search:
+def make_search(horizon: int, beam: int = BEAM, strict: bool = False) -> Search:
     """Working memory for games of that many turns and a beam of that many states."""
     n = beam * CANDIDATES
     return Search(
@@ -59,6 +60,7 @@ def make_search(horizon: int, beam: int = BEAM) -> Search:
         roll_row=records(CANDIDATES, ORDER),
         worth=np.zeros((CANDIDATES, 2), np.float32),
         styles=np.array(STYLES),
+        strict=strict,
     )
 
 
@@ -94,7 +96,7 @@ def expand(w: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, bes
     for b in range(width):
         if w.beam[b].done != 0:
             continue
-        found = propose(w.beam[b], pool, lv, scratch, w.row, w.worth, False)
+        found = propose(w.beam[b], pool, lv, scratch, w.row, w.worth, w.strict)
         for j in range(found):
             w.children[n] = w.beam[b]
             copy_order(w.child_order[n], w.row[j])
