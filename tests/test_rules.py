@@ -98,7 +98,7 @@ def test_the_whole_chain_from_the_ground_to_the_town() -> None:
 
 
 def test_unloading_waits_while_the_workshop_is_full() -> None:
-    game = by_hand(recipes=[levels.RecipeConfig({"wood": 6}, "planks")], workshop_lead=1000, horizon=200, store=3)
+    game = by_hand(recipes=[levels.RecipeConfig({"wood": 3}, "planks")], workshop_lead=1000, horizon=200, store=3)
     game.order(EXTRACT, SOUTH)
     game.order(WORKSHOP, YARD)
     s = game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)

@@ -138,8 +138,8 @@ def test_judging_orders_agrees_with_giving_them() -> None:
 
 
 def test_the_state_record_has_no_gaps_that_a_hash_would_see() -> None:
-    assert st.STATE.itemsize == 2216
-    assert sum(int(np.prod(st.STATE[name].shape)) * st.STATE[name].base.itemsize for name in st.STATE.names) == 2216
+    assert st.STATE.itemsize == 2344
+    assert sum(int(np.prod(st.STATE[name].shape)) * st.STATE[name].base.itemsize for name in st.STATE.names) == 2344
 
 
 @pytest.mark.slow

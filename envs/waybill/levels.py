@@ -90,7 +90,7 @@ class LevelConfig:
         self._need(goods <= st.MAX_GOODS, f"{goods} goods, allowed are 1..{st.MAX_GOODS}")
         self._need(len(set(self.goods)) == goods, f"a good is named twice in {', '.join(self.goods)}")
         self._need(recipes <= st.MAX_RECIPES, f"{recipes} recipes, allowed are 0..{st.MAX_RECIPES}")
-        room = (self.side - 2) ** 2 // 7
+        room = max(3, (self.side - 2) ** 2 // 7)
         sites = self.deposits + self.towns
         self._need(sites <= room, f"{sites} deposits and towns, a map of side {self.side} has room for {room}")
         named = {*self.prices, *(good for r in self.recipes for good in [*r.inputs, r.output])}
