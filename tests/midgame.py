@@ -1,0 +1,74 @@
+"""For the tests of the raw space and the reducers: states from the midst of random games, masks and candidates."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+import numpy as np
+from handmade import Play, random_orders
+
+from envs.waybill import levels
+from envs.waybill.maps import make_pool
+from envs.waybill.raw_actions import encode, raw_mask, raw_orders
+from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, ORDER, PASS, STATE, WORKSHOP, records
+
+VERBS = (PASS,) * 4 + (EXTRACT, WORKSHOP, HAUL, HAUL) * 2 + (DISMANTLE,)
+
+
+def encode_all(level: Any, orders: Any, numbers: Any) -> None:
+    """The number of each order [n]; to be compiled."""
+    for i in range(len(orders)):
+        numbers[i] = encode(level[0], orders[i])
+
+
+@cache
+def seen(name: str) -> Play:
+    """Games of a level at random turns of random play, well-off so that all orders come up; states are not touched."""
+    games = 32
+    level = dataclasses.replace(levels.load(name), start_cash=900)
+    play, rng = Play(level, make_pool(level.record(), np.arange(games)), games), np.random.default_rng(1)
+    stop = rng.integers(0, level.horizon - 1, games)
+    kept = records(games, STATE)
+    for turn in range(level.horizon - 1):
+        kept[stop == turn] = play.states[stop == turn]
+        play.step(random_orders(rng, play, VERBS, tries=96))
+    play.states[:] = kept
+    running = play.states["done"] == 0
+    play.states = play.states[running].copy()
+    assert running.sum() >= 16
+    assert {0, 1, 2} < set(play.states["n_carts"].tolist())
+    return play
+
+
+@cache
+def raw(name: str) -> np.ndarray:
+    """The order of every raw action, ORDER [A]."""
+    level = seen(name).level
+    orders = records(level.n_raw_actions, ORDER)
+    raw_orders(level.record(), np.arange(level.n_raw_actions), orders, 0, level.n_raw_actions)
+    return orders
+
+
+def mask_of(play: Play) -> np.ndarray:
+    """int8 [N, A]."""
+    mask = np.full((len(play.states), play.level.n_raw_actions), 7, np.int8)
+    raw_mask(play.states, play.pool, play.record, play.scratch, mask, 0, len(mask))
+    return mask
+
+
+def candidates(play: Play, reducer: Any, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Orders [N, k], worth [N, k, 2] and count [N] that a reducer gives."""
+    n = len(play.states)
+    orders, worth, count = records(n * k, ORDER).reshape(n, k), np.zeros((n, k, 2), np.float32), np.zeros(n, np.int64)
+    reducer(play.states, play.pool, play.record, play.scratch, orders, worth, count, 0, n)
+    return orders, worth, count
+
+
+def copies_of(play: Play, i: int, n: int) -> Play:
+    """n games in the state of game i, each with random numbers of its own."""
+    copies = Play(play.level, play.pool, 1)
+    copies.states = np.repeat(play.states[i : i + 1], n)
+    copies.states["rng"] = np.random.default_rng(5).integers(2**64, size=n, dtype=np.uint64)
+    return copies
