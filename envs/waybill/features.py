@@ -31,6 +31,7 @@ from envs.waybill.state import (
     MAX_GOODS,
     MAX_INPUTS,
     NEW_CART,
+    PASS,
     TO_SOURCE,
     TO_TARGET,
     VERBS,
@@ -39,7 +40,7 @@ from envs.waybill.state import (
 )
 from envs.waybill.tick import upkeep_of
 
-GLOBALS = 12
+GLOBALS = 13
 ENTITY_KINDS = 4  # deposit, town, workshop, cart
 GOOD_AT = 1 + ENTITY_KINDS  # first of MAX_GOODS columns: its good, or a town's prices
 OWN_AT = GOOD_AT + MAX_GOODS
@@ -47,7 +48,7 @@ OWN = 12
 ENTITY_FEATURES = OWN_AT + OWN  # + P of the encoding
 ORDER_GOOD_AT = 1 + len(VERBS)
 ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
-ORDER_OWN = 18
+ORDER_OWN = 20
 ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
 TURNS_SCALE = 0.1
 
@@ -81,6 +82,25 @@ def squash(x: Any) -> Any:
 
 
 @jit
+def next_sale(s: Any) -> Any:
+    """Turns until the next loaded cart reaches a town, at most 10."""
+    soonest: Any = 10
+    for c in range(s.n_carts):
+        k = s.carts[c]
+        if k.phase == TO_TARGET and k.target >= MAX_BUILDINGS:
+            soonest = min(soonest, np.int64(k.leg_left))
+    return soonest
+
+
+@jit
+def see_runway(s: Any, lv: Any, cost: Any, x: Any) -> None:
+    """How many turns of upkeep the cash left after an order pays for, and whether that lasts to the next sale."""
+    runway = (np.float64(s.cash) - np.float64(cost)) / (np.float64(upkeep_of(s, lv)) + 1.0)
+    x[ORDER_AT + 18] = min(1.0, TURNS_SCALE * runway)
+    x[ORDER_AT + 19] = max(-1.0, min(1.0, 0.2 * (runway - np.float64(next_sale(s)))))
+
+
+@jit
 def see_company(s: Any, lv: Any, x: Any) -> None:
     """Globals [G]: time, cash and size of the company."""
     start = np.float64(lv.start_cash)
@@ -100,6 +120,7 @@ def see_company(s: Any, lv: Any, x: Any) -> None:
     x[9] = np.float64(s.n_carts) / np.float64(lv.max_carts)
     x[10] = np.float64(buildings) / np.float64(lv.max_buildings)
     x[11] = s.n_slots > 0
+    x[12] = TURNS_SCALE * next_sale(s)
 
 
 @jit
@@ -262,7 +283,8 @@ def see_order(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, o: A
         x[ORDER_GOOD_AT + s.buildings[b].output] = 1.0
         x[ORDER_AT + 3] = flows[b, OUT] * 0.25
         x[ORDER_AT + 7] = s.buildings[b].kind == EXTRACTOR
-    else:
+    see_runway(s, lv, cost, x)
+    if o.verb == PASS:
         return
     x[ORDER_AT] = cost / start
     x[ORDER_AT + 13] = squash(np.float64(worth[0]) / (2.0 * start))
