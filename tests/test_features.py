@@ -13,7 +13,7 @@ from envs.waybill import levels
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.estimates import extract_value, measure_flows
 from envs.waybill.maps import make_scratch
-from envs.waybill.state import EXTRACT, MAX_GOODS, PASS, PLAIN, WORKS
+from envs.waybill.state import EMPTY, EXTRACT, MAX_GOODS, PASS, PLAIN, WORKS
 
 MAPS = (2**32, 8)
 
@@ -48,10 +48,10 @@ def parts_of(env: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def test_layout_by_literals() -> None:
     level = dataclasses.replace(levels.load("refine"), deposits=6, towns=3, max_carts=8, max_buildings=12)
     layout = ft.layout_of(level, 10, 32)
-    assert layout[:2] == (12, 6 + 3 + 8 + 12)
+    assert layout[:2] == (ft.GLOBALS, 6 + 3 + 8 + 12)
     assert layout.entity_features == ft.ENTITY_FEATURES + 10
     assert layout[3:] == (32, ft.ORDER_FEATURES + 3 * 10 + 1)
-    assert layout.size == 12 + 29 * layout.entity_features + 32 * layout.candidate_features
+    assert layout.size == ft.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
     assert ft.layout_of(level, 10, 0)[3:] == (0, 0)
     assert (ft.GOOD_AT, ft.OWN_AT, ft.ORDER_GOOD_AT, ft.ORDER_AT) == (5, 13, 6, 14)
     plain = dataclasses.replace(level, recipes=[], refined_goods=[], prices={"wood": 3})
@@ -86,7 +86,7 @@ def test_cut_gives_views_of_the_vector() -> None:
 def test_the_company_on_the_first_turn() -> None:
     env = hand_game()
     company = parts_of(env, env.reset(seed=0)[0])[0][0]
-    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
     assert company.tolist() == pytest.approx(want)
     env.batch.states["cash"] = 80  # enough for an extractor or a cart, not for a workshop
     env.batch.look()
@@ -120,7 +120,9 @@ def test_candidates_on_the_first_turn() -> None:
     tiles = {int(env.batch.pool.site_tile[0, site]): site for site in (0, 1)}
     assert info["action_mask"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     assert rows[0, :2].tolist() == [1, 1]
-    assert (rows[0, 2:] == 0).all()  # PASS: no cost, no place
+    runway = [ft.ORDER_AT + 18, ft.ORDER_AT + 19]
+    assert rows[:3, runway].tolist() == [[1.0, 1.0]] * 3  # the cash lasts
+    assert (np.delete(rows[0], runway)[2:] == 0).all()  # PASS: no cost, no place
     record, scratch, side = env.level.record()[0], make_scratch(), 11
     measure_flows(env.state, record, scratch.flows)
     for row, order in zip(rows[1:3], orders[1:3], strict=True):
@@ -154,7 +156,12 @@ def test_a_route_s_places_difference_and_largest_difference() -> None:
     assert entity[ft.OWN_AT + 1] == pytest.approx(0.2)
     company = parts_of(env, observed)[0][0]
     assert company[3] == pytest.approx(159 / 200)  # 200 - 40 - 1 of upkeep
-    assert company[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1])
+    assert company[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1, 1])  # no sale in sight
+
+    env.batch.states["cash"] = 17
+    env.batch.look()
+    passing = parts_of(env, env.batch.observations)[2][0, 0, ft.ORDER_AT + 18 : ft.ORDER_AT + 20]
+    assert passing.tolist() == pytest.approx([0.85, -0.3])  # 17 coins for 8.5 turns, the next sale in 10 at best
 
 
 @pytest.mark.parametrize("level", levels.names())
@@ -177,6 +184,11 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
         np.testing.assert_array_equal(entities[:, :, 0].sum(1), lv.deposits + lv.towns + n_carts + works)
         for k, count in enumerate((lv.deposits, lv.towns, works, n_carts), start=1):
             np.testing.assert_array_equal(entities[:, :, k].sum(1), count)
+        stock = (env.states["buildings"]["stock"] * (kinds != EMPTY)).sum(1) / lv.store
+        load = env.states["carts"]["load"].sum(1) / lv.cart_capacity
+        seen, is_cart = entities[:, :, ft.OWN_AT + 2], entities[:, :, 4] == 1
+        np.testing.assert_allclose((seen * ~is_cart).sum(1), stock, atol=1e-5)
+        np.testing.assert_allclose((seen * is_cart).sum(1), load, atol=1e-5)
         for rows in (entities, candidates) if actions != "masked" else (entities,):
             there = rows[:, :, 0]
             assert set(np.unique(there)) <= {0.0, 1.0}
