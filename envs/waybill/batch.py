@@ -62,6 +62,8 @@ class Batch:
         self.level = load(level) if isinstance(level, str) else level
         self.gamma, self.actions, self.in_order = float(gamma), actions, in_order
         self._check(num_envs, candidates, maps)
+        if threads < 1:
+            raise ValueError(f"threads={threads}, allowed are 1 and more")
         self._reward_pass = find_part(rewards, reward, "reward")
         self._reducer = None if actions in RAW_SPACES else find_part(reducers, actions, "actions", RAW_SPACES)
         self._encode = find_part(encodings, encoding, "encoding")
@@ -107,7 +109,10 @@ class Batch:
     def use_maps(self, seeds: np.ndarray) -> None:
         """Play on the maps of ``seeds`` [M] from the next new game on; running games must be restarted."""
         self.pool: MapPool = make_pool(self._record, seeds)
-        self._table = self._encode(self.pool, self._record, **self._encoding_options)
+        try:
+            self._table = self._encode(self.pool, self._record, **self._encoding_options)
+        except TypeError as error:
+            raise ValueError(f"encoding options {self._encoding_options}: {error}") from None
 
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""

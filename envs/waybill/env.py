@@ -125,9 +125,17 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """New games. Game i of ``seed`` s is the game that a single environment plays with seed s + i."""
-        super().reset(seed=seed if isinstance(seed, int) else None)
-        if isinstance(seed, int):
+        """New games. Game i of ``seed`` s is the game that a single environment plays with seed s + i.
+
+        Raises:
+            ValueError: for an option, there are none, or a list of seeds that is not one a game.
+        """
+        if options:
+            raise ValueError(f"reset option {sorted(options)[0]!r} is unknown, a batch of games has none")
+        if isinstance(seed, list) and len(seed) != self.num_envs:
+            raise ValueError(f"{len(seed)} seeds for {self.num_envs} games")
+        super().reset(seed=int(seed) if isinstance(seed, (int, np.integer)) else None)
+        if isinstance(seed, (int, np.integer)):
             seeds = np.arange(seed, seed + self.num_envs, dtype=np.uint64)
         else:
             seeds = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
@@ -260,6 +268,9 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         if unknown := set(options) - {"map_seed"}:
             raise ValueError(f"reset option {sorted(unknown)[0]!r} is unknown, known is map_seed")
         if "map_seed" in options:
+            wanted = options["map_seed"]
+            if not isinstance(wanted, (int, np.integer)) or not 0 <= wanted < 2**63:
+                raise ValueError(f"reset option map_seed={wanted!r}, allowed are whole numbers from 0 to 2**63")
             self._batch.use_maps(np.array([options["map_seed"]], np.uint64))
         elif self._on_own_map:
             self._batch.use_maps(self._maps)
@@ -290,6 +301,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
 
     def _info(self) -> dict[str, Any]:
         facts = {name: value[0] for name, value in self._facts().items()}
+        facts["action_mask"] = facts["action_mask"].copy()  # that of actions=full is one array for all steps
         return {name: value.item() if value.ndim == 0 else value for name, value in facts.items()}
 
     def render(self) -> str | np.ndarray | None:
