@@ -116,6 +116,7 @@ def _claim(folder: Path, setup: Setup, *, new: bool) -> None:
 
 def _report(setup: Setup, folder: Path, session: Session) -> float:
     """Evaluate the best policy on the held-out maps, write the result and show it."""
+    seconds = session.seconds  # before the players' games, which take their time
     evaluation = setup.config.evaluation
     held_out = Evaluator(setup=setup, first_map=evaluation.map_seed, maps=evaluation.final_maps)
     policy = load_policy(setup, folder, env=held_out.env, device=environments.device_of(setup.config))
@@ -127,8 +128,8 @@ def _report(setup: Setup, folder: Path, session: Session) -> float:
         "updates": updates,
         "updates_per_step": updates / steps,
         "batch_size": getattr(settings, "batch_size", None),
-        "seconds": session.seconds,
-        "steps_per_s": steps / session.seconds,
+        "seconds": seconds,
+        "steps_per_s": steps / seconds,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,
