@@ -42,7 +42,7 @@ def legal(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 def batch_engine() -> Callable[[], float]:
     """Steps a second of 1,024 games of refine: rules, reward, heuristic candidates and observation included."""
-    env = WaybillVectorEnv(num_envs=GAMES, maps=MAPS, threads=len(os.sched_getaffinity(0)))
+    env = WaybillVectorEnv(num_envs=GAMES, maps=MAPS, threads=len(os.sched_getaffinity(0)), copy=False)
     generator = np.random.default_rng(0)
     _, infos = env.reset(seed=0)
 

@@ -35,10 +35,10 @@ def training_maps(config: Config) -> tuple[int, int]:
 def batch_env(
     setup: Setup, *, num_envs: int, maps: tuple[int, int], level: LevelConfig | None = None, in_order: bool = False
 ) -> WaybillVectorEnv:
-    """A batch of games as the config describes them, on these maps (first seed, count)."""
+    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``."""
     options = _choices(setup, level)
     return WaybillVectorEnv(
-        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), **options
+        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), copy=False, **options
     )
 
 

@@ -46,7 +46,7 @@ def measure(
     if setup.player is not None:
         return _measure_players(setup.player, used, count, first, seed, Path(out))
     setup.config.device = device
-    torch.set_num_threads(environments.threads_of(setup.config))
+    torch.set_num_threads(setup.config.network_threads)
     evaluator = Evaluator(setup=setup, first_map=first, maps=count, level=used)
     policy = load_policy(setup, folder, env=evaluator.env, device=environments.device_of(setup.config))
     measured = evaluator(policy.greedy)

@@ -164,6 +164,7 @@ def _header(setup: Setup) -> dict[str, Any]:
         "seed": config.seed,
         "device": str(environments.device_of(config)),
         "threads": environments.threads_of(config),
+        "network_threads": config.network_threads,
         "num_envs": config.num_envs,
         "maps": {
             "level": config.level.name,
@@ -209,7 +210,7 @@ def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
 
 def _prepare(setup: Setup) -> None:
     environments.device_of(setup.config)  # a missing device is said before the engine is compiled
-    torch.set_num_threads(environments.threads_of(setup.config))
+    torch.set_num_threads(setup.config.network_threads)
 
 
 def _discard(folder: Path) -> None:

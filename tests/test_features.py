@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envs.waybill import company_features as cf
+from envs.waybill import entity_features as ef
 from envs.waybill import features as ft
 from envs.waybill import levels
+from envs.waybill import order_features as of
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.estimates import extract_value, measure_flows
 from envs.waybill.maps import make_scratch
-from envs.waybill.state import EMPTY, EXTRACT, MAX_GOODS, PASS, PLAIN, WORKS
+from envs.waybill.state import EMPTY, EXTRACT, MAX_GOODS, PASS, PLAIN, SALES, WORKS
 
 MAPS = (2**32, 8)
 
@@ -48,12 +51,12 @@ def parts_of(env: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def test_layout_by_literals() -> None:
     level = dataclasses.replace(levels.load("refine"), deposits=6, towns=3, max_carts=8, max_buildings=12)
     layout = ft.layout_of(level, 10, 32)
-    assert layout[:2] == (ft.GLOBALS, 6 + 3 + 8 + 12)
-    assert layout.entity_features == ft.ENTITY_FEATURES + 10
-    assert layout[3:] == (32, ft.ORDER_FEATURES + 3 * 10 + 1)
-    assert layout.size == ft.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
+    assert layout[:2] == (cf.GLOBALS, 6 + 3 + 8 + 12)
+    assert layout.entity_features == ef.ENTITY_FEATURES + 10
+    assert layout[3:] == (32, of.ORDER_FEATURES + 3 * 10 + 1)
+    assert layout.size == cf.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
     assert ft.layout_of(level, 10, 0)[3:] == (0, 0)
-    assert (ft.GOOD_AT, ft.OWN_AT, ft.ORDER_GOOD_AT, ft.ORDER_AT) == (5, 13, 6, 14)
+    assert (ef.GOOD_AT, ef.OWN_AT, of.ORDER_GOOD_AT, of.ORDER_AT) == (5, 13, 6, 14)
     plain = dataclasses.replace(level, recipes=[], refined_goods=[], prices={"wood": 3})
     assert ft.layout_of(plain, 2, 5).entities == 6 + 3 + 8  # no workshops without recipes
 
@@ -64,7 +67,7 @@ def test_rows_are_as_wide_on_every_level(encoding: str, size: int) -> None:
     for name in levels.names():
         env = WaybillEnv(level=name, encoding=encoding, maps=(0, 1))
         widths.add((env.layout.globals, env.layout.entity_features, env.layout.candidate_features))
-        assert env.layout.entity_features == ft.ENTITY_FEATURES + size
+        assert env.layout.entity_features == ef.ENTITY_FEATURES + size
         assert env.observation_space.shape == (env.layout.size,)
     assert len(widths) == 1
 
@@ -86,7 +89,7 @@ def test_cut_gives_views_of_the_vector() -> None:
 def test_the_company_on_the_first_turn() -> None:
     env = hand_game()
     company = parts_of(env, env.reset(seed=0)[0])[0][0]
-    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0]
     assert company.tolist() == pytest.approx(want)
     env.batch.states["cash"] = 80  # enough for an extractor or a cart, not for a workshop
     env.batch.look()
@@ -97,16 +100,16 @@ def test_the_company_on_the_first_turn() -> None:
 def test_the_sites_on_the_first_turn() -> None:
     env = hand_game()
     entities = parts_of(env, env.reset(seed=0)[0])[1][0]
-    first, second, town = np.zeros((3, ft.ENTITY_FEATURES + 2), np.float32)
+    first, second, town = np.zeros((3, ef.ENTITY_FEATURES + 2), np.float32)
     for row, place in ((first, (0.2, 0.1)), (second, (0.3, 0.7)), (town, (1.0, 0.5))):
         row[0] = 1.0
         row[-2:] = place  # x, y
     for row in (first, second):
         row[1] = 1.0  # a deposit
-        row[ft.GOOD_AT] = 1.0  # of ore
-        row[ft.OWN_AT + 9] = 1.0  # full
+        row[ef.GOOD_AT] = 1.0  # of ore
+        row[ef.OWN_AT + 9] = 1.0  # full
     town[2] = 1.0
-    town[ft.GOOD_AT : ft.GOOD_AT + 2] = 12 / 30, 30 / 30  # in the highest price
+    town[ef.GOOD_AT : ef.GOOD_AT + 2] = 12 / 30, 30 / 30  # in the highest price
     for got, want in zip(entities, (first, second, town), strict=False):
         np.testing.assert_allclose(got, want, atol=1e-6)
     assert (entities[3:] == 0).all()
@@ -120,8 +123,10 @@ def test_candidates_on_the_first_turn() -> None:
     tiles = {int(env.batch.pool.site_tile[0, site]): site for site in (0, 1)}
     assert info["action_mask"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     assert rows[0, :2].tolist() == [1, 1]
-    runway = [ft.ORDER_AT + 18, ft.ORDER_AT + 19]
-    assert rows[:3, runway].tolist() == [[1.0, 1.0]] * 3  # the cash lasts
+    runway = np.arange(of.ORDER_AT + 18, of.ORDER_AT + 22)
+    lasting = [1.0, 1.0, 0.8, 1.0]  # 200 coins and no upkeep: the cash lasts
+    paying = [1.0, 1.0, 2.82 / 3.82, 1.0]  # 160 coins, 1 of upkeep in each of 19 turns
+    np.testing.assert_allclose(rows[:3, runway], [lasting, paying, paying], atol=1e-6)
     assert (np.delete(rows[0], runway)[2:] == 0).all()  # PASS: no cost, no place
     record, scratch, side = env.level.record()[0], make_scratch(), 11
     measure_flows(env.state, record, scratch.flows)
@@ -129,13 +134,13 @@ def test_candidates_on_the_first_turn() -> None:
         tile = int(order["tile"])
         x, y = tile % side / 10, tile // side / 10
         assert row[:6].tolist() == [1, 0, 1, 0, 0, 0]  # there, EXTRACT
-        assert row[ft.ORDER_GOOD_AT : ft.ORDER_AT].tolist() == [1] + [0] * (MAX_GOODS - 1)  # ore
-        assert row[ft.ORDER_AT] == pytest.approx(40 / 200)
-        assert row[ft.ORDER_AT + 1] == pytest.approx(0.3)  # three turns
+        assert row[of.ORDER_GOOD_AT : of.ORDER_AT].tolist() == [1] + [0] * (MAX_GOODS - 1)  # ore
+        assert row[of.ORDER_AT] == pytest.approx(40 / 200)
+        assert row[of.ORDER_AT + 1] == pytest.approx(0.3)  # three turns
         value, outlay = extract_value(env.state, env.batch.pool, record, scratch.flows, tiles[tile], 50)
-        assert row[ft.ORDER_AT + 14] == pytest.approx(outlay / 200)
-        assert row[ft.ORDER_AT + 13] == pytest.approx(value / 400 / (1 + value / 400))
-        assert row[ft.ORDER_FEATURES :].tolist() == pytest.approx([x, y, x, y, 0, 0, 0])
+        assert row[of.ORDER_AT + 14] == pytest.approx(outlay / 200)
+        assert row[of.ORDER_AT + 13] == pytest.approx(value / 400 / (1 + value / 400))
+        assert row[of.ORDER_FEATURES :].tolist() == pytest.approx([x, y, x, y, 0, 0, 0])
 
 
 def test_a_route_s_places_difference_and_largest_difference() -> None:
@@ -146,22 +151,41 @@ def test_a_route_s_places_difference_and_largest_difference() -> None:
     hauls = np.flatnonzero(info["action_group"] == 3)
     assert len(hauls) == 1  # the only route: a new cart from the extractor to the town
     row = parts_of(env, observed)[2][0, hauls[0]]
-    assert row[ft.ORDER_AT] == pytest.approx(20 / 200)
-    assert row[ft.ORDER_AT + 2] == pytest.approx(0.1 * 3)  # 9 steps are 18 units, 3 turns
-    assert row[ft.ORDER_AT + 5] == pytest.approx(0.2)  # 2 turns of building work left
-    assert row[ft.ORDER_AT + 6 : ft.ORDER_AT + 9].tolist() == pytest.approx([1, 1, 12 / 30])
-    assert row[ft.ORDER_FEATURES :].tolist() == pytest.approx([0.3, 0.7, 1.0, 0.5, 0.7, 0.2, 0.7])
+    assert row[of.ORDER_AT] == pytest.approx(20 / 200)
+    assert row[of.ORDER_AT + 2] == pytest.approx(0.1 * 3)  # 9 steps are 18 units, 3 turns
+    assert row[of.ORDER_AT + 5] == pytest.approx(0.2)  # 2 turns of building work left
+    assert row[of.ORDER_AT + 6 : of.ORDER_AT + 9].tolist() == pytest.approx([1, 1, 12 / 30])
+    assert row[of.ORDER_FEATURES :].tolist() == pytest.approx([0.3, 0.7, 1.0, 0.5, 0.7, 0.2, 0.7])
     entity = parts_of(env, observed)[1][0, 1]  # the deposit now carries an extractor
-    assert entity[ft.OWN_AT] == 1.0
-    assert entity[ft.OWN_AT + 1] == pytest.approx(0.2)
+    assert entity[ef.OWN_AT] == 1.0
+    assert entity[ef.OWN_AT + 1] == pytest.approx(0.2)
     company = parts_of(env, observed)[0][0]
     assert company[3] == pytest.approx(159 / 200)  # 200 - 40 - 1 of upkeep
-    assert company[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1, 1])  # no sale in sight
+    assert company[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1, 2])  # no sale in sight
 
     env.batch.states["cash"] = 17
     env.batch.look()
-    passing = parts_of(env, env.batch.observations)[2][0, 0, ft.ORDER_AT + 18 : ft.ORDER_AT + 20]
-    assert passing.tolist() == pytest.approx([0.85, -0.3])  # 17 coins for 8.5 turns, the next sale in 10 at best
+    passing = parts_of(env, env.batch.observations)[2][0, 0, of.ORDER_AT + 18 : of.ORDER_AT + 22]
+    # 17 coins for 17 turns, no sale within 20: two turns and two coins short
+    assert passing.tolist() == pytest.approx([1.0, -0.4, -0.04 / 1.04, 0.0])
+
+
+def test_the_next_sale_comes_when_it_was_foreseen() -> None:
+    env = WaybillVectorEnv(num_envs=64, level="haul", maps=MAPS, threads=1)
+    _, infos = env.reset(seed=3)
+    for verb in (1, 3):  # an extractor, then a cart to a town; or whatever there is instead
+        wanted = (infos["action_group"] == verb) & (infos["action_mask"] == 1)
+        observed, *_, infos = env.step(wanted.argmax(1))
+    foreseen = ft.cut(observed, env.layout)[0][:, 12] * 10  # turns
+    sold = np.zeros(64, np.int64)  # the turn of the first sale
+    for turn in range(1, cf.FAR):
+        before = env.states["cash_ledger"][:, SALES].copy()
+        env.step(np.zeros(64, np.int64))
+        sold = np.where((sold == 0) & (env.states["cash_ledger"][:, SALES] > before), turn, sold)
+    hauling = (env.states["orders"][:, 3] == 1) & (env.states["bankrupt"] == 0)
+    assert hauling.sum() > 32
+    np.testing.assert_array_equal(sold[hauling & (foreseen < cf.FAR)], foreseen[hauling & (foreseen < cf.FAR)])
+    assert (sold[hauling] > 0).mean() > 0.9
 
 
 @pytest.mark.parametrize("level", levels.names())
@@ -186,7 +210,7 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
             np.testing.assert_array_equal(entities[:, :, k].sum(1), count)
         stock = (env.states["buildings"]["stock"] * (kinds != EMPTY)).sum(1) / lv.store
         load = env.states["carts"]["load"].sum(1) / lv.cart_capacity
-        seen, is_cart = entities[:, :, ft.OWN_AT + 2], entities[:, :, 4] == 1
+        seen, is_cart = entities[:, :, ef.OWN_AT + 2], entities[:, :, 4] == 1
         np.testing.assert_allclose((seen * ~is_cart).sum(1), stock, atol=1e-5)
         np.testing.assert_allclose((seen * is_cart).sum(1), load, atol=1e-5)
         for rows in (entities, candidates) if actions != "masked" else (entities,):
@@ -196,7 +220,7 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
         if actions != "masked":
             np.testing.assert_array_equal(candidates[:, :, 0], infos["action_mask"])
             filled = infos["action_mask"] == 1
-            verbs = candidates[:, :, 1 : ft.ORDER_GOOD_AT]
+            verbs = candidates[:, :, 1 : of.ORDER_GOOD_AT]
             np.testing.assert_array_equal(verbs.sum(2), filled)
             np.testing.assert_array_equal(verbs.argmax(2)[filled], infos["action_group"][filled])
         np.testing.assert_allclose(company[:, 0], 1 - env.states["turn"] / lv.horizon, atol=1e-6)

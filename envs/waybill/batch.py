@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill import encodings, features, reducers, rewards
+from envs.waybill.facts import make_facts, note_candidates, note_facts
 from envs.waybill.jit import Threads, find_part
 from envs.waybill.levels import LevelConfig, load
 from envs.waybill.maps import MapPool, make_pool, make_scratch
@@ -26,9 +27,9 @@ NO_ORDER = -1  # the verb of a slot without a candidate: never legal
 class Batch:
     """N games of one level with a reward, an action space and an encoding, all named.
 
-    Arrays, overwritten by every step: ``observations`` float32 [N, D], ``mask`` int8 [N, A], ``groups`` int8 [N, A]
-    (the verb of each candidate; None for raw spaces), ``reward``, ``raw``, ``potential`` float64 [N] and ``restarted``
-    bool [N].
+    Arrays, made anew by every step: ``mask`` int8 [N, A], ``groups`` int8 [N, A] (the verb of each candidate; None for
+    raw spaces), ``reward``, ``raw``, ``potential`` float64 [N], ``restarted`` bool [N] and ``facts``; only
+    ``observations`` float32 [N, D] are overwritten, by the step after the next.
 
     Args:
         num_envs: N, at least 1.
@@ -92,19 +93,32 @@ class Batch:
         self.n_actions = k if k else self.level.n_raw_actions
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
-        self.observations = np.zeros((n, self.layout.size), np.float32)
-        self._parts = features.cut(self.observations, self.layout)
+        self._rows = [features.make_rows(n, self.layout) for _ in range(2)]
         self.orders = records(n * max(k, 1), ORDER).reshape(n, max(k, 1))
         self.worth = np.zeros((n, max(k, 1), 2), np.float32)
         self.count = np.zeros(n, np.int64)
         self.taken = records(n, ORDER)
-        self.reward, self.raw, self.potential = (np.zeros(n, np.float64) for _ in range(3))
+        self.potential = np.zeros(n, np.float64)
         self.restarted = np.ones(n, np.bool_)
         self.groups = np.zeros((n, k), np.int8) if k else None
-        if self.actions == "full":
-            self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (n, self.n_actions))
-        else:
-            self.mask = np.zeros((n, self.n_actions), np.int8)
+        self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (n, self.n_actions))
+        self._renew()
+
+    def _renew(self) -> None:
+        """New arrays for the next step's results, so that those of the last stay as they are."""
+        n = len(self.seeds)
+        self._rows.reverse()
+        self.facts = make_facts(n)
+        self.reward, self.raw, self.potential = np.empty(n), np.empty(n), self.potential.copy()
+        if self.actions != "full":
+            self.mask = np.empty((n, self.n_actions), np.int8)
+        if self.groups is not None:
+            self.groups = np.empty((n, self.n_actions), np.int8)
+
+    @property
+    def observations(self) -> np.ndarray:
+        """float32 [N, D]; two arrays take turns, so each stays as it is for one more step."""
+        return self._rows[0].flat
 
     def use_maps(self, seeds: np.ndarray) -> None:
         """Play on the maps of ``seeds`` [M] from the next new game on; running games must be restarted."""
@@ -126,7 +140,7 @@ class Batch:
     def reset(self, seeds: np.ndarray) -> None:
         """New games everywhere; ``seeds`` uint64 [N] decide maps and all later games."""
         self.seeds[:] = seeds
-        self.restarted[:] = True
+        self.restarted = np.ones(len(self.seeds), np.bool_)
         self._run(self._begin)
 
     def step(self, actions: np.ndarray) -> None:
@@ -141,7 +155,7 @@ class Batch:
         if len(actions) and not 0 <= actions.min() <= actions.max() < self.n_actions:
             wrong = actions[(actions < 0) | (actions >= self.n_actions)][0]
             raise ValueError(f"action {wrong} is outside the action space, allowed are 0..{self.n_actions - 1}")
-        np.not_equal(self.states["done"], 0, out=self.restarted)
+        self.restarted = self.states["done"] != 0
         if self._reducer is not None:
             self.taken[:] = self.orders[np.arange(len(actions)), actions]
             self.taken["verb"][actions >= self.count] = NO_ORDER
@@ -153,6 +167,7 @@ class Batch:
         self._run(self._look)
 
     def _run(self, work: Any) -> None:
+        self._renew()
         self._threads.run(len(self.seeds), work)
 
     def _begin(self, low: int, high: int, thread: int) -> None:
@@ -172,11 +187,10 @@ class Batch:
         scratch = self._scratch[thread]
         if self._reducer is not None and self.groups is not None:
             self._reducer(self.states, self.pool, self._record, scratch, self.orders, self.worth, self.count, low, high)
-            filled = np.arange(self.n_actions) < self.count[low:high, None]
-            self.mask[low:high] = filled
-            np.multiply(self.orders["verb"][low:high], filled, out=self.groups[low:high], casting="unsafe")
+            note_candidates(self.orders, self.count, self.mask, self.groups, low, high)
         elif self.actions == "masked":
             raw_mask(self.states, self.pool, self._record, scratch, self.mask, low, high)
+        note_facts(self.states, self._record, self.facts, low, high)
         features.observe(
             self.states,
             self.pool,
@@ -186,8 +200,7 @@ class Batch:
             self.orders,
             self.worth,
             self.count,
-            self.observations,
-            self._parts,
+            self._rows[0],
             low,
             high,
         )

@@ -112,7 +112,9 @@ def farthest(terrain: Any, table: Any, known: Any) -> Any:
     best, best_gap = 0, -1.0
     for tile in range(len(terrain)):
         if terrain[tile] != WATER:
-            gap = np.min(table[tile, :known])
+            gap = table[tile, 0]
+            for k in range(1, known):
+                gap = min(gap, table[tile, k])
             if gap > best_gap:
                 best, best_gap = tile, np.float64(gap)
     return best

@@ -42,24 +42,14 @@ class _Spaces:
         return box, gymnasium.spaces.Discrete(self._batch.n_actions)
 
     def _facts(self) -> dict[str, np.ndarray]:
-        """What is known of all games, arrays [N, ...]; copies, since the next step overwrites the batch."""
+        """What is known of all games, arrays [N, ...] that no later step touches."""
         batch = self._batch
-        states = batch.states
-        score = states["cash"].astype(np.int64) - batch.level.start_cash
-        facts = {
-            "action_mask": batch.mask if self.mask_is_constant else batch.mask.copy(),
-            "score": score,
-            "bankrupt": states["bankrupt"] != 0,
-            "illegal": states["illegal"].astype(np.int64),
-            "orders": states["orders"].astype(np.int64),
-            "stages": np.asarray(states["stage_turn"])[:, self._stage_columns] >= 0,
-            "is_success": (states["done"] != 0) & (score > 0),
-            "map_seed": states["map_seed"].copy(),
-            "raw_reward": batch.raw.copy(),
-            "potential": batch.potential.copy(),
-        }
+        facts = batch.facts._asdict()
+        del facts["over"]
+        facts["stages"] = facts["stages"][:, self._stage_columns]
+        facts |= {"action_mask": batch.mask, "raw_reward": batch.raw, "potential": batch.potential}
         if batch.groups is not None:
-            facts["action_group"] = batch.groups.copy()
+            facts["action_group"] = batch.groups
         return facts
 
 
@@ -73,7 +63,8 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``raw_reward``, ``potential``; when
     games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
-    Args and errors: as ``batch.Batch``; the pool is refilled with new maps once it has been played through on average.
+    Args and errors: as ``batch.Batch``. With ``copy=False`` the observations are those of the batch: they stay as they
+    are until the step after the next. The pool is refilled with new maps once it has been played through on average.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -92,6 +83,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         maps: Maps = (TRAIN_SEEDS, 1024),
         in_order: bool = False,
         threads: int = 2,
+        copy: bool = True,
         render_mode: str | None = None,
     ) -> None:
         if render_mode is not None:
@@ -109,7 +101,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
             in_order=in_order,
             threads=threads,
         )
-        self.num_envs, self.render_mode = num_envs, None
+        self.num_envs, self.copy, self.render_mode = num_envs, copy, None
         self._describe()
         self.single_observation_space, self.single_action_space = self._one_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -121,6 +113,10 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     def states(self) -> np.ndarray:
         """The STATE records of all games [N]; read-only by convention."""
         return self._batch.states
+
+    def _observations(self) -> np.ndarray:
+        observations = self._batch.observations
+        return observations.copy() if self.copy else observations
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -143,14 +139,13 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
                 seeds[i] = seeds[i] if given is None else given
         self._batch.reset(seeds)
         self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_envs
-        return self._batch.observations.copy(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
+        return self._observations(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
         batch = self._batch
         batch.step(actions)
-        restarted = batch.restarted.copy()
-        over = batch.states["done"] != 0
+        restarted, over = batch.restarted, batch.facts.over
         self._returns = np.where(restarted, 0.0, self._returns + batch.reward)
         self._lengths = np.where(restarted, 0, self._lengths + 1)
         infos: dict[str, Any] = {**self._facts(), "reset": restarted}
@@ -161,7 +156,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         if self._games_begun > len(batch.pool.seed) and not batch.in_order:
             batch.refill_maps()
             self._games_begun = 0
-        return batch.observations.copy(), batch.reward.copy(), over, np.zeros(self.num_envs, np.bool_), infos
+        return self._observations(), batch.reward, over, np.zeros(self.num_envs, np.bool_), infos
 
     def state_dict(self) -> dict[str, Any]:
         """All that the running games and the map pool need to go on: arrays of plain numbers."""
@@ -197,7 +192,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
         self._games_begun = int(saved["games_begun"])
         batch.look()
-        return batch.observations.copy(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
+        return self._observations(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
 
 
 class WaybillEnv(_Spaces, gymnasium.Env):
@@ -292,7 +287,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
         self._return += reward
-        over = bool(self._batch.states["done"][0])
+        over = bool(self._batch.facts.over[0])
         info = self._info()
         if over:
             turn = int(self._batch.states["turn"][0])
@@ -301,7 +296,8 @@ class WaybillEnv(_Spaces, gymnasium.Env):
 
     def _info(self) -> dict[str, Any]:
         facts = {name: value[0] for name, value in self._facts().items()}
-        facts["action_mask"] = facts["action_mask"].copy()  # that of actions=full is one array for all steps
+        if self.mask_is_constant:
+            facts["action_mask"] = facts["action_mask"].copy()  # one array for all steps
         return {name: value.item() if value.ndim == 0 else value for name, value in facts.items()}
 
     def render(self) -> str | np.ndarray | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.jit import jit, kernel
+from envs.waybill.jit import allocating, jit
 from envs.waybill.state import (
     FOREST,
     HILL,
@@ -113,7 +113,7 @@ def travel_field(terrain: Any, cost: Any, side: Any, start: Any, scratch: Any) -
                     count += 1
 
 
-@jit
+@allocating
 def noise(rng: Any, side: Any, cells: Any) -> Any:
     """Smooth integer noise [T]: a random lattice of ``cells``+1 points a side, interpolated linearly."""
     lattice = np.zeros((cells + 2, cells + 2), np.int64)
@@ -130,7 +130,7 @@ def noise(rng: Any, side: Any, cells: Any) -> Any:
     return out
 
 
-@jit
+@allocating
 def draw_terrain(rng: Any, level: Any, terrain: Any) -> None:
     """Terrain [T] by rank of noise: the lowest tiles are water, the highest hills, forest is laid over the rest."""
     side = np.int64(level.side)
@@ -146,7 +146,7 @@ def draw_terrain(rng: Any, level: Any, terrain: Any) -> None:
         terrain[low[k]] = WATER
 
 
-@jit
+@allocating
 def keep_largest_land(level: Any, terrain: Any, scratch: Any) -> Any:
     """Turn all land but the largest connected part into water; returns the tiles of land left."""
     side = np.int64(level.side)
@@ -229,7 +229,7 @@ def fill_near(terrain: Any, site_tile: Any, travel: Any, near: Any) -> None:
             near[site, k] = best
 
 
-@jit
+@allocating
 def generate(seed: Any, level: Any, pool: Any, row: Any, scratch: Any) -> None:
     """Draw the map of ``seed`` into row ``row`` of the pool. The same seed gives the same map on every machine."""
     rng = np.empty(1, np.uint64)
@@ -253,7 +253,7 @@ def generate(seed: Any, level: Any, pool: Any, row: Any, scratch: Any) -> None:
     fill_near(terrain, site_tile, pool.site_travel[row], pool.near[row])
 
 
-@kernel
+@allocating
 def generate_many(seeds: Any, level: Any, pool: Any, rows: Any, scratch: Any) -> None:
     """Draw the maps of ``seeds`` [n] into ``rows`` [n] of the pool."""
     for i in range(len(seeds)):

@@ -1,0 +1,164 @@
+"""Candidate rows of the observation [K, Fc]: what an order is, what it costs and what the rule of thumb says of it.
+
+Columns: presence, one-hot verb, good, the order's own numbers, then both places' encodings, their |difference| and the
+largest of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
+from envs.waybill.company_features import FAR, TURNS_SCALE, loading_turns, squash
+from envs.waybill.estimates import IN, OUT, SUPPLY, cart_rate, revenue
+from envs.waybill.jit import jit
+from envs.waybill.state import (
+    DISMANTLE,
+    EXTRACT,
+    EXTRACTOR,
+    HAUL,
+    MAX_BUILDINGS,
+    MAX_GOODS,
+    NEW_CART,
+    PASS,
+    VERBS,
+    WORKSHOP,
+)
+
+ORDER_GOOD_AT = 1 + len(VERBS)
+ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
+ORDER_OWN = 22
+ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
+
+
+@jit
+def see_runway(s: Any, lv: Any, cost: Any, upkeep: Any, sale: Any, x: Any) -> None:
+    """Does the cash left after an order pay the upkeep until the next sale, ``sale`` turns ahead; by how much?"""
+    cash, paid = np.float64(s.cash) - np.float64(cost), np.float64(sale) - 1.0
+    margin = cash - np.float64(upkeep) * paid
+    runway = cash / max(1.0, np.float64(upkeep))
+    x[ORDER_AT + 18] = min(1.0, TURNS_SCALE * runway)
+    x[ORDER_AT + 19] = max(-1.0, min(1.0, 0.2 * (runway - paid)))
+    x[ORDER_AT + 20] = squash(4.0 * margin / np.float64(lv.start_cash))
+    x[ORDER_AT + 21] = margin >= 0.0
+
+
+@jit
+def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> Any:
+    """What is particular to a HAUL order: distance, price, supply, whether somebody already drives there.
+
+    Returns in how many turns its first load is sold, FAR if a workshop gets it.
+    """
+    b, place = building_at(s, np.int64(o.tile)), place_at(s, pool, lv, np.int64(o.target))
+    good = np.int64(s.buildings[b].output)
+    x[ORDER_GOOD_AT + good] = 1.0
+    route = turns(lv, route_units(s, pool, lv, b, place))
+    x[ORDER_AT + 2] = TURNS_SCALE * route
+    x[ORDER_AT + 3] = (flows[b, SUPPLY] - flows[b, OUT]) * 0.25
+    x[ORDER_AT + 4] = np.float64(s.buildings[b].stock) / np.float64(lv.store)
+    x[ORDER_AT + 5] = TURNS_SCALE * s.buildings[b].ready_in
+    x[ORDER_AT + 6] = o.cart == NEW_CART
+    if place >= MAX_BUILDINGS:
+        town = place - MAX_BUILDINGS
+        x[ORDER_AT + 7] = 1.0
+        see_market(s, pool, lv, flows, town, good, top, x)
+        return max(1, loading_turns(s, lv, b, 0)) + route
+    else:
+        x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
+        x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
+        x[ORDER_AT + 12] = flows[place, OUT] * 0.25
+    return FAR
+
+
+@jit
+def see_market(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> None:
+    """A town's market for a good: price now, glut, what carts bring there already."""
+    x[ORDER_AT + 8] = price_at(s, pool, lv, town, good, s.glut[town, good]) / top
+    x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
+    x[ORDER_AT + 16] = flows[MAX_BUILDINGS + town, good] * 0.25
+
+
+@jit
+def see_outlet(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top: Any, x: Any) -> None:
+    """Where a good from a tile would best be sold, refined first if towns want it so: distance and market."""
+    sold = good
+    for r in range(lv.n_recipes):
+        for j in range(lv.recipes[r].n_inputs):
+            if lv.recipes[r].inputs[j] == good and lv.price[good] == 0:
+                sold = np.int64(lv.recipes[r].output)
+    best, choice = 0.0, -1
+    for town in range(lv.n_towns):
+        route = turns(lv, pool.site_travel[s.map, lv.n_deposits + town, tile])
+        income = revenue(s, pool, lv, flows, town, sold, min(1.0, cart_rate(lv, route)))
+        if income > best:
+            best, choice = income, town
+    if choice >= 0:
+        x[ORDER_AT + 2] = TURNS_SCALE * turns(lv, pool.site_travel[s.map, lv.n_deposits + choice, tile])
+        x[ORDER_AT + 17] = best / top
+        see_market(s, pool, lv, flows, choice, sold, top, x)
+
+
+@jit
+def see_order(
+    s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, sale: Any, o: Any, worth: Any, x: Any
+) -> None:
+    """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap.
+
+    ``top`` is the level's highest price; ``upkeep`` and ``sale`` as for ``see_company``.
+    """
+    x[0] = 1.0
+    x[1 + o.verb] = 1.0
+    start = np.float64(lv.start_cash)
+    tile = target = np.int64(o.tile)
+    cost = np.int64(0)
+    if o.verb == EXTRACT:
+        cost, upkeep = np.int64(lv.extractor_cost), upkeep + np.int64(lv.extractor_upkeep)
+        x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
+        for site in range(lv.n_deposits):
+            if pool.site_tile[s.map, site] == tile:
+                good = np.int64(pool.site_good[s.map, site])
+                x[ORDER_GOOD_AT + good] = 1.0
+                see_outlet(s, pool, lv, flows, tile, good, top, x)
+    elif o.verb == WORKSHOP:
+        cost, upkeep = np.int64(lv.workshop_cost), upkeep + np.int64(lv.workshop_upkeep)
+        x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
+        product = np.int64(lv.recipes[o.recipe].output)
+        x[ORDER_GOOD_AT + product] = 1.0
+        see_outlet(s, pool, lv, flows, tile, product, top, x)
+    elif o.verb == HAUL:
+        target = np.int64(o.target)
+        if o.cart == NEW_CART:
+            cost, upkeep = np.int64(lv.cart_cost), upkeep + np.int64(lv.cart_upkeep)
+        sale = min(sale, see_route(s, pool, lv, flows, o, top, x))
+    elif o.verb == DISMANTLE:
+        b = building_at(s, tile)
+        x[ORDER_GOOD_AT + s.buildings[b].output] = 1.0
+        x[ORDER_AT + 3] = flows[b, OUT] * 0.25
+        digs = s.buildings[b].kind == EXTRACTOR
+        x[ORDER_AT + 7] = digs
+        cost = -np.int64(lv.extractor_cost if digs else lv.workshop_cost) * np.int64(lv.refund_percent) // 100
+        upkeep = upkeep - np.int64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
+    see_runway(s, lv, cost, upkeep, sale, x)
+    if o.verb == PASS:
+        return
+    x[ORDER_AT] = cost / start
+    x[ORDER_AT + 13] = squash(np.float64(worth[0]) / (2.0 * start))
+    x[ORDER_AT + 14] = np.float64(worth[1]) / start
+    x[ORDER_AT + 15] = squash(np.float64(worth[0]) / (np.float64(worth[1]) + 0.1 * start))
+    see_pair(table[s.map, tile], table[s.map, target], x)
+
+
+@jit
+def see_pair(source: Any, target: Any, x: Any) -> None:
+    """Both places' encodings, their |difference| and the largest of it (see ``encodings.py``)."""
+    size = len(source)
+    bound = 0.0
+    for p in range(size):
+        gap = abs(np.float64(source[p]) - np.float64(target[p]))
+        bound = max(bound, gap)
+        x[ORDER_FEATURES + p] = source[p]
+        x[ORDER_FEATURES + size + p] = target[p]
+        x[ORDER_FEATURES + 2 * size + p] = gap
+    x[ORDER_FEATURES + 3 * size] = bound
