@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import gymnasium
@@ -290,3 +291,40 @@ def test_training_never_sees_a_map_of_evaluation() -> None:
     assert len(seen) > 15
     assert len(set(env.batch.pool.seed.tolist())) == 5
     assert WaybillVectorEnv(num_envs=1).batch.pool.seed.min() == TRAIN_SEEDS == 2**32  # by default, too
+
+
+@pytest.mark.parametrize(
+    ("actions", "said"),
+    [
+        ([0, 1.7], "action 1.7 is not a whole number, allowed are 0..31"),
+        ([0, 32], "action 32 is outside the action space, allowed are 0..31"),
+        ([-1, 0], "action -1 is outside the action space, allowed are 0..31"),
+        ([0], "1 actions for 2 games"),
+        ([], "0 actions for 2 games"),
+    ],
+)
+def test_actions_that_are_none_are_refused_and_nothing_is_played(actions: list[float], said: str) -> None:
+    env = WaybillVectorEnv(num_envs=2, level="haul", maps=(2**32, 2), threads=1)
+    env.reset(seed=0)
+    before = env.states.tobytes()
+    with pytest.raises(ValueError, match=re.escape(said)):
+        env.step(np.array(actions))
+    assert env.states.tobytes() == before
+
+
+def test_no_step_before_the_first_reset() -> None:
+    env = WaybillVectorEnv(num_envs=2, level="haul", maps=(2**32, 2), threads=1)
+    with pytest.raises(ValueError, match="call reset first"):
+        env.step(np.zeros(2, np.int64))
+
+
+def test_without_copies_observations_stay_until_the_step_after_the_next() -> None:
+    envs = [WaybillVectorEnv(num_envs=4, maps=(2**32, 4), threads=1, copy=copy) for copy in (True, False)]
+    (kept, infos), (lent, _) = (env.reset(seed=0) for env in envs)
+    for _ in range(100):
+        actions = infos["action_mask"].sum(1) - 1  # the last candidate of each game
+        (kept_t, *_, infos), (lent_t, *_) = (env.step(actions) for env in envs)
+        np.testing.assert_array_equal(lent, kept)
+        np.testing.assert_array_equal(lent_t, kept_t)
+        assert not np.shares_memory(lent, lent_t)
+        kept, lent = kept_t, lent_t

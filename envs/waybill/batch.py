@@ -102,6 +102,7 @@ class Batch:
         self.restarted = np.ones(n, np.bool_)
         self.groups = np.zeros((n, k), np.int8) if k else None
         self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (n, self.n_actions))
+        self._begun = False
         self._renew()
 
     def _renew(self) -> None:
@@ -147,14 +148,20 @@ class Batch:
         """Play ``actions`` int64 [N]; games that were over before begin anew instead (``restarted``).
 
         Raises:
-            ValueError: for an action outside 0..A-1.
+            ValueError: for an action that isn't one of 0..A-1, or before the first ``reset``.
         """
-        actions = np.asarray(actions, dtype=np.int64).reshape(-1)
+        actions = np.asarray(actions).reshape(-1)
         if actions.shape != self.seeds.shape:
             raise ValueError(f"{len(actions)} actions for {len(self.seeds)} games")
-        if len(actions) and not 0 <= actions.min() <= actions.max() < self.n_actions:
+        if actions.dtype.kind not in "iu":
+            wrong = next((x for x in actions.tolist() if x != int(x)), actions[0])
+            raise ValueError(f"action {wrong} is not a whole number, allowed are 0..{self.n_actions - 1}")
+        actions = actions.astype(np.int64)
+        if not 0 <= actions.min() <= actions.max() < self.n_actions:
             wrong = actions[(actions < 0) | (actions >= self.n_actions)][0]
             raise ValueError(f"action {wrong} is outside the action space, allowed are 0..{self.n_actions - 1}")
+        if not self._begun:
+            raise ValueError("step: no game has begun, call reset first")
         self.restarted = self.states["done"] != 0
         if self._reducer is not None:
             self.taken[:] = self.orders[np.arange(len(actions)), actions]
@@ -167,6 +174,7 @@ class Batch:
         self._run(self._look)
 
     def _run(self, work: Any) -> None:
+        self._begun = True
         self._renew()
         self._threads.run(len(self.seeds), work)
 

@@ -283,7 +283,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         """
         if self._batch.states["done"][0]:
             raise ValueError("step: the game is over, call reset first")
-        self._batch.step(np.array([action], np.int64))
+        self._batch.step(np.array([action]))
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
         self._return += reward
