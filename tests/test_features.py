@@ -123,9 +123,9 @@ def test_candidates_on_the_first_turn() -> None:
     tiles = {int(env.batch.pool.site_tile[0, site]): site for site in (0, 1)}
     assert info["action_mask"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     assert rows[0, :2].tolist() == [1, 1]
-    runway = np.arange(of.ORDER_AT + 18, of.ORDER_AT + 22)
-    lasting = [1.0, 1.0, 0.8, 1.0]  # 200 coins and no upkeep: the cash lasts
-    paying = [1.0, 1.0, 2.82 / 3.82, 1.0]  # 160 coins, 1 of upkeep in each of 19 turns
+    runway = np.arange(of.ORDER_AT + 18, of.ORDER_AT + 24)
+    lasting = [1.0, 1.0, 0.8, 1.0, 0.8, 0.8]  # 200 coins and no upkeep: the cash lasts
+    paying = [1.0, 1.0, 2.82 / 3.82, 1.0, 3.04 / 4.04, 2.88 / 3.88]  # 160, then 1 of upkeep in 19, 8, 16 turns
     np.testing.assert_allclose(rows[:3, runway], [lasting, paying, paying], atol=1e-6)
     assert (np.delete(rows[0], runway)[2:] == 0).all()  # PASS: no cost, no place
     record, scratch, side = env.level.record()[0], make_scratch(), 11
@@ -165,9 +165,9 @@ def test_a_route_s_places_difference_and_largest_difference() -> None:
 
     env.batch.states["cash"] = 17
     env.batch.look()
-    passing = parts_of(env, env.batch.observations)[2][0, 0, of.ORDER_AT + 18 : of.ORDER_AT + 22]
+    passing = parts_of(env, env.batch.observations)[2][0, 0, of.ORDER_AT + 18 : of.ORDER_AT + 24]
     # 17 coins for 17 turns, no sale within 20: two turns and two coins short
-    assert passing.tolist() == pytest.approx([1.0, -0.4, -0.04 / 1.04, 0.0])
+    assert passing.tolist() == pytest.approx([1.0, -0.4, -0.04 / 1.04, 0.0, 0.18 / 1.18, 0.02 / 1.02])
 
 
 def test_the_next_sale_comes_when_it_was_foreseen() -> None:

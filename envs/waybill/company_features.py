@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from envs.waybill.books import price_at
 from envs.waybill.jit import jit
 from envs.waybill.state import EMPTY, EXTRACTOR, IDLE, LOADING, MAX_BUILDINGS, TO_SOURCE
 
 GLOBALS = 13
 TURNS_SCALE = 0.1
 FAR = 20  # turns: so far ahead nothing is foreseen
+SOON, LATER = 8, 16  # turns: when there should still be cash
 
 
 @jit
@@ -34,23 +36,38 @@ def loading_turns(s: Any, lv: Any, b: Any, load: Any) -> Any:
 
 
 @jit
-def next_sale(s: Any, lv: Any) -> Any:
-    """In how many turns a cart next sells to a town as things go on, at most FAR; this turn is 1."""
-    soonest: Any = FAR
+def sales_within(first: Any, route: Any, turns: Any) -> Any:
+    """How often a cart sells within ``turns`` if it sells at turn ``first`` and then after each way there and back."""
+    if first > turns:
+        return 0
+    return 1 + (turns - first) // (2 * np.int64(route))
+
+
+@jit
+def foresee_sales(s: Any, pool: Any, lv: Any, ahead: Any) -> None:
+    """What the carts will sell as things go on: turns to the next sale, coins within SOON and within LATER turns.
+
+    Written to ``ahead`` [3]. This turn is 1, nothing is foreseen beyond FAR turns; loads are sold at today's price.
+    """
+    ahead[0], ahead[1], ahead[2] = FAR, 0.0, 0.0
     for c in range(s.n_carts):
         k = s.carts[c]
         if k.phase == IDLE or k.target < MAX_BUILDINGS:
             continue
-        ahead = np.int64(k.leg_left)
+        first, load = np.int64(k.leg_left), np.int64(k.load)
         if k.phase == TO_SOURCE or k.phase == LOADING:
-            ahead = max(1, max(ahead, loading_turns(s, lv, k.source, k.load))) + np.int64(k.route)
-        soonest = min(soonest, ahead)
-    return soonest
+            first = max(1, max(first, loading_turns(s, lv, k.source, load))) + np.int64(k.route)
+            load = max(load, (np.int64(lv.cart_capacity) + 1) // 2)
+        town = np.int64(k.target) - MAX_BUILDINGS
+        coins = load * price_at(s, pool, lv, town, k.good, s.glut[town, k.good])
+        ahead[0] = min(ahead[0], np.float64(first))
+        ahead[1] += np.float64(coins * sales_within(first, k.route, SOON))
+        ahead[2] += np.float64(coins * sales_within(first, k.route, LATER))
 
 
 @jit
 def see_company(s: Any, lv: Any, upkeep: Any, sale: Any, x: Any) -> None:
-    """All globals [G]; ``upkeep`` in coins a turn, ``sale`` as ``next_sale`` gives it."""
+    """All globals [G]; ``upkeep`` in coins a turn, ``sale`` in turns as ``foresee_sales`` gives it."""
     start = np.float64(lv.start_cash)
     left = np.float64(lv.horizon - s.turn)
     buildings = 0

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.company_features import GLOBALS, next_sale, see_company
+from envs.waybill.company_features import GLOBALS, foresee_sales, see_company
 from envs.waybill.entity_features import ENTITY_FEATURES, see_entities
 from envs.waybill.estimates import measure_flows
 from envs.waybill.jit import kernel
@@ -87,12 +87,13 @@ def observe(
         entities[: rows.filled[i, 0], :] = 0.0
         candidates[: rows.filled[i, 1], :] = 0.0
         measure_flows(s, lv, flows)
-        upkeep, sale = upkeep_of(s, lv), next_sale(s, lv)
-        see_company(s, lv, upkeep, sale, rows.company[i])
+        upkeep = upkeep_of(s, lv)
+        foresee_sales(s, pool, lv, scratch.ahead)
+        see_company(s, lv, upkeep, scratch.ahead[0], rows.company[i])
         rows.filled[i, 0] = see_entities(s, pool, lv, flows, table, top, entities)
         rows.filled[i, 1] = min(count[i], len(candidates))
         for k in range(rows.filled[i, 1]):
-            see_order(s, pool, lv, flows, table, top, upkeep, sale, orders[i, k], worth[i, k], candidates[k])
+            see_order(s, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k])
 
 
 def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -61,6 +61,7 @@ class Scratch(NamedTuple):
     actions: np.ndarray  # int64 [most legal raw actions]
     order: np.ndarray  # ORDER [1]
     flows: np.ndarray  # float64 [places, MAX_GOODS], see estimates.py
+    ahead: np.ndarray  # float64 [3], see company_features.py
 
 
 @jit
@@ -271,6 +272,7 @@ def make_scratch() -> Scratch:
         actions=np.zeros(1 + MAX_DEPOSITS + MAX_RECIPES * tiles + routes + MAX_BUILDINGS, np.int64),
         order=records(1, ORDER),
         flows=np.zeros((MAX_BUILDINGS + MAX_TOWNS, MAX_GOODS), np.float64),
+        ahead=np.zeros(3, np.float64),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
-from envs.waybill.company_features import FAR, TURNS_SCALE, loading_turns, squash
+from envs.waybill.company_features import FAR, LATER, SOON, TURNS_SCALE, loading_turns, sales_within, squash
 from envs.waybill.estimates import IN, OUT, SUPPLY, cart_rate, revenue
 from envs.waybill.jit import jit
 from envs.waybill.state import (
@@ -29,27 +29,36 @@ from envs.waybill.state import (
 
 ORDER_GOOD_AT = 1 + len(VERBS)
 ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
-ORDER_OWN = 22
+ORDER_OWN = 24
 ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
 
 
 @jit
-def see_runway(s: Any, lv: Any, cost: Any, upkeep: Any, sale: Any, x: Any) -> None:
-    """Does the cash left after an order pay the upkeep until the next sale, ``sale`` turns ahead; by how much?"""
-    cash, paid = np.float64(s.cash) - np.float64(cost), np.float64(sale) - 1.0
-    margin = cash - np.float64(upkeep) * paid
-    runway = cash / max(1.0, np.float64(upkeep))
+def see_runway(s: Any, lv: Any, cost: Any, upkeep: Any, own: Any, route: Any, coins: Any, ahead: Any, x: Any) -> None:
+    """Does the cash left after an order pay the upkeep until the next sale, and what is left of it later?
+
+    ``own`` is the turn of the order's own first sale, then every 2 · ``route`` turns, of ``coins`` each; ``ahead`` as
+    ``foresee_sales`` gives it.
+    """
+    start, upkeep = np.float64(lv.start_cash), np.float64(upkeep)
+    cash, paid = np.float64(s.cash) - np.float64(cost), min(ahead[0], np.float64(own)) - 1.0
+    margin = cash - upkeep * paid
+    runway = cash / max(1.0, upkeep)
+    soon = cash + ahead[1] + np.float64(coins * sales_within(own, route, SOON)) - upkeep * SOON
+    later = cash + ahead[2] + np.float64(coins * sales_within(own, route, LATER)) - upkeep * LATER
     x[ORDER_AT + 18] = min(1.0, TURNS_SCALE * runway)
     x[ORDER_AT + 19] = max(-1.0, min(1.0, 0.2 * (runway - paid)))
-    x[ORDER_AT + 20] = squash(4.0 * margin / np.float64(lv.start_cash))
+    x[ORDER_AT + 20] = squash(4.0 * margin / start)
     x[ORDER_AT + 21] = margin >= 0.0
+    x[ORDER_AT + 22] = squash(4.0 * soon / start)
+    x[ORDER_AT + 23] = squash(4.0 * later / start)
 
 
 @jit
 def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> Any:
     """What is particular to a HAUL order: distance, price, supply, whether somebody already drives there.
 
-    Returns in how many turns its first load is sold, FAR if a workshop gets it.
+    Returns the turn in which its first load is sold, FAR if a workshop gets it, the turns of a way, and the coins.
     """
     b, place = building_at(s, np.int64(o.tile)), place_at(s, pool, lv, np.int64(o.target))
     good = np.int64(s.buildings[b].output)
@@ -64,12 +73,13 @@ def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) 
         town = place - MAX_BUILDINGS
         x[ORDER_AT + 7] = 1.0
         see_market(s, pool, lv, flows, town, good, top, x)
-        return max(1, loading_turns(s, lv, b, 0)) + route
+        price = price_at(s, pool, lv, town, good, s.glut[town, good])
+        return max(1, loading_turns(s, lv, b, 0)) + route, route, price * ((np.int64(lv.cart_capacity) + 1) // 2)
     else:
         x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
         x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
         x[ORDER_AT + 12] = flows[place, OUT] * 0.25
-    return FAR
+    return FAR, route, 0
 
 
 @jit
@@ -102,17 +112,17 @@ def see_outlet(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top
 
 @jit
 def see_order(
-    s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, sale: Any, o: Any, worth: Any, x: Any
+    s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, ahead: Any, o: Any, worth: Any, x: Any
 ) -> None:
     """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap.
 
-    ``top`` is the level's highest price; ``upkeep`` and ``sale`` as for ``see_company``.
+    ``top`` is the level's highest price; ``upkeep`` is in coins a turn, ``ahead`` as ``foresee_sales`` gives it.
     """
     x[0] = 1.0
     x[1 + o.verb] = 1.0
     start = np.float64(lv.start_cash)
     tile = target = np.int64(o.tile)
-    cost = np.int64(0)
+    cost, own, route, coins = np.int64(0), FAR, 1, 0
     if o.verb == EXTRACT:
         cost, upkeep = np.int64(lv.extractor_cost), upkeep + np.int64(lv.extractor_upkeep)
         x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
@@ -131,7 +141,7 @@ def see_order(
         target = np.int64(o.target)
         if o.cart == NEW_CART:
             cost, upkeep = np.int64(lv.cart_cost), upkeep + np.int64(lv.cart_upkeep)
-        sale = min(sale, see_route(s, pool, lv, flows, o, top, x))
+        own, route, coins = see_route(s, pool, lv, flows, o, top, x)
     elif o.verb == DISMANTLE:
         b = building_at(s, tile)
         x[ORDER_GOOD_AT + s.buildings[b].output] = 1.0
@@ -140,7 +150,7 @@ def see_order(
         x[ORDER_AT + 7] = digs
         cost = -np.int64(lv.extractor_cost if digs else lv.workshop_cost) * np.int64(lv.refund_percent) // 100
         upkeep = upkeep - np.int64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
-    see_runway(s, lv, cost, upkeep, sale, x)
+    see_runway(s, lv, cost, upkeep, own, route, coins, ahead, x)
     if o.verb == PASS:
         return
     x[ORDER_AT] = cost / start
