@@ -297,6 +297,8 @@ def test_training_never_sees_a_map_of_evaluation() -> None:
     ("actions", "said"),
     [
         ([0, 1.7], "action 1.7 is not a whole number, allowed are 0..31"),
+        ([0, np.inf], "action inf is not a whole number, allowed are 0..31"),
+        ([0, np.nan], "action nan is not a whole number, allowed are 0..31"),
         ([0, 32], "action 32 is outside the action space, allowed are 0..31"),
         ([-1, 0], "action -1 is outside the action space, allowed are 0..31"),
         ([0], "1 actions for 2 games"),

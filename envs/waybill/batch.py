@@ -154,7 +154,7 @@ class Batch:
         if actions.shape != self.seeds.shape:
             raise ValueError(f"{len(actions)} actions for {len(self.seeds)} games")
         if actions.dtype.kind not in "iu":
-            wrong = next((x for x in actions.tolist() if x != int(x)), actions[0])
+            wrong = next((x for x in actions.tolist() if x not in range(self.n_actions)), actions[0])
             raise ValueError(f"action {wrong} is not a whole number, allowed are 0..{self.n_actions - 1}")
         actions = actions.astype(np.int64)
         if not 0 <= actions.min() <= actions.max() < self.n_actions:

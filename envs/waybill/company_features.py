@@ -23,10 +23,16 @@ def squash(x: Any) -> Any:
 
 
 @jit
+def half_load(lv: Any) -> Any:
+    """Units with which a cart sets out."""
+    return (np.int64(lv.cart_capacity) + 1) // 2
+
+
+@jit
 def loading_turns(s: Any, lv: Any, b: Any, load: Any) -> Any:
     """Turns until building ``b`` fills a cart with ``load`` units by half, at most FAR; other carts are forgotten."""
     building = s.buildings[b]
-    missing = (np.int64(lv.cart_capacity) + 1) // 2 - np.int64(load) - np.int64(building.stock)
+    missing = half_load(lv) - np.int64(load) - np.int64(building.stock)
     if missing <= 0:
         return 0
     if building.kind != EXTRACTOR or s.reserve[building.site] < missing:
@@ -57,7 +63,7 @@ def foresee_sales(s: Any, pool: Any, lv: Any, ahead: Any) -> None:
         first, load = np.int64(k.leg_left), np.int64(k.load)
         if k.phase == TO_SOURCE or k.phase == LOADING:
             first = max(1, max(first, loading_turns(s, lv, k.source, load))) + np.int64(k.route)
-            load = max(load, (np.int64(lv.cart_capacity) + 1) // 2)
+            load = max(load, half_load(lv))
         town = np.int64(k.target) - MAX_BUILDINGS
         coins = load * price_at(s, pool, lv, town, k.good, s.glut[town, k.good])
         ahead[0] = min(ahead[0], np.float64(first))

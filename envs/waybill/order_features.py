@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
-from envs.waybill.company_features import FAR, LATER, SOON, TURNS_SCALE, loading_turns, sales_within, squash
+from envs.waybill.company_features import FAR, LATER, SOON, TURNS_SCALE, half_load, loading_turns, sales_within, squash
 from envs.waybill.estimates import IN, OUT, SUPPLY, cart_rate, revenue
 from envs.waybill.jit import jit
 from envs.waybill.state import (
@@ -72,22 +72,22 @@ def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) 
     if place >= MAX_BUILDINGS:
         town = place - MAX_BUILDINGS
         x[ORDER_AT + 7] = 1.0
-        see_market(s, pool, lv, flows, town, good, top, x)
-        price = price_at(s, pool, lv, town, good, s.glut[town, good])
-        return max(1, loading_turns(s, lv, b, 0)) + route, route, price * ((np.int64(lv.cart_capacity) + 1) // 2)
-    else:
-        x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
-        x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
-        x[ORDER_AT + 12] = flows[place, OUT] * 0.25
+        price = see_market(s, pool, lv, flows, town, good, top, x)
+        return max(1, loading_turns(s, lv, b, 0)) + route, route, price * half_load(lv)
+    x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
+    x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
+    x[ORDER_AT + 12] = flows[place, OUT] * 0.25
     return FAR, route, 0
 
 
 @jit
-def see_market(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> None:
-    """A town's market for a good: price now, glut, what carts bring there already."""
-    x[ORDER_AT + 8] = price_at(s, pool, lv, town, good, s.glut[town, good]) / top
+def see_market(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> Any:
+    """A town's market for a good: price now, glut, what carts bring there already. Returns the price in coins."""
+    price = price_at(s, pool, lv, town, good, s.glut[town, good])
+    x[ORDER_AT + 8] = price / top
     x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
     x[ORDER_AT + 16] = flows[MAX_BUILDINGS + town, good] * 0.25
+    return price
 
 
 @jit
