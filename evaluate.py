@@ -1,4 +1,4 @@
-"""Measure a run or a player on held-out maps: python evaluate.py RUN  or  python evaluate.py planner --level haul."""
+"""Measure a run or a player on held-out games: python evaluate.py RUN  or  python evaluate.py planner --level haul."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ def _arguments() -> argparse.Namespace:
         "--maps", type=int, help="number of maps (default: as many as the run's result, 100 for a player)"
     )
     parser.add_argument("--map-seed", type=int, help="the first map's seed (default: the run's, 0 for a player)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random player (default: %(default)s)")
+    parser.add_argument(
+        "--episodes", type=int, help="where games have no maps: number of episodes (default: the run's)"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="the first episode's seed (default: the run's); with maps: the random player's, 0"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")
     return parser.parse_args()

@@ -14,6 +14,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--level", help="another level than the run's (default for a player: refine)")
     parser.add_argument("--map-seed", type=int, help="which held-out map (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, help="where games have no maps: which episode (default: the first held-out)"
+    )
     parser.add_argument("--format", choices=("text", "gif", "record"), default="text", help="default: %(default)s")
     parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif or game.jsonl)")
     parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")
@@ -25,9 +28,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.replaying import replay
+    from experiments.watching import watch_game
 
-    replay(**vars(arguments))
+    watch_game(**vars(arguments))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,39 @@
-"""Gradient updates of a Q-network with a target network."""
+"""Gradient updates of Q-networks with target networks, of S seeds at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from agents import losses
-from agents.memory import Batch
-from agents.networks import QNetwork
+from agents import fused, losses
+from agents.fused import FusedDQN
+from agents.heads import Head, ScalarHead
+from agents.batch import Batch
+from agents.networks import MLP, QNetwork
+from agents.optimiser import FlatAdamW, FlatParameters
 from agents.policy import load_weights
 
 METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
 
-class QLearner:
-    """Minimises the Huber loss of (double) Q-learning's TD error, one batch at a time.
+class Munchausen(NamedTuple):
+    """Settings of ``losses.munchausen_target``."""
 
-    The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average.
+    alpha: float
+    temperature: float
+    lowest: float
+    corrected: bool
+
+
+class QLearner:
+    """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
+
+    The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. Where it is
+    written out by hand (``fused_update``) the update runs without autograd.
     """
 
     def __init__(
@@ -27,85 +41,119 @@ class QLearner:
         *,
         network: QNetwork,
         target_network: QNetwork,
-        optimizer: torch.optim.Optimizer,
+        head: Head,
         learning_rate: Callable[[int], float],
+        weight_decay: float,
+        max_grad_norm: float,
         double: bool,
         target_every: int,
         tau: float | None,
-        max_grad_norm: float,
-        huber_delta: float,
-        device: torch.device,
+        batch_size: int,
+        munchausen: Munchausen | None = None,
+        fused_update: bool = True,
     ) -> None:
-        self.network, self.target_network, self.optimizer = network, target_network.requires_grad_(False), optimizer
-        self.learning_rate, self.double = learning_rate, double
+        self.network, self.target_network, self.head = network, target_network, head
+        self.learning_rate, self.double, self.munchausen = learning_rate, double, munchausen
         self.target_every, self.tau = target_every, tau
-        self.max_grad_norm, self.huber_delta = max_grad_norm, huber_delta
+        self.flat, self.target_flat = FlatParameters(network), FlatParameters(target_network, gradients=False)
+        self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
         self.updates = 0
-        self._parameters: list[Tensor] = list(network.parameters())
-        self._target_parameters: list[Tensor] = list(target_network.parameters())
-        self._sums = torch.zeros(len(METRICS), device=device)  # since the last read: no synchronisation in between
-        self._counted = 0
-        self._sync(1.0)
+        self.target_flat.values.copy_(self.flat.values)
+        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
+        self._counted = 0  # updates since the last read of the sums
+        self.fused = self._fuse(batch_size) if fused_update else None
 
-    def update(self, batch: Batch, env_step: int) -> None:
-        """One gradient update on B transitions, with the learning rate of that environment step."""
-        target = self._target(batch)  # [B]
-        q_tm1 = self.network.q_of(batch.obs_tm1, batch.mask_tm1, batch.a_tm1)
-        td_error = target - q_tm1  # [B]
-        loss = losses.huber(td_error, self.huber_delta)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        grad_norm = nn.utils.clip_grad_norm_(self._parameters, self.max_grad_norm, foreach=True)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate(env_step)
-        self.optimizer.step()
+    def _fuse(self, batch_size: int) -> FusedDQN | None:
+        """The update written out by hand, if it is one that is."""
+        network, target_network, head = self.network, self.target_network, self.head
+        if not isinstance(head, ScalarHead) or self.munchausen is not None or not fused.fits(network):
+            return None
+        assert isinstance(network, MLP)
+        assert isinstance(target_network, MLP)
+        return FusedDQN(
+            network=network, online=self.flat, target_network=target_network, target=self.target_flat,
+            batch_size=batch_size, double=self.double, huber_delta=head.huber_delta,
+        )  # fmt: skip
+
+    def update(self, batch: Batch, env_step: int) -> Tensor:
+        """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
+        self.optimizer.begin(self.learning_rate(env_step))
+        td_error = self.step(batch)
         self.updates += 1
-        if self.tau is not None:
-            self._sync(self.tau)
-        elif self.updates % self.target_every == 0:
-            self._sync(1.0)
-        with torch.no_grad():
-            self._sums += torch.stack([loss, q_tm1.mean(), td_error.abs().mean(), grad_norm])
+        if self.tau is None and self.updates % self.target_every == 0:
+            self.target_flat.values.copy_(self.flat.values)
         self._counted += 1
+        return td_error
 
-    @torch.no_grad()
-    def _target(self, batch: Batch) -> Tensor:
-        """What q_tm1 should be, [B]."""
-        r_t, discount_t, obs_t, mask_t = batch.r_t, batch.discount_t, batch.obs_t, batch.mask_t
-        if not self.double:
-            q_target_t = self.target_network(obs_t, mask_t)  # [B, A]
-            return losses.q_target(r_t=r_t, discount_t=discount_t, q_target_t=q_target_t, mask_t=mask_t)
-        return losses.double_q_target(
-            r_t=r_t,
-            discount_t=discount_t,
-            q_online_t=self.network(obs_t, mask_t),
-            mask_t=mask_t,
-            q_target_of=lambda a_t: self.target_network.q_of(obs_t, mask_t, a_t),
-        )
+    def step(self, batch: Batch) -> Tensor:
+        """What an update does with numbers alone: gradients, optimiser, moving target."""
+        td_error = self._gradients(batch) if self.fused is None else self.fused.gradients(batch)
+        self.optimizer.step(*(() if self.tau is None else (self.target_flat.values, self.tau)))
+        self._sums[:, 3] += self.optimizer.grad_norm
+        return td_error
 
-    @torch.no_grad()
-    def _sync(self, share: float) -> None:
-        """Move the target network towards the network: all the way with share 1."""
-        if share == 1.0:
-            torch._foreach_copy_(self._target_parameters, self._parameters)
+    def _gradients(self, batch: Batch) -> Tensor:
+        """The general way, by autograd."""
+        with torch.no_grad():
+            target = self._munchausen_target(batch) if self.munchausen else self._target_outputs(batch)
+        out_tm1 = self.network.of(batch.obs_tm1, batch.mask_tm1, batch.a_tm1)  # [S, B, Z]
+        if self.munchausen:
+            loss, td_error = self.head.scalar_loss(out_tm1=out_tm1, target=target)
         else:
-            torch._foreach_lerp_(self._target_parameters, self._parameters, share)
+            loss, td_error = self.head.loss(
+                out_tm1=out_tm1, r_t=batch.r_t, discount_t=batch.discount_t, out_t=target
+            )  # [S, B], [S, B]
+        loss = (loss * batch.weights).mean(1)  # [S]
+        self.flat.differentiate(loss.sum())
+        with torch.no_grad():
+            q_mean = self.head.mean(out_tm1).mean(1)
+            self._sums[:, :3] += torch.stack([loss, q_mean, td_error.abs().mean(1)], dim=1)
+        return td_error
 
-    def metrics(self) -> dict[str, float]:
-        """Means over the updates since the last call; empty if there were none."""
+    def _target_outputs(self, batch: Batch) -> Tensor:
+        """The target network's outputs [S, B, Z] for the next action, which the network chooses if ``double``."""
+        obs_t, mask_t = batch.obs_t, batch.mask_t
+        chooser = self.network if self.double else self.target_network
+        outputs = chooser(obs_t, mask_t)  # [S, B, A, Z]
+        a_t = losses.masked_argmax(self.head.mean(outputs), mask_t)
+        if self.double:
+            return self.target_network.of(obs_t, mask_t, a_t)
+        return outputs.gather(2, a_t[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
+
+    def _munchausen_target(self, batch: Batch) -> Tensor:
+        assert self.munchausen is not None
+        q_tm1, q_t = (
+            self.head.mean(self.target_network(obs, mask))
+            for obs, mask in ((batch.obs_tm1, batch.mask_tm1), (batch.obs_t, batch.mask_t))
+        )
+        return losses.munchausen_target(
+            r_t=batch.r_t, discount_t=batch.discount_t, q_tm1=q_tm1, mask_tm1=batch.mask_tm1, a_tm1=batch.a_tm1,
+            q_t=q_t, mask_t=batch.mask_t, alpha=self.munchausen.alpha, temperature=self.munchausen.temperature,
+            lowest=self.munchausen.lowest, correct=self.munchausen.corrected,
+        )  # fmt: skip
+
+    def metrics(self) -> list[dict[str, float]]:
+        """Means over the updates since the last call, for each seed; empty if there were none."""
         if self._counted == 0:
-            return {}
+            return [{} for _ in self._sums]
+        self._collect()
         means = (self._sums / self._counted).tolist()
         self._sums.zero_()
         self._counted = 0
-        return dict(zip(METRICS, means, strict=True))
+        return [dict(zip(METRICS, row, strict=True)) for row in means]
+
+    def _collect(self) -> None:
+        if self.fused is not None:
+            self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
+            self.fused.sums[:] = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of weights, target weights and the optimiser's state, and the counters."""
+        self._collect()
         return {
-            "network": _copy(self.network.state_dict()),
-            "target_network": _copy(self.target_network.state_dict()),
-            "optimizer": _copy(self.optimizer.state_dict()),
+            "network": {name: value.clone() for name, value in self.network.state_dict().items()},
+            "target_network": {name: value.clone() for name, value in self.target_network.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
             "updates": self.updates,
             "metric_sums": self._sums.clone(),
             "metrics_counted": self._counted,
@@ -120,14 +168,6 @@ class QLearner:
         load_weights(self.network, state["network"])
         load_weights(self.target_network, state["target_network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._collect()  # what was summed before does not count
         self.updates, self._counted = state["updates"], state["metrics_counted"]
         self._sums.copy_(state["metric_sums"])
-
-
-def _copy(value: Any) -> Any:
-    """The same nested dicts and lists with tensors of their own."""
-    if isinstance(value, Tensor):
-        return value.detach().clone()
-    if isinstance(value, dict):
-        return {key: _copy(entry) for key, entry in value.items()}
-    return [_copy(entry) for entry in value] if isinstance(value, list) else value

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agents import losses
+from agents import gather, losses
+from agents.batch import Batch, Buffers, Part
+from agents.priorities import Priorities
 
-OBS_DTYPES = {"float16": torch.float16, "float32": torch.float32}
-
-
-class Batch(NamedTuple):
-    """B sampled transitions of up to n steps. Observations keep the memory's number format."""
-
-    obs_tm1: Tensor  # [B, D]
-    mask_tm1: Tensor  # [B, A] bool
-    a_tm1: Tensor  # [B] int64
-    r_t: Tensor  # [B], discounted sum of the rewards
-    discount_t: Tensor  # [B], 0 after a termination
-    obs_t: Tensor  # [B, D], where the n steps (or the episode) ended
-    mask_t: Tensor  # [B, A] bool
+OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
+_LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
 
 
 def pack_mask(mask: np.ndarray) -> np.ndarray:
@@ -59,14 +50,20 @@ class SequentialMemory:
         memory_bytes: int,
         device: torch.device,
         generator: np.random.Generator,
+        priorities: Priorities | None = None,
+        longest: int = 1,
     ) -> None:
         """Room for ``capacity // num_envs`` rows; pages are touched when written.
+
+        With ``priorities`` (over rows x games slots) starts are drawn by them; ``longest`` is the most steps that a
+        transition will have, as a start gets its priority once these are stored.
 
         Raises:
             ValueError: in one line, if that needs more than ``memory_bytes`` or holds fewer than two rows.
         """
         self.n_rows, self.num_envs, self.n_actions = capacity // num_envs, num_envs, n_actions
         self.device, self.generator = device, generator
+        self.priorities, self.longest = priorities, longest
         if self.n_rows < 2:
             raise ValueError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         self.shape = (self.n_rows, num_envs)
@@ -81,6 +78,10 @@ class SequentialMemory:
         self.valid = torch.zeros(self.shape, dtype=torch.bool)  # on the CPU, where starts are drawn
         self.cursor = 0  # row to write next
         self.filled = 0  # rows written so far, at most T
+        self._valid_slots = self.valid.view(-1).numpy()
+        on_cpu = device.type == "cpu"
+        columns = self._columns() if on_cpu else {}
+        self._arrays = {name: x.view(-1, *x.shape[2:]).numpy() for name, x in columns.items()}  # over slots, [T * N]
 
     def __len__(self) -> int:
         """Rows in the memory, of ``num_envs`` steps each."""
@@ -100,11 +101,9 @@ class SequentialMemory:
         """Append one batch step: obs [N, D], mask [N, A], the others [N]; ``reset_rows`` marks ignored actions.
 
         Raises:
-            ValueError: if an observation does not fit into float16.
+            ValueError: if an observation does not fit into the number format.
         """
-        if self.obs.dtype == torch.float16 and max(obs_tm1.max(), -obs_tm1.min()) > 65504:
-            largest = np.abs(obs_tm1).max()
-            raise ValueError(f"an observed {largest:g} does not fit into obs_dtype=float16: use obs_dtype=float32")
+        self._check_fits(obs_tm1)
         row = self.cursor
         self.obs[row].copy_(_tensor(obs_tm1))
         if self.mask_bits is not None:
@@ -118,6 +117,28 @@ class SequentialMemory:
             column[row].copy_(_tensor(values))
         self.cursor = (row + 1) % self.n_rows
         self.filled = min(self.filled + 1, self.n_rows)
+        if self.priorities is not None:
+            self._prioritise(row)
+
+    def _check_fits(self, obs: np.ndarray) -> None:
+        limit = _LARGEST.get(self.obs.dtype)
+        if limit is None:
+            return
+        low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs.dtype == torch.uint8
+        if not (high <= limit and low >= (0 if is_bytes else -limit)):
+            name, worst = str(self.obs.dtype).removeprefix("torch."), high if high > limit else low
+            raise ValueError(f"an observed {worst:g} does not fit into obs_dtype={name}: use obs_dtype=float32")
+        if is_bytes and (obs != np.trunc(obs)).any():
+            raise ValueError("observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16")
+
+    def _prioritise(self, row: int) -> None:
+        """Forget the row that was overwritten; the one whose longest transition is stored now can be drawn."""
+        assert self.priorities is not None
+        games = torch.arange(self.num_envs)
+        self.priorities.remove(row * self.num_envs + games)
+        ready = (row - self.longest) % self.n_rows
+        if self.filled > self.longest:
+            self.priorities.add((ready * self.num_envs + games)[self.valid[ready]])
 
     @property
     def stores_masks(self) -> bool:
@@ -126,45 +147,85 @@ class SequentialMemory:
 
     def can_sample(self, n_step: int) -> bool:
         """Whether a transition of up to ``n_step`` steps can be drawn: its last observation must be stored."""
-        window = self.filled - n_step
+        window = self.filled - (n_step if self.priorities is None else self.longest)
         # A game that was reset at one row was not at the next, so two rows always hold a start.
         return window >= 2 or (window == 1 and bool(self.valid[self._row(0)].any()))
 
-    def sample(self, batch_size: int, n_step: int, gamma: float) -> Batch:
-        """``batch_size`` transitions, uniformly (with replacement) from all starts whose n-step window is stored.
+    def sample(
+        self, batch_size: int, n_step: int, gamma: float, *, beta: float = 1.0, out: Part | None = None
+    ) -> Batch:
+        """``batch_size`` transitions, with replacement, from the starts whose n-step window is stored.
+
+        Starts are drawn uniformly, or by priority: then ``weights`` are importance weights with the exponent ``beta``.
+        On a CPU the batch is read into ``out`` if given (a part of ``Buffers``).
 
         Raises:
             ValueError: if there is nothing to draw from yet.
         """
         if not self.can_sample(n_step):
             raise ValueError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
-        age, game = self._draw_starts(batch_size, self.filled - n_step)
-        rows = self._row(age.unsqueeze(1) + torch.arange(n_step))  # [B, n]
-        flat = (rows * self.num_envs + game.unsqueeze(1)).to(self.device)  # [B, n], index into T * N
+        if self.priorities is None:
+            slots, weights = self._draw_slots(batch_size, self.filled - n_step), None
+        else:
+            drawn, chances = self.priorities.sample(batch_size)
+            weights = self.priorities.weights(chances, self.filled * self.num_envs, beta)
+            slots = drawn.cpu().numpy()
+        if self.device.type == "cpu":
+            return self._read(slots, n_step, gamma, weights, self._room(batch_size) if out is None else out)
+        return self.read_tensors(torch.from_numpy(slots).to(self.device), n_step, gamma, weights)
+
+    def _room(self, batch_size: int) -> Part:
+        sizes = {"obs_size": self.obs.shape[2], "n_actions": self.n_actions, "stores_masks": self.stores_masks}
+        return Buffers(seeds=1, batch_size=batch_size, **sizes).parts[0]
+
+    def _read(self, slots: np.ndarray, n_step: int, gamma: float, weights: Tensor | None, out: Part) -> Batch:
+        """Transitions that start at ``slots`` [B], by compiled passes."""
+        own, to, last = self._arrays, out.arrays, np.empty_like(slots)
+        gather.n_step(
+            slots, n_step, self.num_envs, gamma ** np.arange(n_step + 1), own["r"], own["terminated"],
+            own["truncated"], own["a"], last, to.r_t, to.discount_t, to.a_tm1,
+        )  # fmt: skip
+        for rows, obs, mask in ((slots, to.obs_tm1, to.mask_tm1), (last, to.obs_t, to.mask_t)):
+            gather.obs_rows(own["obs"], rows, obs)
+            if self.mask_bits is not None:
+                gather.mask_rows(own["mask_bits"], rows, mask)
+        if weights is not None:
+            out.batch.weights.copy_(weights)
+        to.slots[:] = slots
+        return out.batch
+
+    def read_tensors(self, slots: Tensor, n_step: int, gamma: float, weights: Tensor | None) -> Batch:
+        """Transitions that start at ``slots`` [B], by tensor operations on the memory's device."""
+        steps_on = torch.arange(n_step, device=slots.device) * self.num_envs
+        flat = (slots.unsqueeze(1) + steps_on) % (self.n_rows * self.num_envs)  # [B, n]
         r, terminated, truncated = (c.view(-1)[flat] for c in (self.r, self.terminated, self.truncated))  # [B, n]
         r_t, discount_t, steps = losses.n_step_return(r, terminated, truncated, gamma)
-        start = flat[:, 0]
-        last = (start + steps * self.num_envs) % (self.n_rows * self.num_envs)  # the row after the window, wrapped
+        last = (slots + steps * self.num_envs) % (self.n_rows * self.num_envs)  # the row after the window, wrapped
         return Batch(
-            obs_tm1=self._obs(start), mask_tm1=self._mask(start), a_tm1=self.a.view(-1)[start].long(),
+            obs_tm1=self._obs(slots), mask_tm1=self._mask(slots), a_tm1=self.a.view(-1)[slots].long(),
             r_t=r_t, discount_t=discount_t, obs_t=self._obs(last), mask_t=self._mask(last),
+            weights=torch.ones_like(r_t) if weights is None else weights.to(r_t), slots=slots,
         )  # fmt: skip
 
-    def _draw_starts(self, batch_size: int, window: int) -> tuple[Tensor, Tensor]:
-        """Age (0 is the oldest row) and game [B] of valid starts among the oldest ``window`` rows."""
-        drawn = self.generator.integers(0, window * self.num_envs, size=batch_size)
-        valid = self.valid.view(-1).numpy()
+    def _draw_slots(self, batch_size: int, window: int) -> np.ndarray:
+        """Slots [B] of valid starts among the oldest ``window`` rows."""
+        valid, steps = self._valid_slots, window * self.num_envs
+        slots = self._from_oldest(self.generator.integers(0, steps, size=batch_size))
         for _ in range(64):  # few rows are resets, so redrawing them is cheaper than listing all others
-            age, game = drawn // self.num_envs, drawn % self.num_envs
-            bad = np.flatnonzero(~valid[self._row(age) * self.num_envs + game])
-            if not len(bad):
-                break
-            drawn[bad] = self.generator.integers(0, window * self.num_envs, size=len(bad))
-        else:
-            ages = self._row(np.arange(window))
-            starts = np.flatnonzero(self.valid.numpy()[ages].ravel())
-            drawn = starts[self.generator.integers(0, len(starts), size=batch_size)]
-        return torch.from_numpy(drawn // self.num_envs), torch.from_numpy(drawn % self.num_envs)
+            good = valid[slots]
+            if good.all():
+                return slots
+            bad = np.flatnonzero(~good)
+            slots[bad] = self._from_oldest(self.generator.integers(0, steps, size=len(bad)))
+        starts = self._from_oldest(np.arange(steps))
+        starts = starts[valid[starts]]
+        return starts[self.generator.integers(0, len(starts), size=batch_size)]
+
+    def _from_oldest(self, steps: np.ndarray) -> np.ndarray:
+        """Slots so many steps after the oldest one, round the ring; changes ``steps`` in place."""
+        steps += (self.cursor - self.filled) % self.n_rows * self.num_envs
+        steps[steps >= len(self._valid_slots)] -= len(self._valid_slots)
+        return steps
 
     def _row(self, age: Any) -> Any:
         """Row in the ring of an age (int, array or tensor)."""
@@ -186,7 +247,8 @@ class SequentialMemory:
         """A copy of the filled rows, the ring's place and the generator, as tensors and plain numbers."""
         rows = {name: column[: self.filled].clone() for name, column in self._columns().items()}
         place = {"cursor": self.cursor, "filled": self.filled, "n_rows": self.n_rows}
-        return {"columns": rows} | place | self.generator_state()
+        drawn_by = {} if self.priorities is None else {"priorities": self.priorities.state_dict()}
+        return {"columns": rows} | place | self.generator_state() | drawn_by
 
     def generator_state(self) -> dict[str, Any]:
         """The generator alone, as plain numbers."""
@@ -209,6 +271,10 @@ class SequentialMemory:
                 raise ValueError(f"the saved memory does not fit: {name} is {theirs} there and {ours} here")
             columns[name][: state["filled"]].copy_(stored)
         self.cursor, self.filled = state["cursor"], state["filled"]
+        if self.priorities is not None:
+            if "priorities" not in state:
+                raise ValueError("the saved memory does not fit: it has no priorities")
+            self.priorities.load_state_dict(state["priorities"])
 
 
 def _tensor(values: np.ndarray) -> Tensor:

@@ -1,26 +1,31 @@
-"""Q-networks over one flat observation: globals | entity rows | candidate rows (see ``Layout``).
+"""Q-networks over one flat observation, for S independent seeds at once (see ``layers``).
 
-Every network offers ``forward(obs [B, D], mask [B, A] bool) -> q [B, A]`` with illegal entries at ``finfo.min`` and
-``q_of(obs, mask, a_tm1 [B]) -> q [B]``, which scores the taken action alone. Observations may come in half precision
-(as the memory stores them); a network converts only what it reads.
+Every network offers ``forward(obs [S, B, D], mask [S, B, A] bool) -> [S, B, A, Z]`` with Z numbers for each action (what
+they mean is the value head's business, see ``heads``; those of illegal actions mean nothing) and
+``of(obs, mask, a_tm1 [S, B]) -> [S, B, Z]``, which scores the taken action alone where that is cheaper. Observations may
+come in half precision or as bytes (as the memory stores them); a network converts only what it reads.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-from torch.nn import functional
+
+from agents.layers import SeedLinear, hidden, linear
+from agents.product_kernels import sparse_convolution
 
 
 class Layout(NamedTuple):
     """How a flat observation is cut: ``globals | entities x entity_features | candidates x candidate_features``.
 
-    Feature 0 of an entity or candidate row is 1 when the row is present; an absent row is 0 throughout.
+    Feature 0 of an entity or candidate row is 1 when the row is present; an absent row is 0 throughout. With ``image``
+    the globals are an image, row by row.
     """
 
     globals: int
@@ -28,6 +33,7 @@ class Layout(NamedTuple):
     entity_features: int
     candidates: int
     candidate_features: int
+    image: tuple[int, int, int] | None = None  # height, width, channels
 
     @property
     def size(self) -> int:
@@ -35,181 +41,254 @@ class Layout(NamedTuple):
         return self.globals + self.entities * self.entity_features + self.candidates * self.candidate_features
 
 
+class Outgoing(NamedTuple):
+    """Where units act: inputs of a layer from ``first`` on, in the order [before, units, after]."""
+
+    layer: SeedLinear
+    first: int = 0
+    before: int = 1
+    after: int = 1
+
+
+class Units(NamedTuple):
+    """The hidden units of one layer, for those who look at them or restart them."""
+
+    name: str
+    module: nn.Module  # its output [S, ..., H] is the units' activation
+    incoming: tuple[SeedLinear, ...]  # each has the units as its outputs
+    outgoing: tuple[Outgoing, ...]
+
+
 class QNetwork(nn.Module):
-    """What every network offers: values of all actions, and of the taken action alone."""
+    """What every network offers: outputs of all actions, and of the taken action alone."""
+
+    outputs: int  # Z
 
     def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
-        """q [B, A] from obs [B, D] and mask [B, A] bool; ``finfo.min`` where illegal."""
+        """[S, B, A, Z] from obs [S, B, D] and mask [S, B, A] bool."""
         raise NotImplementedError
 
-    def q_of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
-        """q [B] of the taken actions a_tm1 [B]."""
+    def of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
+        """[S, B, Z] of the taken actions a_tm1 [S, B]."""
+        raise NotImplementedError
+
+    def units(self) -> list[Units]:
+        """Its layers of hidden units."""
         raise NotImplementedError
 
 
 class NetworkSettings(Protocol):
     """What every network's settings offer."""
 
-    def build(self, *, layout: Layout, n_actions: int) -> QNetwork:
-        """A network for observations of that layout and that many actions."""
+    def build(
+        self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
+    ) -> QNetwork:
+        """A network of one seed for observations of that layout, with that many outputs for each action."""
 
 
-def _hidden(inputs: int, width: int, layer_norm: bool) -> nn.Sequential:
-    norm = [nn.LayerNorm(width)] if layer_norm else []
-    return nn.Sequential(nn.Linear(inputs, width), *norm, nn.ReLU())
+def stack(networks: Sequence[QNetwork]) -> QNetwork:
+    """One network of S seeds from S networks of one: the first, changed in place."""
+    first, rest = networks[0], [dict(network.named_parameters()) for network in networks[1:]]
+    for name, parameter in first.named_parameters():
+        parameter.data = torch.cat([parameter.data] + [other[name].data for other in rest])
+    return first
+
+
+def dueling(value: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
+    """Value plus advantage less its mean over the legal actions (Wang et al. 2016, eq. 9; there over all actions).
+
+    value [S, B, Z], advantage [S, B, A, Z], mask [S, B, A] -> [S, B, A, Z].
+    """
+    legal = mask.unsqueeze(3)
+    mean = torch.where(legal, advantage, 0.0).sum(2) / legal.sum(2).clamp(min=1)  # [S, B, Z]
+    return advantage + (value - mean).unsqueeze(2)
 
 
 class MLP(QNetwork):
-    """Q(s, a) for all actions from the flattened observation."""
+    """Q(s, a) for all actions from the flattened observation, by way of convolutions first if it is an image."""
 
-    def __init__(self, *, obs_size: int, n_actions: int, width: int, layers: int, layer_norm: bool) -> None:
+    SMALL = 4096  # up to so many outputs all are computed even if one is wanted
+
+    def __init__(
+        self,
+        *,
+        layout: Layout,
+        n_actions: int,
+        width: Sequence[int],
+        layer_norm: bool,
+        convolutions: Sequence[Convolution] = (),
+        outputs: int = 1,
+        dueling: bool = False,
+        noisy: bool = False,
+    ) -> None:
         super().__init__()
-        sizes = [obs_size] + [width] * layers
-        self.body = nn.Sequential(*(_hidden(a, b, layer_norm) for a, b in pairwise(sizes)))
-        self.head = nn.Linear(width, n_actions)
+        self.n_actions, self.outputs, self.layer_norm, self.noisy = n_actions, outputs, layer_norm, noisy
+        shape = layout.image or (1, 1, layout.size)
+        self.see = nn.ModuleList()
+        for part in convolutions:
+            self.see.append(PatchLayer(shape, part, layer_norm=layer_norm))
+            shape = self.see[-1].shape
+        sizes = [shape[0] * shape[1] * shape[2], *width]
+        self.body = nn.ModuleList(hidden(a, b, layer_norm=layer_norm, noisy=noisy) for a, b in pairwise(sizes))
+        self.head = linear(sizes[-1], n_actions * outputs, noisy=noisy)
+        self.value = linear(sizes[-1], outputs, noisy=noisy) if dueling else None
+
+    def features(self, obs: Tensor) -> Tensor:
+        """Last hidden layer [S, B, H] from obs [S, B, D]."""
+        x, (seeds, rows, _) = obs.to(self.head.weight.dtype), obs.shape
+        for layer in self.see:
+            x = layer(x.reshape(seeds, rows, *layer.shape_in))
+        x = x.reshape(seeds, rows, -1)
+        for layer in self.body:
+            x = layer(x)
+        return x
 
     def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
-        """q [B, A] from obs [B, D] and mask [B, A] bool."""
-        q = self.head(self.body(obs.to(self.head.weight.dtype)))  # [B, A]
-        return torch.where(mask, q, torch.finfo(q.dtype).min)
+        """[S, B, A, Z] from obs [S, B, D] and mask [S, B, A] bool."""
+        return self._score(self.features(obs), mask)
 
-    def q_of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
-        """q [B] of the taken actions a_tm1 [B]: only their rows of the last layer are read."""
-        hidden = self.body(obs.to(self.head.weight.dtype))  # [B, H]
-        return (hidden * self.head.weight[a_tm1]).sum(1) + self.head.bias[a_tm1]  # [B]
+    def _score(self, features: Tensor, mask: Tensor) -> Tensor:
+        scores = self.head(features).unflatten(2, (self.n_actions, self.outputs))  # [S, B, A, Z]
+        return scores if self.value is None else dueling(self.value(features), scores, mask)
+
+    def of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
+        """[S, B, Z] of the taken actions a_tm1 [S, B]: with many actions only their part of the last layer is read."""
+        features = self.features(obs)
+        if self.value is not None or self.n_actions * self.outputs <= self.SMALL:
+            index = a_tm1[:, :, None, None].expand(-1, -1, 1, self.outputs)
+            return self._score(features, mask).gather(2, index).squeeze(2)
+        weight, bias = self.head.effective()
+        assert bias is not None
+        seed = torch.arange(len(a_tm1), device=a_tm1.device).unsqueeze(1)
+        columns = weight.unflatten(2, (self.n_actions, self.outputs))[seed, :, a_tm1]  # [S, B, H, Z]
+        biases = bias.unflatten(2, (self.n_actions, self.outputs))[seed, 0, a_tm1]  # [S, B, Z]
+        return (columns * features.unsqueeze(3)).sum(2) + biases
+
+    def units(self) -> list[Units]:
+        """Convolutions, then hidden layers."""
+        heads = [self.head] if self.value is None else [self.head, self.value]
+        into = [layer.inner[0] for layer in self.see] + [layer[0] for layer in self.body]
+        found = []
+        for i, layer in enumerate([*self.see, *self.body]):
+            following = into[i + 1 : i + 2] or heads
+            outgoing = []
+            for other in following:
+                each = other.weight.shape[1] // into[i].weight.shape[2]  # its inputs for each unit
+                flattens = isinstance(layer, PatchLayer) and i + 1 >= len(self.see)
+                outgoing.append(Outgoing(other, before=each) if flattens else Outgoing(other, after=each))
+            found.append(Units(f"layer{i}", layer, (into[i],), tuple(outgoing)))
+        return found
 
 
-class _SetPool(torch.autograd.Function):
-    """Sum and largest value of each feature over each set: rows [P, H] >= 0 and set numbers [P] -> [B, H], [B, H].
+class Convolution(NamedTuple):
+    """A square convolution without padding."""
 
-    Autograd's own way through the maximum counts ties in integers and takes several more arrays: then it is the
-    costliest part of an update. Here equal largest values each get the whole gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, row: Tensor, n_sets: int) -> tuple[Tensor, Tensor]:
-        total = hidden.new_zeros(n_sets, hidden.shape[1]).index_add_(0, row, hidden)
-        largest = torch.zeros_like(total).scatter_reduce_(0, row.unsqueeze(1).expand_as(hidden), hidden, "amax")
-        ctx.save_for_backward(hidden, row, largest)
-        return total, largest
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_total: Tensor, grad_largest: Tensor) -> tuple[Tensor, None, None]:
-        hidden, row, largest = ctx.saved_tensors
-        is_largest = (hidden - largest.index_select(0, row)).sign_().add_(1)  # [P, H], 1 or 0
-        grad = is_largest.mul_(grad_largest.index_select(0, row)).add_(grad_total.index_select(0, row))
-        return grad, None, None
+    channels: int
+    kernel: int
+    stride: int
 
 
-class CandidateNetwork(QNetwork):
-    """Q(s, a) by one scorer that all candidates share, on top of a state embedding computed once.
+class PatchLayer(nn.Module):
+    """A convolution as one matrix product over all patches: for small images the quickest way on a CPU."""
 
-    The entity rows form a set: a shared layer, then mean and max over the present rows (Deep Sets, Zaheer et al. 2017,
-    theorem 2; max pooling as in PointNet, Qi et al. 2017, eq. 1). The weights depend on neither the number of entities
-    nor that of candidates, so one network plays every level.
-    """
-
-    def __init__(self, *, layout: Layout, width: int, layer_norm: bool) -> None:
+    def __init__(self, shape: tuple[int, int, int], part: Convolution, *, layer_norm: bool) -> None:
         super().__init__()
-        self.layout = layout
-        # No bias: the presence flag (feature 0) is one.
-        self.entity = nn.Linear(layout.entity_features, width, bias=False)
-        self.state = _hidden(layout.globals + 2 * width, width, layer_norm)
-        self.state_to_scorer = nn.Linear(width, width, bias=False)
-        self.candidate = nn.Linear(layout.candidate_features, width)
-        norm = [nn.LayerNorm(width)] if layer_norm else []
-        self.scorer = nn.Sequential(*norm, nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+        self.shape_in, self.part = shape, part
+        height, width = ((side - part.kernel) // part.stride + 1 for side in shape[:2])
+        if height < 1 or width < 1:
+            raise ValueError(f"network.kernel={part.kernel} is larger than an image of {shape[0]} x {shape[1]}")
+        self.shape = (height, width, part.channels)
+        self.inner = hidden(shape[2] * part.kernel**2, part.channels, layer_norm=layer_norm)
 
-    def embed(self, obs: Tensor) -> Tensor:
-        """State embedding [B, H] from obs [B, D]; only the P present entities are computed."""
-        n_globals, n_entities, n_features, _, _ = self.layout
-        dtype = self.candidate.weight.dtype
-        entities = obs[:, n_globals : n_globals + n_entities * n_features].unflatten(1, (n_entities, n_features))
-        present = entities[:, :, 0] > 0.5  # [B, E]
-        row, slot = present.nonzero(as_tuple=True)  # [P], [P]
-        hidden = functional.relu(self.entity(entities[row, slot].to(dtype)), inplace=True)  # [P, H]
-        total, largest = _SetPool.apply(hidden, row, len(obs))  # [B, H], [B, H]
-        mean = total / present.sum(1, keepdim=True).clamp(min=1)
-        return self.state(torch.cat([obs[:, :n_globals].to(dtype), mean, largest], dim=1))
+    def forward(self, x: Tensor) -> Tensor:
+        """[S, B, H', W', C'] from x [S, B, H, W, C]."""
+        kernel, stride = self.part.kernel, self.part.stride
+        if x.device.type == "cpu" and not torch.is_grad_enabled():
+            return self._without_patches(x)
+        patches = x.unfold(2, kernel, stride).unfold(3, kernel, stride)  # [S, B, H', W', C, k, k]
+        return self.inner(patches.reshape(len(x), -1, patches.shape[4] * kernel**2)).unflatten(
+            1, (x.shape[1], *self.shape[:2])
+        )
 
-    def _candidates(self, obs: Tensor) -> Tensor:
-        """Candidate rows [B, K, Fc], a view of obs [B, D]."""
-        size = self.layout.candidates * self.layout.candidate_features
-        return obs[:, self.layout.size - size :].unflatten(1, (self.layout.candidates, self.layout.candidate_features))
-
-    def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
-        """q [B, K] from obs [B, D] and mask [B, K] bool; only the L legal candidates are scored."""
-        row, slot = mask.nonzero(as_tuple=True)  # [L], [L]
-        features = self._candidates(obs)[row, slot].to(self.candidate.weight.dtype)  # [L, Fc]
-        state = self.state_to_scorer(self.embed(obs))  # [B, H]
-        q_legal = self.scorer(self.candidate(features) + state[row]).squeeze(1)  # [L]
-        q = q_legal.new_full(mask.shape, torch.finfo(q_legal.dtype).min)  # [B, K]
-        return q.index_put((row, slot), q_legal)
-
-    def q_of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
-        """q [B] of the taken candidates a_tm1 [B]."""
-        row = torch.arange(len(obs), device=obs.device)
-        features = self._candidates(obs)[row, a_tm1].to(self.candidate.weight.dtype)  # [B, Fc]
-        return self.scorer(self.candidate(features) + self.state_to_scorer(self.embed(obs))).squeeze(1)
+    def _without_patches(self, x: Tensor) -> Tensor:
+        """The same by a compiled loop that skips zeros, for acting."""
+        linear, rest = self.inner[0], self.inner[1:]
+        weight = linear.weight.detach()
+        y = torch.empty(len(x), x.shape[1], self.shape[0] * self.shape[1] * self.shape[2])
+        images = x.reshape(len(x), x.shape[1], -1).numpy()
+        sizes = (*self.shape_in, self.part.kernel, self.part.stride)
+        sparse_convolution(images, weight.flatten(1).contiguous().numpy(), 0, self.shape[2], y.numpy(), *sizes)
+        y = y.view(len(x), -1, self.shape[2]) + linear.bias
+        return rest(y).unflatten(1, (x.shape[1], *self.shape[:2]))
 
 
 @dataclass
 class MLPSettings:
-    """Settings of ``MLP``: ``layers`` hidden layers of ``width`` units.
+    """Settings of ``MLP``: hidden layers of these widths.
 
     Raises:
         ValueError: in one line, when a number is out of range.
     """
 
-    width: int = 256
-    layers: int = 2
+    width: list[int] = field(default_factory=lambda: [256, 256])
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
-        _check_width(self.width)
-        if not 1 <= self.layers <= 16:
-            raise ValueError(f"network.layers={self.layers} is not in 1..16")
+        check_widths("network.width", self.width)
 
-    def build(self, *, layout: Layout, n_actions: int) -> MLP:
+    def build(
+        self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
+    ) -> MLP:
         """A network for observations of that layout."""
-        obs_size = Layout(*layout).size
         return MLP(
-            obs_size=obs_size, n_actions=n_actions, width=self.width, layers=self.layers, layer_norm=self.layer_norm
-        )
+            layout=Layout(*layout)._replace(image=None), n_actions=n_actions, width=self.width,
+            layer_norm=self.layer_norm, outputs=outputs, dueling=dueling, noisy=noisy,
+        )  # fmt: skip
 
 
 @dataclass
-class CandidateSettings:
-    """Settings of ``CandidateNetwork``: ``width`` units in every layer.
+class ImageSettings:
+    """Settings of a convolutional ``MLP``: convolutions of one kernel and stride, then hidden layers.
 
     Raises:
         ValueError: in one line, when a number is out of range.
     """
 
-    width: int = 128
+    channels: list[int] = field(default_factory=lambda: [16])
+    kernel: int = 3
+    stride: int = 1
+    width: list[int] = field(default_factory=lambda: [128])
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
-        _check_width(self.width)
+        check_widths("network.channels", self.channels)
+        check_widths("network.width", self.width)
+        for name in ("kernel", "stride"):
+            if not 1 <= getattr(self, name) <= 64:
+                raise ValueError(f"network.{name}={getattr(self, name)} is not in 1..64")
 
-    def build(self, *, layout: Layout, n_actions: int) -> CandidateNetwork:
+    def build(
+        self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
+    ) -> MLP:
         """A network for observations of that layout.
 
         Raises:
-            ValueError: if there are no candidates to score, or not one for each action.
+            ValueError: if they are no images, or smaller than the kernel.
         """
-        layout = Layout(*layout)
-        if layout.candidates == 0:
-            raise ValueError(
-                "network=candidates needs a reducer: actions=heuristic or random_k; "
-                "with actions=full or masked use network=mlp"
-            )
-        if n_actions != layout.candidates:
-            raise ValueError(f"network=candidates scores {layout.candidates} candidates, not {n_actions} actions")
-        return CandidateNetwork(layout=layout, width=self.width, layer_norm=self.layer_norm)
+        if layout.image is None:
+            raise ValueError("network=image needs a game that shows images; here network=mlp fits")
+        return MLP(
+            layout=layout, n_actions=n_actions, width=self.width, layer_norm=self.layer_norm,
+            convolutions=[Convolution(channels, self.kernel, self.stride) for channels in self.channels],
+            outputs=outputs, dueling=dueling, noisy=noisy,
+        )  # fmt: skip
 
 
-def _check_width(width: int) -> None:
-    if not 1 <= width <= 8192:
-        raise ValueError(f"network.width={width} is not in 1..8192")
+def check_widths(name: str, widths: Sequence[int]) -> None:
+    """Whether these can be the sizes of layers.
+
+    Raises:
+        ValueError: if not.
+    """
+    if not 1 <= len(widths) <= 16 or not all(1 <= width <= 8192 for width in widths):
+        raise ValueError(f"{name}={list(widths)} needs 1 to 16 widths, each in 1..8192")

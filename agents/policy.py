@@ -1,7 +1,8 @@
-"""Acting on Q-values: NumPy observations in, actions out, in one batched call."""
+"""Acting on Q-values: NumPy observations in, actions out, in one batched call for all games of all seeds."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -9,31 +10,89 @@ import torch
 from torch import Tensor, nn
 
 from agents import losses
-from agents.networks import QNetwork
+from agents.fused import Side, fits
+from agents.heads import Head
+from agents.layers import remove_noise
+from agents.networks import MLP, QNetwork
+from agents.optimiser import FlatParameters
 
 
 class QPolicy:
-    """A Q-network that acts greedily among legal actions."""
+    """A Q-network that acts greedily among legal actions.
 
-    def __init__(self, *, network: QNetwork, n_actions: int, device: torch.device) -> None:
-        self.network, self.n_actions, self.device = network, n_actions, device
+    The rows of S seeds follow each other: of N rows the first N / S are seed 0's. With ``risk_alpha`` an action counts
+    as much as the mean of its lowest quantiles (CVaR) instead of the mean of all.
+    """
 
-    @torch.inference_mode()
+    def __init__(
+        self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device, risk_alpha: float | None = None
+    ) -> None:
+        self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
+        self.risk_alpha = risk_alpha
+        self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
+        self._fast: Side | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds' weights the network holds."""
+        return len(next(self.network.parameters()))
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether acting goes by buffers of a fixed number of rows."""
+        return self.flat is not None and fits(self.network)
+
+    def single(self, seed: int) -> QPolicy:
+        """One seed's policy as it is now, with weights of its own."""
+        network = copy.deepcopy(self.network)
+        for parameter in network.parameters():
+            parameter.data = parameter.data[seed : seed + 1].clone()
+        policy = QPolicy(
+            network=network, head=self.head, n_actions=self.n_actions, device=self.device, risk_alpha=self.risk_alpha
+        )
+        policy.flat = None if self.flat is None else FlatParameters(network, gradients=False)
+        return policy
+
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """float32 [N, A] from obs [N, D] and mask [N, A] bool or int8 (None: all legal); illegal actions are -inf."""
-        legal = self._mask(mask, len(obs))
-        q = torch.where(legal, self._forward(obs, legal), -torch.inf)
-        return q.float().cpu().numpy()
+        remove_noise(self.network)
+        q, legal = self.scores(obs, mask)
+        return torch.where(legal, q, -torch.inf).flatten(0, 1).float().cpu().numpy()
 
-    @torch.inference_mode()
     def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The best legal action of each row, int64 [N]; 0 in rows without a legal action (games that have ended)."""
-        legal = self._mask(mask, len(obs))
-        return losses.masked_argmax(self._forward(obs, legal), legal).cpu().numpy()
+        remove_noise(self.network)
+        return self.best(obs, mask)
 
-    def policy_state_dict(self) -> dict[str, Any]:
-        """Copies of just what is needed to act: the network's weights."""
-        return {"network": {name: value.clone() for name, value in self.network.state_dict().items()}}
+    def best(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The same with the noise, if any, that the network has at the moment."""
+        q, legal = self.scores(obs, mask)
+        return losses.masked_argmax(q, legal).flatten().cpu().numpy()
+
+    @torch.inference_mode()
+    def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """What actions count, and the mask, both [S, N / S, A] on the device."""
+        rows = torch.from_numpy(np.ascontiguousarray(obs, np.float32)).to(self.device, non_blocking=True)
+        rows = rows.unflatten(0, (self.seeds, -1))
+        legal = self._mask(mask, rows.shape[1])
+        if self.is_written_out:
+            return self._written_out(rows, legal), legal
+        outputs = self.network(rows, legal)
+        if self.risk_alpha is None:
+            return self.head.mean(outputs), legal
+        return self.head.risk(outputs, self.risk_alpha), legal
+
+    def _written_out(self, rows: Tensor, legal: Tensor) -> Tensor:
+        """The values by products into buffers, see ``fused``: they are overwritten by the next call."""
+        if self._fast is None or self._fast.rows != rows.shape[1]:
+            assert isinstance(self.network, MLP)
+            assert self.flat is not None
+            self._fast = Side(self.network, self.flat, rows.shape[1])
+        return torch.from_numpy(self._fast.forward(rows, legal.numpy()))
+
+    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
+        """Copies of just what one seed needs to act: its weights, as a network of one seed."""
+        return {"network": {name: value[seed : seed + 1].clone() for name, value in self.network.state_dict().items()}}
 
     def load_policy(self, state: dict[str, Any]) -> None:
         """Act with the weights of ``policy_state_dict``, or of a whole agent's ``state_dict``.
@@ -43,13 +102,12 @@ class QPolicy:
         """
         load_weights(self.network, state["network"])
 
-    def _forward(self, obs: np.ndarray, legal: Tensor) -> Tensor:
-        return self.network(torch.from_numpy(np.ascontiguousarray(obs, np.float32)).to(self.device), legal)
-
     def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:
         if mask is None:
-            return torch.ones(1, 1, dtype=torch.bool, device=self.device).expand(rows, self.n_actions)
-        return torch.from_numpy(np.ascontiguousarray(mask).view(np.bool_)).to(self.device)
+            one = torch.ones(1, 1, 1, dtype=torch.bool, device=self.device)
+            return one.expand(self.seeds, rows, self.n_actions)
+        legal = torch.from_numpy(np.ascontiguousarray(mask).view(np.bool_)).to(self.device, non_blocking=True)
+        return legal.unflatten(0, (self.seeds, -1))
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -10,6 +10,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 import gymnasium
@@ -20,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.dqn import DQN, DQNSettings
+from agents.dqn import DQN
+from agents.dqn_settings import DQNSettings
 from agents.networks import Layout, MLPSettings
 from agents.sb3 import SB3DQNSettings
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
@@ -81,7 +83,7 @@ def dqn_training(device: torch.device) -> Callable[[], float]:
     """Training steps a second of our DQN: act, step, remember, update."""
     env = WaybillVectorEnv(num_envs=SIDE_GAMES, maps=MAPS)
     layout, actions = Layout(*env.layout), int(env.single_action_space.n)  # type: ignore[attr-defined]
-    network = MLPSettings(width=WIDTH, layers=LAYERS, layer_norm=False)
+    network = MLPSettings(width=[WIDTH] * LAYERS, layer_norm=False)
     settings = DQNSettings(
         batch_size=BATCH_SIZE,
         updates_per_step=1 / STEPS_PER_UPDATE,
@@ -89,13 +91,13 @@ def dqn_training(device: torch.device) -> Callable[[], float]:
         memory_capacity=50_000,
     )
     agent: DQN = settings.build(
-        make_network=lambda: network.build(layout=layout, n_actions=actions),
+        make_network=partial(network.build, layout=layout, n_actions=actions),
         num_envs=SIDE_GAMES,
         obs_size=layout.size,
         n_actions=actions,
         total_steps=10**6,
         device=device,
-        seed=0,
+        seeds=[0],
         store_masks=True,
     )
     run = dqn_loop(env, agent)

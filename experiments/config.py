@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from envs.waybill.levels import LevelConfig
 
-GROUPS = ("level", "reward", "actions", "encoding", "agent", "network")
-RESUMABLE = ("resume", "steps", "device", "threads", "progress")
+GAME_GROUPS = ("level", "reward", "actions", "encoding")  # of Waybill's own games
+GROUPS = ("env", *GAME_GROUPS, "agent", "network")
+RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
+UNUSED = "-"  # the choice in a group that the run's games don't use
+_DEFAULT_ENV = {"_target_": "experiments.domain_waybill.WaybillDomain", "name": "waybill"}  # of configs without one
 
 
 @dataclass
@@ -58,33 +61,39 @@ class EncodingConfig:
 
 @dataclass
 class EvaluationConfig:
-    """When and on which maps a policy is measured. ``every`` is in environment steps, the others in maps."""
+    """When and on which games a policy is measured: one a map, or one a seed where games have no maps (env=gym)."""
 
-    every: int = 50_000
+    every: int = 50_000  # environment steps
     maps: int = 32
     final_maps: int = 100
     map_seed: int = 0
+    episodes: int = 20
+    final_episodes: int = 100
+    episode_seed: int = 0
+    max_steps: int = 27_000
 
     def __post_init__(self) -> None:
         _need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
-        for name in ("maps", "final_maps"):
+        for name in ("maps", "final_maps", "episodes", "final_episodes"):
             value = getattr(self, name)
-            _need(2 <= value <= 100_000, f"evaluation.{name}", value, "2..100000 maps")
+            _need(2 <= value <= 100_000, f"evaluation.{name}", value, f"2..100000 {name.removeprefix('final_')}")
         _need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
+        _need(0 <= self.episode_seed < 2**30 - 100_000, "evaluation.episode_seed", self.episode_seed, "0..1073641823")
+        _need(self.max_steps >= 1, "evaluation.max_steps", self.max_steps, "1 or more steps")
 
 
 @dataclass
 class Config:
-    """The top level of ``conf/config.yaml``."""
+    """The top level of ``conf/config.yaml`` that all games share. ``env``, ``agent`` and ``network`` have settings
+    dataclasses of their own, named by their ``_target_``.
+    """
 
-    level: LevelConfig
-    reward: RewardConfig
-    actions: ActionsConfig
-    encoding: EncodingConfig
     agent: Any
     network: Any
+    env: Any = field(default_factory=lambda: dict(_DEFAULT_ENV))
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     seed: int = 0
+    seeds: int = 1
     steps: int = MISSING
     num_envs: int = 64
     device: str = "auto"
@@ -95,10 +104,12 @@ class Config:
     train_maps: int = 2048
     log_every: int = 2000
     checkpoint_every: int = 100_000
+    stop_at_score: float | None = None
     progress: bool = True
 
     def __post_init__(self) -> None:
         _need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")
+        _need(1 <= self.seeds <= min(1024, 2**16 - self.seed), "seeds", self.seeds, "1..1024, seed + seeds up to 65536")
         _need(1 <= self.steps <= 10**12, "steps", self.steps, "1 or more environment steps")
         _need(1 <= self.num_envs <= 65536, "num_envs", self.num_envs, "1..65536 games")
         _need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
@@ -108,6 +119,16 @@ class Config:
         if self.threads is not None:
             _need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
         _need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
+
+
+@dataclass
+class WaybillConfig(Config):
+    """The same for games on Waybill's own levels."""
+
+    level: LevelConfig = MISSING
+    reward: RewardConfig = MISSING
+    actions: ActionsConfig = MISSING
+    encoding: EncodingConfig = MISSING
 
 
 @dataclass
@@ -123,6 +144,7 @@ class Setup:
     """A checked config: ``plain`` is what ``config.yaml`` holds, ``names`` the choice made in each group."""
 
     config: Config
+    domain: Any
     agent: Any
     network: Any
     gamma: float
@@ -142,7 +164,7 @@ def brings_own_loop(settings: Any) -> bool:
 
 def register() -> None:
     """Tell Hydra the schema, and how to make an override safe as a folder's name."""
-    ConfigStore.instance().store(name="schema", node=Config)
+    ConfigStore.instance().store(name="schema", node=WaybillConfig)
     OmegaConf.register_new_resolver("file_name", _file_name, replace=True)
 
 
@@ -158,30 +180,56 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
     """
     try:
         given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
-        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(given))
+        assert isinstance(given, dict)
+        schema = _target("env", given.get("env", _DEFAULT_ENV)).config_class
+        unused = set(GAME_GROUPS) - {f.name for f in dataclasses.fields(schema)}
+        used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
+        merged = OmegaConf.merge(OmegaConf.structured(schema), used)
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise ValueError(explain(error)) from None
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
-    agent = _settings("agent", config.agent)
-    network = _settings("network", config.network)
-    names = {group: plain[group].get("name", "?") for group in GROUPS}
+    domain, agent, network = (_settings(group, getattr(config, group)) for group in ("env", "agent", "network"))
+    names = {group: plain[group].get("name", "?") if group in plain else UNUSED for group in GROUPS}
+    if isinstance(agent, PlayerSettings):
+        known = ", ".join(domain.players)
+        if agent.player not in domain.players:
+            raise ValueError(f"agent={names['agent']}: env={names['env']} has no such player, known are {known}")
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         names["network"] = "own"
-    return Setup(config, agent, network, config.reward.gamma, names, {str(key): plain[key] for key in plain})
+        _need(config.seeds == 1, "seeds", config.seeds, f"1 with agent={names['agent']}: only dqn and pqn train several")
+    gamma = config.reward.gamma if isinstance(config, WaybillConfig) else plain["agent"]["gamma"]
+    return Setup(config, domain, agent, network, gamma, names, {str(key): plain[key] for key in plain})
+
+
+def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
+    """Whether the command line changes only what the run uses.
+
+    Raises:
+        ValueError: if not, naming the override.
+    """
+    for override in overrides:
+        group = re.split(r"[.=@]", override.lstrip("+~"), maxsplit=1)[0]
+        if setup.names.get(group) == UNUSED:
+            raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
+
+
+def _target(group: str, values: Any) -> Any:
+    """The settings dataclass that a group's ``_target_`` names."""
+    if not isinstance(values, Mapping) or "_target_" not in values:
+        raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {values!r}")
+    try:
+        return get_class(values["_target_"])
+    except Exception as error:  # Hydra wraps whatever the import raised
+        name, target = values.get("name", "?"), values["_target_"]
+        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({first_line(error)})") from None
 
 
 def _settings(group: str, values: Any) -> Any:
-    """The settings object that a group's ``_target_`` names, its fields checked."""
-    if not isinstance(values, dict) or "_target_" not in values:
-        raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {values!r}")
-    name = values.get("name", "?")
-    try:
-        cls = get_class(values["_target_"])
-    except Exception as error:  # Hydra wraps whatever the import raised
-        raise ValueError(f"{group}={name}: cannot find _target_ {values['_target_']!r} ({first_line(error)})") from None
+    """A group's settings object, its fields checked."""
+    cls, name = _target(group, values), values.get("name", "?")
     known = {f.name for f in dataclasses.fields(cls)}
     given = {key: value for key, value in values.items() if key not in {"_target_", "name"} - known}
     if group == "agent" and "gamma" not in known:
@@ -215,10 +263,16 @@ def explain(error: OmegaConfBaseException, prefix: str = "") -> str:
     """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown."""
     key = f"{prefix}{error.full_key or error.key or ''}"
     text = first_line(error)
+    missing = re.search(r"Missing mandatory value: ([\w.]+)", text)
+    if missing is not None:
+        return f"{missing[1]} is missing, give {missing[1]}=..."
     if re.search(r"\bnot in\b", text) is None or not isinstance(error.parent_node, DictConfig):
         return f"{key}: {text}" if key else text
     known = sorted(str(name) for name in error.parent_node if str(name) not in ("_target_", "name"))
-    return f"{key}: there is no such key, known are {', '.join(known)}"
+    if not known:
+        return f"{key}: there is no such key, to add it write +{key}=..."
+    hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""
+    return f"{key}: there is no such key, known are {', '.join(known)}{hint}"
 
 
 def first_line(error: BaseException) -> str:

@@ -1,24 +1,26 @@
-"""From a checked config to environments: the training batch, an evaluation's maps, and Stable-Baselines3's list."""
+"""From a checked config to Waybill's environments: training batch, an evaluation's maps, Stable-Baselines3's list."""
 
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Mapping
 from typing import Any
 
-import gymnasium
-import torch
-
-from agents.networks import Layout
 from envs.waybill import encodings, jit
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.jit import find_part
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
-from experiments.config import Config, Setup
+from experiments.config import Config, Setup, WaybillConfig
+from experiments.machine import threads_of
 
 COMPILE_SECONDS = 60
+
+
+def waybill(setup: Setup) -> WaybillConfig:
+    """The config of a run on one of Waybill's levels."""
+    assert isinstance(setup.config, WaybillConfig)
+    return setup.config
 
 
 def training_env(setup: Setup) -> WaybillVectorEnv:
@@ -64,7 +66,7 @@ def sb3_env(setup: Setup) -> Any:
 
 
 def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
-    config = setup.config
+    config = waybill(setup)
     _check_options(config.encoding.name, config.encoding.options)
     options: dict[str, Any] = {
         "level": config.level if level is None else level,
@@ -90,41 +92,6 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         if type(value) is not type(known[key]):
             wanted = type(known[key]).__name__
             raise ValueError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
-
-
-def layout_of(env: WaybillVectorEnv) -> Layout:
-    """How an observation of that environment is cut."""
-    return Layout(*env.layout)
-
-
-def n_actions_of(env: WaybillVectorEnv) -> int:
-    """Size of that environment's action space."""
-    space = env.single_action_space
-    assert isinstance(space, gymnasium.spaces.Discrete)
-    return int(space.n)
-
-
-def threads_of(config: Config) -> int:
-    """Threads to use: all cores that this process may run on, unless the config says otherwise."""
-    if config.threads is not None:
-        return config.threads
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def device_of(config: Config) -> torch.device:
-    """The device to train on.
-
-    Raises:
-        ValueError: if it isn't there.
-    """
-    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if config.device == "auto":
-        return torch.device("cuda" if found else "cpu")
-    device = torch.device(config.device)
-    if device.type == "cuda" and (device.index or 0) >= found:
-        there = "this machine has none" if not found else f"this machine has cuda:0..{found - 1}"
-        raise ValueError(f"device={config.device} is not there: {there}; use device=cpu or device=auto")
-    return device
 
 
 def announce_compilation() -> None:

@@ -1,18 +1,17 @@
-"""Measuring a policy: greedy games on given maps, one a map."""
+"""Measuring a policy on Waybill's levels: greedy games on given maps, one a map."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from envs.waybill.levels import LevelConfig
 from experiments.config import Setup
+from experiments.domain import ActGreedily
 from experiments.environments import batch_env
 
 BATCH = 128
-ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Measured(NamedTuple):
@@ -22,6 +21,14 @@ class Measured(NamedTuple):
     bankrupt: np.ndarray  # bool [N]
     reward: np.ndarray  # float64 [N], sum of the training reward; zeros for the players
     length: np.ndarray  # int64 [N], turns
+
+    def tags(self) -> dict[str, float]:
+        """Means by TensorBoard tag."""
+        return {
+            "eval/score": float(self.score.mean()),
+            "eval/mean_reward": float(self.reward.mean()),
+            "eval/bankruptcies": float(self.bankrupt.mean()),
+        }
 
 
 class Evaluator:

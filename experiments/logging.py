@@ -7,21 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.tensorboard import SummaryWriter
 
 WINDOW = 100
-_SINGLE = ("r", "l", "score", "bankrupt", "illegal")
 
 
 class EpisodeWindow:
     """The last 100 finished episodes: what the rollout and game curves show.
 
-    ``verbs`` and ``stages`` name the columns of ``infos["orders"]`` and ``infos["stages"]``.
+    Args:
+        columns: keys of the infos ([N] or [N, C] each), with a tag for each of their columns.
+        above_zero: further tags: the share of episodes in which the column of that other tag is above zero.
+        size: number of episodes.
     """
 
-    def __init__(self, *, verbs: Sequence[str], stages: Sequence[str], size: int = WINDOW) -> None:
-        self.verbs, self.stages = tuple(verbs), tuple(stages)
-        self._rows = np.zeros((size, len(_SINGLE) + len(self.verbs) + len(self.stages)))  # [size, columns]
+    def __init__(
+        self,
+        *,
+        columns: Mapping[str, Sequence[str]] | None = None,
+        above_zero: Mapping[str, str] | None = None,
+        size: int = WINDOW,
+    ) -> None:
+        self._keys = tuple(columns or ())
+        self._above_zero = dict(above_zero or {})
+        own = [tag for tags in (columns or {}).values() for tag in tags]
+        self.names = ("rollout/ep_rew_mean", "rollout/ep_len_mean", *own)
+        self._rows = np.zeros((size, len(self.names)))
         self.episodes = 0  # finished since training began
 
     def add(self, infos: Mapping[str, Any], ended: np.ndarray) -> None:
@@ -29,16 +39,15 @@ class EpisodeWindow:
         if not ended.any():
             return
         episode = infos["episode"]
-        columns = [np.asarray(episode["r"]), np.asarray(episode["l"])]
-        columns += [np.asarray(infos[name]) for name in _SINGLE[2:]]
-        table = np.column_stack([*columns, np.asarray(infos["orders"]), np.asarray(infos["stages"])])  # [N, columns]
+        columns = [np.asarray(episode["r"]), np.asarray(episode["l"]), *(np.asarray(infos[key]) for key in self._keys)]
+        table = np.column_stack(columns)  # [N, columns]
         for row in table[ended]:
             self._rows[self.episodes % len(self._rows)] = row
             self.episodes += 1
 
     def add_one(self, info: Mapping[str, Any]) -> None:
         """Take in one finished game of a single environment."""
-        row = {name: np.asarray(info[name])[None] for name in (*_SINGLE[2:], "orders", "stages")}
+        row = {key: np.asarray(info[key])[None] for key in self._keys}
         episode = {name: np.asarray(info["episode"][name]).reshape(1) for name in ("r", "l")}
         self.add({**row, "episode": episode}, np.ones(1, np.bool_))
 
@@ -47,20 +56,9 @@ class EpisodeWindow:
         rows = self._rows[: min(self.episodes, len(self._rows))]
         if not len(rows):
             return {}
-        means = rows.mean(axis=0).tolist()
-        singles, orders, stages = np.split(np.asarray(means), [len(_SINGLE), len(_SINGLE) + len(self.verbs)])
-        r, length, score, bankrupt, illegal = singles.tolist()
-        tags = {
-            "rollout/ep_rew_mean": r,
-            "rollout/ep_len_mean": length,
-            "game/score": score,
-            "game/bankruptcies": bankrupt,
-            "game/illegal_orders": illegal,
-        }
-        tags |= {f"game/orders/{name}": mean for name, mean in zip(self.verbs, orders.tolist(), strict=True)}
-        tags |= {f"game/funnel/{name}": share for name, share in zip(self.stages, stages.tolist(), strict=True)}
-        tags["game/funnel/profit"] = float((rows[:, _SINGLE.index("score")] > 0).mean())
-        return tags
+        tags = dict(zip(self.names, rows.mean(axis=0).tolist(), strict=True))
+        shares = {tag: (rows[:, self.names.index(of)] > 0).mean() for tag, of in self._above_zero.items()}
+        return tags | {tag: float(share) for tag, share in shares.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """The window as plain data."""
@@ -73,16 +71,25 @@ class EpisodeWindow:
 
 
 class Curves:
-    """TensorBoard curves over environment steps. A resumed run drops points after ``from_step`` to make them again."""
+    """TensorBoard curves over environment steps. A resumed run drops points after ``from_step`` to make them again.
+
+    TensorBoard is loaded with the first point.
+    """
 
     def __init__(self, *, folder: Path, from_step: int) -> None:
-        self._writer = SummaryWriter(str(folder), purge_step=from_step + 1 if from_step else None)
+        self._folder, self._from_step = folder, from_step
+        self._writer: Any = None
 
     def add(self, tags: Mapping[str, float], env_step: int) -> None:
         """One point for each tag."""
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=self._from_step + 1 if self._from_step else None)
         for tag, value in tags.items():
             self._writer.add_scalar(tag, value, env_step)
 
     def close(self) -> None:
         """Write what is waiting and close the file."""
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from experiments import checkpoints, environments
+from experiments import checkpoints
 from experiments.config import Setup, brings_own_loop
-from experiments.evaluation import ActGreedily
+from experiments.domain import ActGreedily, layout_of, n_actions_of
+from experiments.seeds import folder_of
 from experiments.session import BEST
 
 
@@ -31,12 +33,14 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
     Raises:
         ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
+    if setup.config.seeds > 1:
+        raise ValueError(f"{str(folder)!r} holds {setup.config.seeds} seeds: name one, {str(folder_of(folder, setup))!r}")
     saved = checkpoints.load(folder / BEST)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])
     except ValueError as error:
-        raise ValueError(f"the policy of {str(folder)!r} does not fit level {env.level.name}: {error}") from None
+        raise ValueError(f"the policy of {str(folder)!r} does not fit {setup.domain.name_of(env)}: {error}") from None
     except KeyError as error:
         raise ValueError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
     return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"])
@@ -44,11 +48,11 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
 
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
     """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
-    layout, n_actions = environments.layout_of(env), environments.n_actions_of(env)
+    layout, n_actions = layout_of(env), n_actions_of(env)
     if brings_own_loop(setup.agent):
         return setup.agent.build_policy(obs_size=layout.size, n_actions=n_actions, device=device)
     return setup.agent.build_policy(
-        make_network=lambda: setup.network.build(layout=layout, n_actions=n_actions),
+        make_network=partial(setup.network.build, layout=layout, n_actions=n_actions),
         n_actions=n_actions,
         device=device,
     )

@@ -20,12 +20,13 @@ from envs.waybill.render.scene import Candidate
 from experiments import config as configs
 from experiments import environments
 from experiments.checkpoints import write_whole
+from experiments.machine import device_of
 from experiments.policies import load_policy
 from experiments.progress import ProgressReport
+from experiments.watching import HOLD_SECONDS, output
 
 FORMATS = ("text", "gif", "record")
 DEFAULT_LEVEL = "refine"
-HOLD_SECONDS = 4.0  # the last frame
 SHOWN = 12  # candidates of a raw action space
 COLOURS = 192  # of an animation: fewer than 256, so that Pillow can leave unchanged pixels transparent
 
@@ -54,16 +55,10 @@ def replay(
     Raises:
         ValueError: in one line, if anything given is no good.
     """
-    if not 1 <= fps <= 50:
-        raise ValueError(f"--fps={fps} is not allowed, it must be 1..50 frames a second")
+    path = output(format, out, fps)
     if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
         raise ValueError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
     configs.check_device(device)
-    path = Path(out) if out is not None else None if format == "text" else Path(f"game.{_ENDINGS[format]}")
-    if path is not None and not path.parent.is_dir():
-        raise ValueError(f"--out={out}: there is no folder {str(path.parent)!r}")
-    if path is not None and path.is_dir():
-        raise ValueError(f"--out={out} is a folder, a file is needed")
     environments.announce_compilation()
     watched = watch(target, level=level, map_seed=map_seed, device=device)
     files = _write(watched, path, format, fps)
@@ -105,10 +100,10 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
     """A greedy game of a run's policy."""
     setup = configs.load(folder)
     if setup.player is not None:
-        return _watch_player(setup.player, level or setup.config.level, map_seed)
+        return _watch_player(setup.player, level or environments.waybill(setup).level, map_seed)
     setup.config.device = device
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
-    policy = load_policy(setup, folder, env=env, device=environments.device_of(setup.config))
+    policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
     batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed
     obs, infos = env.reset(seed=0)
     game_seed, orders, weighed, over = int(batch.seeds[0]), [], [], False
@@ -196,9 +191,6 @@ def _palette(pictures: list[Image.Image]) -> Image.Image:
     palette = Image.new("P", (1, 1))
     palette.putpalette([*(level for colour in KEY_COLOURS for level in colour), *common])
     return palette
-
-
-_ENDINGS = {"gif": "gif", "record": "jsonl", "text": "txt"}
 
 
 def _write(watched: Watched, path: Path | None, format: str, fps: int) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,35 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from envs.waybill.players import PLAYERS
 from experiments.checkpoints import write_whole
-from experiments.evaluation import Measured
-from experiments.statistics import Interval, better, mean_interval, normalised
+from experiments.domain import Columns
 
 RESULT = "result.json"
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
-
-
-def compare(games: Mapping[str, Measured]) -> dict[str, Any]:
-    """Scores of all players on the same maps, with 95 % intervals; ``games`` holds at least random and planner."""
-    random, planner = games["random"].score, games["planner"].score
-    rows = {}
-    for name, played in games.items():
-        mean, low, high = mean_interval(played.score)
-        rows[name] = {
-            "mean": mean,
-            "low": low,
-            "high": high,
-            "bankruptcies": float(played.bankrupt.mean()),
-            "normalised": _plain(normalised(played.score, random, planner)),
-            "better_than_greedy": _plain(better(played.score, games["greedy"].score)),
-            "by_map": played.score.tolist(),
-        }
-    return rows
-
-
-def _plain(interval: Interval | None) -> dict[str, float] | None:
-    return None if interval is None else interval._asdict()
 
 
 def write(folder: Path, result: Mapping[str, Any]) -> None:
@@ -90,22 +66,16 @@ def _version(name: str) -> str | None:
         return None
 
 
-def print_table(scores: Mapping[str, Any], *, title: str, console: Console | None = None) -> None:
-    """Policy and players: mean score with its interval, bankruptcies, normalised score."""
+def print_table(
+    scores: Mapping[str, Any], *, title: str, columns: Columns, players: Sequence[str], console: Console | None = None
+) -> None:
+    """A row for the policy and each of the players, which are not in bold."""
     console = Console() if console is None else console
     console.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=True)
     table = Table()
     table.add_column("player")
-    for name in ("score", "95 % interval", "bankrupt", "normalised"):
+    for name in columns:
         table.add_column(name, justify="right")
     for name, row in scores.items():
-        share = row["normalised"]
-        table.add_row(
-            name,
-            f"{row['mean']:,.1f}",
-            f"{row['low']:,.1f} … {row['high']:,.1f}",
-            f"{row['bankruptcies']:.0%}",
-            "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})",
-            style=None if name in PLAYERS else "bold",
-        )
+        table.add_row(name, *(text(row) for text in columns.values()), style=None if name in players else "bold")
     console.print(table)

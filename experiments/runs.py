@@ -9,27 +9,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import checkpoints, environments, results
+from experiments import checkpoints, results, seeds
 from experiments import config as configs
-from experiments.baselines import evaluate_players
-from experiments.config import RESUMABLE, Setup
+from experiments.config import RESUMABLE, UNUSED, Setup
+from experiments.domain import HeldOut
 from experiments.door import Interrupted
-from experiments.evaluation import Evaluator, Measured
+from experiments.machine import device_of, threads_of
 from experiments.policies import load_policy
-from experiments.session import LAST, Session, StopRequest
-from experiments.training import make_loop, train, validation_maps
+from experiments.seeds import JointSession
+from experiments.session import LAST, Session, StopRequest, is_reached
+from experiments.statistics import mean_interval
+from experiments.training import make_loop, train
 
 CONFIG = "config.yaml"
-CACHE = ".cache"  # below the folder of all runs
 
 
 def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> float:
     """Do what a composed config asks for: a new run in ``folder``, or going on with ``resume``.
 
-    Returns the mean score on the held-out maps.
+    Returns the mean score on the held-out games.
 
     Raises:
         ValueError: in one line, before anything is written.
@@ -41,6 +43,7 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> f
             _discard(folder)
             return resume(Path(str(resumed)), overrides=overrides)
         setup = configs.read(node)
+        configs.refuse_unused(setup, overrides)
         _prepare(setup)
         if setup.player is not None:
             return _run_player(setup, folder)
@@ -52,7 +55,8 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> f
 
 def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
-    setup, before = configs.load(folder), results.read(folder)
+    setup = configs.load(folder)
+    before = results.read(folder if setup.config.seeds == 1 else seeds.folder_of(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
         raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
@@ -61,6 +65,10 @@ def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     if done >= wanted and before is not None:
         hint = f"to extend it, add steps=N with N above {done}"
         raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
+    reached = is_reached(state.get("reached"), setup.config.stop_at_score)
+    if reached is not None and before is not None:
+        hint = "to go on, add stop_at_score=null"
+        raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
     _prepare(setup)
     return _train_and_report(setup, folder, state)
 
@@ -80,11 +88,13 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
 
 def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None) -> float:
     with StopRequest() as stop:
-        environments.announce_compilation()
-        validation = validation_maps(setup)
+        setup.domain.announce()
+        validation = setup.domain.validation(setup)
         validation.warm_up()
         loop = make_loop(setup, validation=validation)
         _claim(folder, setup, new=state is None)
+        for one in seeds.split(setup) if setup.config.seeds > 1 else ():
+            _claim(seeds.folder_of(folder, one), one, new=state is None)
         if state is None:
             print(f"training in {folder}", flush=True)
         else:
@@ -114,13 +124,32 @@ def _claim(folder: Path, setup: Setup, *, new: bool) -> None:
         raise ValueError(f"{folder} holds a run already; go on with it by resume={folder}") from None
 
 
-def _report(setup: Setup, folder: Path, session: Session) -> float:
-    """Evaluate the best policy on the held-out maps, write the result and show it."""
-    seconds = session.seconds  # before the players' games, which take their time
-    evaluation = setup.config.evaluation
-    held_out = Evaluator(setup=setup, first_map=evaluation.map_seed, maps=evaluation.final_maps)
-    policy = load_policy(setup, folder, env=held_out.env, device=environments.device_of(setup.config))
-    scores = results.compare({setup.names["agent"]: held_out(policy.greedy), **_baselines(setup)})
+def _report(setup: Setup, folder: Path, session: Session | JointSession) -> float:
+    """Evaluate the best policy (of each seed) on the held-out games, write the result and show it."""
+    seconds = session.seconds  # before the final games, which take their time
+    held_out, name = setup.domain.held_out(setup), setup.names["agent"]
+    baselines = held_out.baselines()
+    if isinstance(session, Session):
+        result = _result(setup, folder, session, held_out, baselines, seconds)
+        _print_table(setup, held_out, result["scores"])
+        _show(setup, folder, result)
+        return float(result["scores"][name]["mean"])
+    found = []
+    for one, own in zip(seeds.split(setup), session.sessions, strict=True):
+        found.append(_result(one, seeds.folder_of(folder, one), own, held_out, baselines, seconds))
+    rows = {f"{name} seed={result['seed']}": result["scores"][name] for result in found}
+    others = {player: row for player, row in found[0]["scores"].items() if player != name}
+    _print_table(setup, held_out, rows | others)
+    return _show_seeds(setup, folder, found, [float(row["mean"]) for row in rows.values()])
+
+
+def _result(
+    setup: Setup, folder: Path, session: Session, held_out: HeldOut, baselines: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    """One seed's result, as written to its folder."""
+    evaluator = held_out.evaluator()
+    policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
+    scores = held_out.compare({setup.names["agent"]: evaluator(policy.greedy), **baselines})
     settings, updates, steps = setup.agent, session.agent.updates, session.env_step
     result = {
         **_header(setup),
@@ -130,6 +159,7 @@ def _report(setup: Setup, folder: Path, session: Session) -> float:
         "batch_size": getattr(settings, "batch_size", None),
         "seconds": seconds,
         "steps_per_s": steps / seconds,
+        "reached": session.reached,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,
@@ -139,22 +169,27 @@ def _report(setup: Setup, folder: Path, session: Session) -> float:
         **results.surroundings(),
     }
     results.write(folder, result)
-    _show(setup, folder, result)
-    return float(scores[setup.names["agent"]]["mean"])
+    return result
 
 
 def _run_player(setup: Setup, folder: Path) -> float:
-    """A run whose agent doesn't learn: its games on the held-out maps are the result."""
-    environments.announce_compilation()
+    """A run whose agent doesn't learn: its games on the held-out maps or seeds are the result."""
+    setup.domain.announce()
     name, start_time = setup.names["agent"], time.perf_counter()
-    games = _baselines(setup)
-    scores = results.compare({name: games[str(setup.player)], **games})
+    held_out = setup.domain.held_out(setup)
+    games = held_out.baselines()
+    scores = held_out.compare({name: games[str(setup.player)], **games})
     _claim(folder, setup, new=True)
     result = {**_header(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
     results.write(folder, {**result, "policy": {"player": setup.player}, "scores": scores, **results.surroundings()})
-    results.print_table(scores, title=_title(setup))
+    _print_table(setup, held_out, scores)
     print(f"result: {folder / results.RESULT}")
     return float(scores[name]["mean"])
+
+
+def _print_table(setup: Setup, held_out: HeldOut, scores: Mapping[str, Any]) -> None:
+    title = f"held-out games: {held_out.title}"
+    results.print_table(scores, title=title, columns=held_out.columns, players=setup.domain.players)
 
 
 def _header(setup: Setup) -> dict[str, Any]:
@@ -162,43 +197,27 @@ def _header(setup: Setup) -> dict[str, Any]:
     return {
         "choices": setup.names,
         "seed": config.seed,
-        "device": str(environments.device_of(config)),
-        "threads": environments.threads_of(config),
+        "device": str(device_of(config)),
+        "threads": threads_of(config),
         "network_threads": config.network_threads,
         "num_envs": config.num_envs,
-        "maps": {
-            "level": config.level.name,
-            "first": config.evaluation.map_seed,
-            "count": config.evaluation.final_maps,
-        },
+        **setup.domain.describe(setup),
     }
 
 
-def _baselines(setup: Setup) -> dict[str, Measured]:
-    config = setup.config
-    return evaluate_players(
-        level=config.level,
-        first_map=config.evaluation.map_seed,
-        maps=config.evaluation.final_maps,
-        cache=Path(config.out) / CACHE,
-        threads=environments.threads_of(config),
-        progress=config.progress,
-    )
-
-
-def _title(setup: Setup) -> str:
-    config = setup.config
-    return f"{config.level.name}, {config.evaluation.final_maps} held-out maps from seed {config.evaluation.map_seed}"
-
-
 def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
-    results.print_table(result["scores"], title=_title(setup))
-    score = result["scores"][setup.names["agent"]]
-    choices = " ".join(f"{group}={name}" for group, name in setup.names.items())
+    score, reached = result["scores"][setup.names["agent"]], result["reached"]
+    choices = " ".join(f"{group}={name}" for group, name in setup.names.items() if name != UNUSED)
     print(
         f"{choices} seed={setup.config.seed}: score {score['mean']:,.1f} in {result['env_steps']:,} steps, "
         f"{result['seconds']:,.0f} s of training ({result['steps_per_s']:,.0f} steps/s)"
     )
+    if reached is not None:
+        since = reached["seconds_since_start"]
+        print(
+            f"reached:  {reached['score']:,.1f} after {reached['env_step']:,} steps"
+            + ("" if since is None else f", {since:,.1f} s after the process began")
+        )
     print(
         f"curves:   tensorboard --logdir {folder.parent}\n"
         f"measure:  python evaluate.py {folder}\n"
@@ -208,8 +227,22 @@ def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
     )
 
 
+def _show_seeds(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means: list[float]) -> float:
+    """What several seeds came to; returns their mean."""
+    mean, low, high = mean_interval(np.array(means))
+    seconds, steps = found[0]["seconds"], sum(result["env_steps"] for result in found)
+    print(
+        f"{setup.names['agent']}, {len(means)} seeds: score {mean:,.1f} ({low:,.1f} … {high:,.1f} over seeds), "
+        f"{steps:,} steps in {seconds:,.0f} s of training together ({steps / seconds:,.0f} steps/s)\n"
+        f"curves:   tensorboard --logdir {folder}\n"
+        f"measure:  python evaluate.py {seeds.folder_of(folder, setup)}",
+        flush=True,
+    )
+    return mean
+
+
 def _prepare(setup: Setup) -> None:
-    environments.device_of(setup.config)  # a missing device is said before the engine is compiled
+    device_of(setup.config)  # a missing device is said before the engine is compiled
     torch.set_num_threads(setup.config.network_threads)
 
 

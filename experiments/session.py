@@ -16,9 +16,10 @@ import numpy as np
 
 from experiments import checkpoints
 from experiments.config import Setup
+from experiments.domain import Evaluator
 from experiments.door import INTERRUPTED, Interrupted
-from experiments.evaluation import Evaluator
 from experiments.logging import Curves, EpisodeWindow
+from experiments.machine import process_seconds
 from experiments.progress import ProgressReport
 
 LAST, BEST = "last.pt", "best.pt"
@@ -75,7 +76,8 @@ class StopRequest:
 class Session:
     """One training from its first or resumed step to its last, in a run folder.
 
-    ``loop_state`` gives what the loop itself has to remember (environment, observations) as arrays and plain data.
+    ``loop_state`` gives what the loop itself has to remember (environment, observations) as arrays and plain data; None
+    if somebody else saves it (see ``seeds.JointSession``).
     """
 
     def __init__(
@@ -87,18 +89,21 @@ class Session:
         validation: Evaluator,
         window: EpisodeWindow,
         stop: StopRequest,
-        loop_state: Callable[[], dict[str, Any]],
+        loop_state: Callable[[], dict[str, Any]] | None,
+        shows_progress: bool = True,
     ) -> None:
         self.setup, self.folder, self.agent, self.window, self.stop = setup, folder, agent, window, stop
         self._validation, self._loop_state = validation, loop_state
         self.env_step = 0
         self.best_score: float | None = None
         self.best_step = 0
+        self.reached: dict[str, Any] | None = None  # the evaluation that ended training, see ``stop_at_score``
         self._evaluated_step = -1
-        self._seconds_before = 0.0
+        self._seconds_before, self._resumed = 0.0, False
         self._start, self._start_step = time.perf_counter(), 0
         self._curves: Curves | None = None
-        self._progress = ProgressReport(title="training", total=setup.config.steps, enabled=setup.config.progress)
+        shows = setup.config.progress and shows_progress
+        self._progress = ProgressReport(title="training", total=setup.config.steps, enabled=shows)
 
     @property
     def seconds(self) -> float:
@@ -108,8 +113,10 @@ class Session:
     def begin(self, state: Mapping[str, Any] | None) -> None:
         """Start the clock and the curves, from a checkpoint if there is one."""
         if state is not None:
+            self._resumed = True
             self.env_step, self._evaluated_step = state["env_step"], state["evaluated_step"]
             self.best_score, self.best_step = state["best_score"], state["best_step"]
+            self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
             self._seconds_before = state["seconds"]
             self.window.load_state_dict(state["window"])
             self._adopt_later_best()
@@ -126,26 +133,34 @@ class Session:
         """What is due after a step of the loop; False when it must stop."""
         before, self.env_step = self.env_step, env_step
         config = self.setup.config
-        if _passed(before, env_step, config.log_every):
+        if passed(before, env_step, config.log_every):
             self._log()
-        if _passed(before, env_step, config.evaluation.every):
+        if passed(before, env_step, config.evaluation.every):
             self._evaluate()
-        if _passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
+        if passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
             self.save()
         if self._progress.due:
             self._progress.update(min(env_step, config.steps), self._text())
-        return self.stop.signal is None
+        return self.reached is None and self.stop.signal is None
 
     def finish(self) -> None:
         """Evaluate and save the end, or save and raise ``Interrupted`` when asked to stop before it."""
-        complete = self.env_step >= self.setup.config.steps
-        if complete and self._evaluated_step != self.env_step:
-            self._evaluate()
+        self.complete()
         self.save()
         self.close()
+        self.raise_if_stopped(self.folder)
+
+    def complete(self) -> None:
+        """Evaluate the end, if it was reached and isn't measured yet."""
+        ended = self.env_step >= self.setup.config.steps or self.reached is not None
+        if ended and self._evaluated_step != self.env_step:
+            self._evaluate()
+
+    def raise_if_stopped(self, folder: Path) -> None:
+        """Raise ``Interrupted``, with how to go on, when asked to stop."""
         if self.stop.signal is not None:
             code = 128 + self.stop.signal if self.stop.signal != signal.SIGINT else INTERRUPTED
-            line = f"stopped after {self.env_step:,} steps; go on with: python train.py resume={self.folder}"
+            line = f"stopped after {self.env_step:,} steps; go on with: python train.py resume={folder}"
             raise Interrupted(line, exit_code=code)
 
     def close(self) -> None:
@@ -156,19 +171,22 @@ class Session:
 
     def save(self) -> None:
         """Write last.pt."""
-        checkpoints.save(
-            self.folder / LAST,
-            {
-                "env_step": self.env_step,
-                "evaluated_step": self._evaluated_step,
-                "best_score": self.best_score,
-                "best_step": self.best_step,
-                "seconds": self.seconds,
-                "window": self.window.state_dict(),
-                "agent": self.agent.state_dict(include_memory=True),
-                "loop": self._loop_state(),
-            },
-        )
+        if self._loop_state is None:
+            return
+        state = self.state_dict() | {"agent": self.agent.state_dict(include_memory=True), "loop": self._loop_state()}
+        checkpoints.save(self.folder / LAST, state)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``begin`` needs to go on."""
+        return {
+            "env_step": self.env_step,
+            "evaluated_step": self._evaluated_step,
+            "best_score": self.best_score,
+            "best_step": self.best_step,
+            "reached": self.reached,
+            "seconds": self.seconds,
+            "window": self.window.state_dict(),
+        }
 
     def _log(self) -> None:
         tags = self.window.tags()
@@ -184,13 +202,20 @@ class Session:
         score = float(games.score.mean())
         self._evaluated_step = self.env_step
         assert self._curves is not None
-        tags = {"eval/score": score, "eval/mean_reward": float(games.reward.mean())}
-        tags["eval/bankruptcies"] = float(games.bankrupt.mean())
-        self._curves.add(tags, self.env_step)
-        if self.best_score is None or score > self.best_score:
+        self._curves.add(games.tags(), self.env_step)
+        if self.best_score is None or score >= self.best_score:  # of equals the one that has learnt longer
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict()}
             checkpoints.save(self.folder / BEST, content)
+        wanted = self.setup.config.stop_at_score
+        if wanted is not None and score >= wanted:
+            since = None if self._resumed else process_seconds()
+            self.reached = {
+                "score": score,
+                "env_step": self.env_step,
+                "seconds": self.seconds,
+                "seconds_since_start": since,
+            }
 
     def _steps_per_second(self) -> float:
         return (self.env_step - self._start_step) / max(1e-9, time.perf_counter() - self._start)
@@ -199,9 +224,18 @@ class Session:
         tags = self.window.tags()
         if not tags:
             return ""
-        means = f"return {tags['rollout/ep_rew_mean']:.2f}  score {tags['game/score']:.0f}"
+        score = f"  score {tags['game/score']:.0f}" if "game/score" in tags else ""
+        means = f"return {tags['rollout/ep_rew_mean']:.2f}{score}"
         return f"{means}  {self._steps_per_second():,.0f} steps/s"
 
 
-def _passed(before: int, now: int, every: int) -> bool:
+def is_reached(reached: Mapping[str, Any] | None, stop_at_score: float | None) -> dict[str, Any] | None:
+    """The evaluation that ended a training, None if it wouldn't (any more) end it at that score."""
+    if reached is None or stop_at_score is None or reached["score"] < stop_at_score:
+        return None
+    return dict(reached)
+
+
+def passed(before: int, now: int, every: int) -> bool:
+    """Whether a multiple of ``every`` lies between two counts."""
     return now // every > before // every

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from envs.waybill.maps import VALIDATION_SEEDS
-from envs.waybill.state import VERBS
-from experiments import environments
+from experiments import seeds
 from experiments.config import Setup, brings_own_loop
-from experiments.evaluation import Evaluator
-from experiments.logging import EpisodeWindow
+from experiments.domain import Batch, Evaluator, layout_of, n_actions_of
+from experiments.machine import device_of
 from experiments.session import Session, StopRequest
 
 
 class BatchLoop:
-    """Our own agents on the batch engine; a resumed loop goes on bit for bit as if it had never stopped."""
+    """Our own agents on a batch of games.
+
+    A resumed loop goes on bit for bit as if it had never stopped, where the games can be saved; otherwise in new games.
+    """
 
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
-        self.env = environments.training_env(setup)
-        layout, n_actions = environments.layout_of(self.env), environments.n_actions_of(self.env)
+        setups = seeds.split(setup)
+        games: list[Batch] = [one.domain.training_games(one) for one in setups]
+        self.env: Batch = games[0] if len(games) == 1 else seeds.JointGames(games)
+        layout, n_actions = layout_of(self.env), n_actions_of(self.env)
         self.agent = setup.agent.build(
-            make_network=lambda: setup.network.build(layout=layout, n_actions=n_actions),
+            make_network=partial(setup.network.build, layout=layout, n_actions=n_actions),
             num_envs=self.config.num_envs,
             obs_size=layout.size,
             n_actions=n_actions,
             total_steps=self.config.steps,
             gamma=setup.gamma,
-            device=environments.device_of(self.config),
-            seed=self.config.seed,
+            device=device_of(self.config),
+            seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
         )
-        self.window = EpisodeWindow(verbs=VERBS, stages=self.env.stages)
+        self.windows = [setup.domain.window(own) for own in games]
+        self.env_step = 0
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
         self.mask, self.groups = self._legal(infos)  # [N, A]; [N, A] or [A]
 
@@ -44,14 +49,14 @@ class BatchLoop:
 
     def run(self, session: Session) -> None:
         """Train until the config's last step, or until asked to stop."""
-        env_step = session.env_step
-        while env_step < self.config.steps:
-            env_step += self._step(env_step)
-            if not session.after_step(env_step):
+        self.env_step = session.env_step
+        while self.env_step < self.config.steps:
+            self.env_step += self._step(self.env_step)
+            if not session.after_step(self.env_step):
                 break
 
     def _step(self, env_step: int) -> int:
-        """One batch step; returns how many orders were played (a game that ended resets instead)."""
+        """One batch step; returns the steps of one seed (a game that ended only resets: its step counts like others)."""
         agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step)
         self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
@@ -66,23 +71,49 @@ class BatchLoop:
             truncated_t=truncated_t,
             reset_rows=reset_rows,
         )
-        self.window.add(infos, terminated_t | truncated_t)
-        played = len(r_t) - int(np.count_nonzero(reset_rows))
-        agent.learn(env_step + played)
-        return played
+        ends = np.split(terminated_t | truncated_t, len(self.windows))
+        for window, part, ended in zip(self.windows, infos.get("parts", [infos]), ends, strict=True):
+            window.add(part, ended)
+        agent.learn(env_step + self.config.num_envs)
+        return self.config.num_envs
 
     def state_dict(self) -> dict[str, Any]:
         """Games and what the agent sees of them."""
         mask = None if self.env.mask_is_constant else self.mask
         groups = None if self.env.action_groups is not None else self.groups
-        return {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups}
+        games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups}
+        return games | {"env_step": self.env_step}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with those games."""
-        self.env.load_state_dict(state["env"])
+        obs, infos = self.env.load_state_dict(state["env"])
+        if not state["env"]:
+            self._leave_games(state["obs"], self.mask if state["mask"] is None else state["mask"], state["env_step"])
+            self.obs, (self.mask, self.groups) = obs, self._legal(infos)
+            return
         self.obs = state["obs"]
         self.mask = self.mask if state["mask"] is None else state["mask"]
         self.groups = self.groups if state["groups"] is None else state["groups"]
+
+    def _leave_games(self, obs: np.ndarray, mask: np.ndarray, env_step: int) -> None:
+        """Tell the agent that the games it remembers were cut off at ``obs``, so that none goes on in a new one.
+
+        As if each had ended there: its last observation comes in rows that are no transitions (see ``reset_rows``); the
+        first of them ends every n-step return, the second is what such a return ends with.
+        """
+        rows = len(obs)
+        for truncated in (True, False):
+            a_tm1 = self.agent.act(obs, mask, self.env.action_groups, env_step=env_step)
+            self.agent.observe(
+                obs_tm1=obs,
+                mask_tm1=mask,
+                a_tm1=a_tm1,
+                r_t=np.zeros(rows, np.float32),
+                terminated_t=np.zeros(rows, np.bool_),
+                truncated_t=np.full(rows, truncated),
+                reset_rows=np.ones(rows, np.bool_),
+            )
+            self.agent.learn(env_step)
 
 
 class SB3Loop:
@@ -90,22 +121,22 @@ class SB3Loop:
 
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
-        self.env = environments.sb3_env(setup)
+        self.env = setup.domain.sb3_games(setup)
         self.agent = setup.agent.build(
             env=self.env,
             gamma=setup.gamma,
-            device=environments.device_of(self.config),
+            device=device_of(self.config),
             seed=self.config.seed,
             total_steps=self.config.steps,
         )
-        self.window = EpisodeWindow(verbs=VERBS, stages=validation.env.stages)
+        self.windows = [setup.domain.window(validation.env)]
 
     def run(self, session: Session) -> None:
         """Train until the config's last step, or until asked to stop."""
 
         def on_step(values: Mapping[str, Any]) -> bool:
             for i in np.flatnonzero(values["dones"]):
-                self.window.add_one(values["infos"][i])
+                self.windows[0].add_one(values["infos"][i])
             return session.after_step(int(values["num_timesteps"]))
 
         if session.env_step < self.config.steps:
@@ -131,11 +162,6 @@ def make_loop(setup: Setup, *, validation: Evaluator) -> Loop:
     return (SB3Loop if brings_own_loop(setup.agent) else BatchLoop)(setup=setup, validation=validation)
 
 
-def validation_maps(setup: Setup) -> Evaluator:
-    """The maps that choose the best policy of a run."""
-    return Evaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
-
-
 def train(
     *,
     setup: Setup,
@@ -144,28 +170,43 @@ def train(
     validation: Evaluator,
     state: Mapping[str, Any] | None,
     stop: StopRequest,
-) -> Session:
+) -> Session | seeds.JointSession:
     """Train in a run folder, from the start or from the ``state`` of its last.pt.
 
     Raises:
         Interrupted: after saving, if asked to stop.
     """
-    session = Session(
-        setup=setup,
-        folder=folder,
-        agent=loop.agent,
-        validation=validation,
-        window=loop.window,
-        stop=stop,
-        loop_state=loop.state_dict,
-    )
+    session = _session(setup, folder, loop, validation, stop)
     if state is not None:
         loop.agent.load_state_dict(state["agent"])
         loop.load_state_dict(state["loop"])
     session.begin(state)
     try:
-        loop.run(session)
+        if session.reached is None:  # stopped by hand just when it was
+            loop.run(session)
         session.finish()
     finally:
         session.close()
     return session
+
+
+def _session(
+    setup: Setup, folder: Path, loop: Loop, validation: Evaluator, stop: StopRequest
+) -> Session | seeds.JointSession:
+    shared: dict[str, Any] = {"validation": validation, "stop": stop}
+    if setup.config.seeds == 1:
+        own = {"agent": loop.agent, "window": loop.windows[0], "loop_state": loop.state_dict}
+        return Session(setup=setup, folder=folder, **own, **shared)
+    sessions = [
+        Session(
+            setup=one,
+            folder=seeds.folder_of(folder, one),
+            agent=seeds.SeedOfAgent(loop.agent, k),
+            window=loop.windows[k],
+            loop_state=None,
+            shows_progress=k == 0,
+            **shared,
+        )
+        for k, one in enumerate(seeds.split(setup))
+    ]
+    return seeds.JointSession(folder=folder, agent=loop.agent, sessions=sessions, loop_state=loop.state_dict)

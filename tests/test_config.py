@@ -11,7 +11,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import config as configs
-from experiments.config import GROUPS, Setup, read, register
+from experiments.config import GAME_GROUPS, GROUPS, Setup, read, register
 from experiments.door import one_line
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -35,6 +35,7 @@ def problem(*overrides: str) -> str:
 def test_defaults_are_the_documented_ones() -> None:
     setup = read(composed())
     assert setup.names == {
+        "env": "waybill",
         "level": "refine",
         "reward": "shaped",
         "actions": "heuristic",
@@ -49,7 +50,8 @@ def test_defaults_are_the_documented_ones() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_file_of_a_group_composes_and_carries_its_own_name(path: Path) -> None:
-    setup = read(composed(f"{path.parent.name}={path.stem}"))
+    game = ["env.id=CartPole-v1"] if path == CONF / "env" / "gym.yaml" else []
+    setup = read(composed(f"{path.parent.name}={path.stem}", *game))
     assert setup.names[path.parent.name] == path.stem
     assert path.read_text().startswith("# ")
 
@@ -69,14 +71,41 @@ def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path)
     first, second, *_ = path.read_text().splitlines()
     assert first == "# @package _global_"
     assert second == f"# python train.py experiment={path.stem}"
-    default, changed = read(composed()).plain, read(composed(f"experiment={path.stem}")).plain
-    assert changed.keys() == default.keys()
-    assert changed != default
+    default, setup = read(composed()).plain, read(composed(f"experiment={path.stem}"))
+    unused = {group for group, name in setup.names.items() if name == "-"}
+    assert setup.plain.keys() == default.keys() - unused
+    assert setup.plain != default
 
 
 def test_an_agent_with_a_network_of_its_own_says_so() -> None:
     assert read(composed("agent=sb3_dqn", "network=mlp")).names["network"] == "own"
     assert read(composed("agent=random")).names["network"] == "own"
+
+
+def test_foreign_games_use_no_groups_of_waybills_and_bring_their_own_defaults() -> None:
+    setup = read(composed("env=gym", "env.id=CartPole-v1", "agent.gamma=0.9"))
+    assert [setup.names[group] for group in GAME_GROUPS] == ["-"] * 4
+    assert not set(GAME_GROUPS) & setup.plain.keys()
+    assert (setup.names["env"], setup.names["network"]) == ("gym", "mlp")
+    assert (setup.config.steps, setup.gamma, setup.domain.id) == (100_000, 0.9, "CartPole-v1")
+    assert read(composed("env=gym", "env.id=X-v0", "steps=7")).config.steps == 7
+    assert read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain)))) == setup  # type: ignore[arg-type]
+
+
+def test_a_config_from_before_there_were_other_games_is_of_waybills() -> None:
+    saved = {key: value for key, value in read(composed()).plain.items() if key != "env"}
+    setup = read(saved)
+    assert (setup.names["env"], setup.config.level.name) == ("waybill", "refine")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("override", ["level=haul", "level.side=9", "reward=cash", "+actions.x=1", "encoding=one_hot"])
+def test_a_choice_that_foreign_games_do_not_have_is_refused(override: str) -> None:
+    setup = read(composed("env=gym", "env.id=CartPole-v1"))
+    group = override.lstrip("+").split(".")[0].split("=")[0]
+    with pytest.raises(ValueError, match=r"belongs to env=waybill") as caught:
+        configs.refuse_unused(setup, ["env=gym", "seed=1", override])
+    assert str(caught.value) == f"{override}: env=gym has no {group}=, it belongs to env=waybill"
+    configs.refuse_unused(read(composed()), [override])
 
 
 def test_shaping_discounts_as_the_agent_does() -> None:
@@ -99,6 +128,10 @@ def test_a_saved_config_reads_back_the_same() -> None:
         ("device=gpu", "device=gpu is not allowed, it must be auto, cpu, cuda or cuda:N"),
         ("threads=0", "threads=0 is not allowed, it must be 1..1024 or null for all cores"),
         ("seed=-1", "seed=-1 is not allowed, it must be 0..65535"),
+        ("evaluation.episodes=1", "evaluation.episodes=1 is not allowed, it must be 2..100000 episodes"),
+        ("evaluation.final_episodes=0", "evaluation.final_episodes=0 is not allowed, it must be 2..100000 episodes"),
+        ("evaluation.max_steps=0", "evaluation.max_steps=0 is not allowed, it must be 1 or more steps"),
+        ("env=gym", "env.id is missing, give env.id=..."),
         ("evaluation.maps=1", "evaluation.maps=1 is not allowed, it must be 2..100000 maps"),
         ("actions.candidates=0", "actions.candidates=0 is not allowed, it must be 2..256"),
         ("level.side=1", "level refine: side=1 is not in 6..32"),
@@ -119,9 +152,11 @@ def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("agent.lerning_rate=1", ("agent.lerning_rate", "known are batch_size", "learning_rate")),
-        ("+agent.lerning_rate=1", ("agent.lerning_rate", "known are batch_size", "learning_rate")),
+        ("agent.lerning_rate=1", ("agent.lerning_rate", "known are ", "batch_size", "learning_rate")),
+        ("+agent.lerning_rate=1", ("agent.lerning_rate", "known are ", "batch_size", "learning_rate")),
         ("+typo=1", ("typo", "known are")),
+        ("env.id=CartPole-v1", ("env.id: there is no such key", "env=gym has others")),
+        ("stop_at_score=high", ("stop_at_score=high: ", "Float")),
         ("steps=abc", ("steps=abc: ", "Integer")),
         ("a b", ("cannot read 'a b'", "key=value")),
         ("agent.batch_size=many", ("agent.batch_size", "'many'", "Integer")),
@@ -134,6 +169,12 @@ def test_a_wrong_key_or_type_is_named(override: str, parts: tuple[str, ...]) -> 
     line = problem(override)
     for part in parts:
         assert part in line
+
+
+def test_an_option_for_the_game_is_added() -> None:
+    game = ("env=gym", "env.id=X-v0")
+    assert problem(*game, "env.kwargs.x=1") == "env.kwargs.x: there is no such key, to add it write +env.kwargs.x=..."
+    assert read(composed(*game, "+env.kwargs.x=1")).domain.kwargs == {"x": 1}
 
 
 def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:

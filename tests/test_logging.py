@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from experiments.domain_waybill import waybill_window
 from experiments.logging import Curves, EpisodeWindow
 
 
@@ -25,7 +26,7 @@ def ended(scores: list[int], *, reward: float = 1.0) -> tuple[dict, np.ndarray]:
 
 
 def window(size: int = 100) -> EpisodeWindow:
-    return EpisodeWindow(verbs=("pass", "haul"), stages=("extractor", "sell"), size=size)
+    return waybill_window(verbs=("pass", "haul"), stages=("extractor", "sell"), size=size)
 
 
 def test_means_of_finished_episodes_by_tag() -> None:

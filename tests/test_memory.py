@@ -8,57 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from remembered import Games, Row, make_memory, naive_transition
 
-from agents.memory import SequentialMemory, pack_mask, unpack_mask
-
-Row = dict[str, Any]
-
-
-def make(**changes: Any) -> SequentialMemory:
-    values: dict[str, Any] = {
-        "capacity": 60, "num_envs": 3, "obs_size": 2, "n_actions": 11, "obs_dtype": "float32", "store_masks": True,
-        "memory_bytes": 2**20, "device": torch.device("cpu"), "generator": np.random.default_rng(0),
-    }  # fmt: skip
-    return SequentialMemory(**(values | changes))
-
-
-class Games:
-    """Random games that end at random, reset one step later, and count their steps in the observation."""
-
-    def __init__(self, *, num_envs: int, n_actions: int, seed: int, end_chance: float = 0.15) -> None:
-        self.rng, self.n, self.n_actions, self.end_chance = np.random.default_rng(seed), num_envs, n_actions, end_chance
-        self.ended = np.zeros(num_envs, bool)
-        self.step = 0
-
-    def row(self) -> Row:
-        rng, n = self.rng, self.n
-        reset = self.ended.copy()
-        terminated = ~reset & (rng.random(n) < self.end_chance)
-        truncated = ~reset & (rng.random(n) < self.end_chance)
-        obs = np.stack([np.full(n, self.step), np.arange(n)], 1).astype(np.float32)  # names the row and the game
-        self.ended, self.step = terminated | truncated, self.step + 1
-        return {
-            "obs_tm1": obs,
-            "mask_tm1": (rng.random((n, self.n_actions)) < 0.4).astype(np.int8),
-            "a_tm1": rng.integers(0, self.n_actions, n),
-            "r_t": np.where(reset, 0, rng.normal(size=n)).astype(np.float32),
-            "terminated_t": terminated,
-            "truncated_t": truncated,
-            "reset_rows": reset,
-        }
-
-
-def naive_transition(rows: list[Row], start: int, game: int, n_step: int, gamma: float) -> tuple[float, float, int]:
-    """Return, discount and last row, one step at a time."""
-    total, discount = 0.0, 1.0
-    for k in range(start, start + n_step):
-        total += discount * float(rows[k]["r_t"][game])
-        discount *= gamma
-        if rows[k]["terminated_t"][game]:
-            return total, 0.0, k + 1
-        if rows[k]["truncated_t"][game]:
-            break
-    return total, discount, k + 1
+from agents.memory import pack_mask, unpack_mask
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -66,8 +18,8 @@ def test_samples_are_those_of_the_naive_twin(seed: int) -> None:
     """Every transition sampled is the one that plain loops give, and every valid start is sampled."""
     rng = np.random.default_rng(seed)
     n_step, num_envs, n_rows = int(rng.integers(1, 6)), int(rng.integers(1, 5)), int(rng.integers(8, 30))
-    memory = make(capacity=n_rows * num_envs, num_envs=num_envs, generator=rng)
-    games = Games(num_envs=num_envs, n_actions=11, seed=seed)
+    memory = make_memory(capacity=n_rows * num_envs, num_envs=num_envs, generator=rng)
+    games = Games(num_envs=num_envs, seed=seed)
     rows: list[Row] = []
     for _ in range(int(rng.integers(n_step + 2, 70))):
         rows.append(games.row())
@@ -76,6 +28,8 @@ def test_samples_are_those_of_the_naive_twin(seed: int) -> None:
     expected = {(k, g) for k in kept for g in range(num_envs) if not rows[k]["reset_rows"][g]}
     batch = memory.sample(4000, n_step, gamma=0.9)
     starts = batch.obs_tm1.int().tolist()
+    assert batch.slots.tolist() == [k % n_rows * num_envs + g for k, g in starts]
+    assert set(batch.weights.tolist()) == {1.0}
     assert {(k, g) for k, g in starts} == expected
     for i, (k, g) in enumerate(starts):
         total, discount, last = naive_transition(rows, k, g, n_step, 0.9)
@@ -88,7 +42,7 @@ def test_samples_are_those_of_the_naive_twin(seed: int) -> None:
 
 
 def test_starts_are_uniform() -> None:
-    memory, games = make(), Games(num_envs=3, n_actions=11, seed=0)
+    memory, games = make_memory(), Games()
     rows = [games.row() for _ in range(20)]
     for row in rows:
         memory.add(**row)
@@ -99,7 +53,7 @@ def test_starts_are_uniform() -> None:
 
 
 def test_the_newest_observation_must_be_stored_before_sampling() -> None:
-    memory, games = make(), Games(num_envs=3, n_actions=11, seed=0, end_chance=0.0)
+    memory, games = make_memory(), Games(end_chance=0.0)
     for rows in range(1, 5):
         memory.add(**games.row())
         assert memory.can_sample(3) == (rows > 3)
@@ -109,7 +63,7 @@ def test_the_newest_observation_must_be_stored_before_sampling() -> None:
 
 
 def test_a_window_of_resets_alone_cannot_be_sampled() -> None:
-    memory, games = make(num_envs=1, capacity=10), Games(num_envs=1, n_actions=11, seed=0, end_chance=0.0)
+    memory, games = make_memory(num_envs=1, capacity=10), Games(num_envs=1, end_chance=0.0)
     reset = games.row() | {"reset_rows": np.ones(1, bool)}
     memory.add(**reset)
     memory.add(**games.row())
@@ -121,14 +75,14 @@ def test_a_window_of_resets_alone_cannot_be_sampled() -> None:
 
 def test_rare_starts_are_found() -> None:
     """One valid row among many resets: redrawing gives up and the starts are listed instead."""
-    memory, games = make(num_envs=1, capacity=3000), Games(num_envs=1, n_actions=11, seed=0, end_chance=0.0)
+    memory, games = make_memory(num_envs=1, capacity=3000), Games(num_envs=1, end_chance=0.0)
     for k in range(2500):
         memory.add(**games.row() | {"reset_rows": np.array([k != 1234])})
     assert set(memory.sample(20, 1, 0.9).obs_tm1[:, 0].tolist()) == {1234.0}
 
 
 def test_constant_masks_are_not_stored() -> None:
-    memory, games = make(store_masks=False), Games(num_envs=3, n_actions=11, seed=0)
+    memory, games = make_memory(store_masks=False), Games()
     for _ in range(5):
         memory.add(**games.row() | {"mask_tm1": None})
     batch = memory.sample(6, 2, 0.9)
@@ -147,26 +101,45 @@ def test_mask_bits_round_trip(n_actions: int) -> None:
     assert (shifted.numpy() == mask).all()  # the way it is done on other devices
 
 
-def test_half_precision_keeps_small_integers_exactly_and_refuses_what_does_not_fit() -> None:
-    memory, games = make(obs_dtype="float16"), Games(num_envs=3, n_actions=11, seed=0)
-    for _ in range(4):
-        memory.add(**games.row())
-    assert memory.sample(5, 1, 0.9).obs_tm1.dtype == torch.float16
+@pytest.mark.parametrize(
+    ("obs_dtype", "value", "message"),
+    [
+        ("float16", -70_000, "an observed -70000 does not fit into obs_dtype=float16: use obs_dtype=float32"),
+        ("float16", np.inf, "an observed inf does not fit into obs_dtype=float16"),
+        ("float16", np.nan, "an observed nan does not fit into obs_dtype=float16"),
+        ("uint8", 256, "an observed 256 does not fit into obs_dtype=uint8: use obs_dtype=float32"),
+        ("uint8", -1, "an observed -1 does not fit into obs_dtype=uint8"),
+        ("uint8", 0.5, "observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16"),
+        ("uint8", np.nan, "does not fit into obs_dtype=uint8"),
+    ],
+)
+def test_what_does_not_fit_the_number_format_is_refused(obs_dtype: str, value: float, message: str) -> None:
+    """In one line, and the memory stays as it was; what just fits is kept exactly."""
+    memory, games = make_memory(obs_dtype=obs_dtype), Games()
     row = games.row()
-    row["obs_tm1"][1, 0] = -70_000
-    with pytest.raises(ValueError, match="observed 70000 does not fit into obs_dtype=float16: use obs_dtype=float32"):
+    row["obs_tm1"][1, 0] = value
+    with pytest.raises(ValueError, match=message) as error:
         memory.add(**row)
+    assert "\n" not in str(error.value)
+    assert len(memory) == 0
+    largest = {"float16": 65504.0, "uint8": 255.0}[obs_dtype]
+    for number in (largest, 0.0):
+        row["obs_tm1"][:, :] = number
+        memory.add(**row | {"terminated_t": np.zeros(3, bool), "truncated_t": np.zeros(3, bool)})
+    batch = memory.sample(4, 1, 0.9)
+    assert batch.obs_tm1.tolist() == [[largest] * 2] * 4
+    assert batch.obs_t.tolist() == [[0.0] * 2] * 4
 
 
 def test_too_large_a_memory_is_refused_in_one_line_with_sizes() -> None:
     with pytest.raises(ValueError, match="lower memory_capacity to") as error:
-        make(capacity=1_000_000, obs_size=2740, memory_bytes=2**30, obs_dtype="float16", n_actions=32)
+        make_memory(capacity=1_000_000, obs_size=2740, memory_bytes=2**30, obs_dtype="float16", n_actions=32)
     message = str(error.value)
     assert "\n" not in message
     for part in ("1,000,000 steps of 5,495 bytes", "needs 5.1 GiB", "memory_bytes is 1.0 GiB", "195,403"):
         assert part in message
     with pytest.raises(ValueError, match="memory_capacity=5 is under two steps of num_envs=3"):
-        make(capacity=5)
+        make_memory(capacity=5)
 
 
 def save_and_load(state: dict[str, Any]) -> dict[str, Any]:
@@ -179,13 +152,13 @@ def save_and_load(state: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("rows", [7, 33])
 def test_round_trip_goes_on_as_before(rows: int) -> None:
     """Before and after the ring is full; the copy is independent of what is added later."""
-    memory, games = make(), Games(num_envs=3, n_actions=11, seed=0)
+    memory, games = make_memory(), Games()
     for _ in range(rows):
         memory.add(**games.row())
     state = memory.state_dict()
     assert len(state["columns"]["obs"]) == min(rows, 20)
     more = [games.row() for _ in range(9)]
-    restored = make(generator=np.random.default_rng(99))
+    restored = make_memory(generator=np.random.default_rng(99))
     for row in more[:1]:
         memory.add(**row)
     restored.load_state_dict(save_and_load(state))
@@ -198,9 +171,9 @@ def test_round_trip_goes_on_as_before(rows: int) -> None:
 
 
 def test_a_memory_of_another_size_is_refused() -> None:
-    memory = make()
-    memory.add(**Games(num_envs=3, n_actions=11, seed=0).row())
+    memory = make_memory()
+    memory.add(**Games().row())
     with pytest.raises(ValueError, match=r"obs is \(20, 3, 2\) there and \(10, 3, 2\) here"):
-        make(capacity=30).load_state_dict(memory.state_dict())
+        make_memory(capacity=30).load_state_dict(memory.state_dict())
     with pytest.raises(ValueError, match=r"mask_bits is \(20, 3, 2\) there and absent here"):
-        make(store_masks=False).load_state_dict(memory.state_dict())
+        make_memory(store_masks=False).load_state_dict(memory.state_dict())

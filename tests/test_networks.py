@@ -1,186 +1,222 @@
-"""Networks: masks, sets, candidates, and weights that do not depend on the level's sizes."""
+"""Networks of one observation: seeds, masks, dueling, images, and which weights belong to which unit."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from states import LAYOUT, check_units, gradients, last_legal, observations, several
 from torch import Tensor
+from torch.nn import functional
 
-from agents.networks import (
-    CandidateNetwork,
-    CandidateSettings,
-    Layout,
-    MLPSettings,
-    NetworkSettings,
-    QNetwork,
-    _SetPool,
-)
+from agents.networks import MLP, ImageSettings, Layout, MLPSettings, QNetwork, dueling
 
-LAYOUT = Layout(globals=3, entities=5, entity_features=4, candidates=6, candidate_features=7)
-WORST = torch.finfo(torch.float32).min
+IMAGE = Layout(10 * 9 * 4, 0, 0, 0, 0, image=(10, 9, 4))
+IMAGE_SETTINGS = ImageSettings(channels=[5, 3], kernel=3, stride=2, width=[8])
 
 
-def observations(layout: Layout, batch: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Random obs [B, D] whose absent rows are 0, and mask [B, K] of the present candidates."""
-    rng = torch.Generator().manual_seed(seed)
-    head = torch.rand(batch, layout.globals, generator=rng)
-    parts = [head]
-    present = torch.zeros(batch, 0)
-    for count, features in ((layout.entities, layout.entity_features), (layout.candidates, layout.candidate_features)):
-        rows = torch.rand(batch, count, features, generator=rng)
-        present = (torch.rand(batch, count, generator=rng) < 0.6).float()
-        present[:, 0] = 1
-        rows[:, :, 0] = 1
-        parts.append((rows * present.unsqueeze(2)).flatten(1))
-    return torch.cat(parts, 1), present.bool()
+def mlp(n_actions: int = 6, **options: Any) -> MLP:
+    """A network of one seed with new weights."""
+    changes = {name: options.pop(name) for name in ("width", "layer_norm") if name in options}
+    settings = MLPSettings(**({"width": [16, 8]} | changes))
+    return settings.build(layout=LAYOUT, n_actions=n_actions, **options)
 
 
-def network(kind: str, layout: Layout = LAYOUT) -> QNetwork:
-    torch.manual_seed(0)
-    settings: NetworkSettings = MLPSettings(width=16) if kind == "mlp" else CandidateSettings(width=16)
-    return settings.build(layout=layout, n_actions=layout.candidates)
+def image(**options: Any) -> MLP:
+    changes = {name: options.pop(name) for name in ("layer_norm",) if name in options}
+    settings = ImageSettings(channels=[5, 3], kernel=3, stride=2, width=[8], **changes)
+    return settings.build(layout=IMAGE, n_actions=6, **options)
+
+
+def pictures(seed: int, seeds: int = 1, rows: int = 4) -> tuple[Tensor, Tensor]:
+    obs = torch.rand(seeds, rows, IMAGE.size, generator=torch.Generator().manual_seed(seed))
+    return obs, observations(seed, seeds=seeds, rows=rows)[1]
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def test_layout_size() -> None:
     assert LAYOUT.size == 3 + 5 * 4 + 6 * 7
 
 
-@pytest.mark.parametrize("kind", ["mlp", "candidates"])
-def test_illegal_actions_are_at_the_minimum_and_legal_ones_finite(kind: str) -> None:
-    obs, mask = observations(LAYOUT, 9, seed=1)
-    mask[3] = False  # a game that has ended
-    q = network(kind)(obs, mask)
-    assert q.shape == (9, 6)
-    assert torch.isfinite(q).all()
-    assert (q[~mask] == WORST).all()
-    assert (q[mask].abs() < 100).all()
+def test_outputs_are_those_of_plain_products() -> None:
+    """Layer by layer as in a textbook, with and without normalisation; the Z numbers of an action lie side by side."""
+    torch.manual_seed(0)
+    obs, mask = observations(1)
+    for norm in (False, True):
+        net = mlp(outputs=3, layer_norm=norm)
+        x, weights = obs[0], dict(net.named_parameters())
+        for i in range(2):
+            x = x @ weights[f"body.{i}.0.weight"][0] + weights[f"body.{i}.0.bias"][0, 0]
+            x = (functional.layer_norm(x, x.shape[-1:]) if norm else x).clamp(min=0)
+        expected = x @ weights["head.weight"][0] + weights["head.bias"][0, 0]
+        torch.testing.assert_close(net(obs, mask)[0], expected.view(9, 6, 3))
 
 
-@pytest.mark.parametrize("kind", ["mlp", "candidates"])
-def test_q_of_is_the_taken_column_of_forward(kind: str) -> None:
-    obs, mask = observations(LAYOUT, 9, seed=2)
-    net = network(kind)
-    a_tm1 = torch.tensor([int(torch.nonzero(row)[-1]) for row in mask])
-    torch.testing.assert_close(net.q_of(obs, mask, a_tm1), net(obs, mask).gather(1, a_tm1.unsqueeze(1)).squeeze(1))
+@pytest.mark.parametrize("options", [{}, {"dueling": True}, {"outputs": 3}, {"layer_norm": False, "dueling": True}])
+@pytest.mark.parametrize("make", [mlp, image])
+def test_several_seeds_are_several_networks(make: Any, options: dict[str, Any]) -> None:
+    """Outputs of both calls, and gradients."""
+    big, singles = several(lambda: make(**options), 3)
+    obs, mask = observations(1, seeds=3) if make is mlp else pictures(1, seeds=3)
+    mask[1, 3] = False  # a game that has ended
+    a_tm1 = last_legal(mask)
+    outputs, taken = big(obs, mask), big.of(obs, mask, a_tm1)
+    slope = random(*outputs.shape)
+    found = gradients(big, (outputs * slope).sum() + taken.square().sum())
+    for s, single in enumerate(singles):
+        own = slice(s, s + 1)
+        theirs, theirs_taken = single(obs[own], mask[own]), single.of(obs[own], mask[own], a_tm1[own])
+        torch.testing.assert_close(outputs[own], theirs)
+        torch.testing.assert_close(taken[own], theirs_taken)
+        for name, value in gradients(single, (theirs * slope[own]).sum() + theirs_taken.square().sum()).items():
+            torch.testing.assert_close(found[name][own], value, msg=name)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "candidates"])
-def test_half_precision_observations_give_full_precision_values(kind: str) -> None:
-    obs, mask = observations(LAYOUT, 4, seed=3)
-    net = network(kind)
-    q = net(obs.half(), mask)
-    assert q.dtype == torch.float32
-    torch.testing.assert_close(q, net(obs.half().float(), mask))
+@pytest.mark.parametrize("small", [0, 4096])
+@pytest.mark.parametrize("options", [{}, {"outputs": 3}, {"dueling": True}, {"noisy": True}])
+def test_of_is_the_taken_row_of_forward(options: dict[str, Any], small: int) -> None:
+    """Also where only the wanted rows of the last layer are read, and with their gradients."""
+    net, _ = several(lambda: mlp(**options), 2)
+    assert isinstance(net, MLP)
+    net.SMALL = small  # type: ignore[misc]
+    if net.noisy:
+        net.head.set_noise(random(2, net.head.noise_size))  # type: ignore[attr-defined, operator]
+    obs, mask = observations(2, seeds=2)
+    a_tm1 = last_legal(mask)
+    index = a_tm1[:, :, None, None].expand(-1, -1, 1, net.outputs)
+    taken, expected = net.of(obs, mask, a_tm1), net(obs, mask).gather(2, index).squeeze(2)
+    torch.testing.assert_close(taken, expected)
+    theirs = gradients(net, expected.square().sum())
+    for name, value in gradients(net, taken.square().sum()).items():
+        torch.testing.assert_close(value, theirs[name], msg=name)
 
 
-@pytest.mark.parametrize("kind", ["mlp", "candidates"])
-def test_every_parameter_learns_from_both_calls(kind: str) -> None:
-    obs, mask = observations(LAYOUT, 8, seed=4)
-    net = network(kind)
-    for value in (net(obs, mask)[mask].sum(), net.q_of(obs, mask, mask.int().argmax(1)).sum()):
-        net.zero_grad()
-        value.backward()
-        assert all(p.grad is not None and torch.isfinite(p.grad).all() and p.grad.any() for p in net.parameters())
+@pytest.mark.parametrize("make", [mlp, image])
+def test_observations_in_half_precision_or_bytes_give_full_precision_values(make: Any) -> None:
+    net = make()
+    obs, mask = observations(3) if make is mlp else pictures(3)
+    for stored in (obs.half(), (obs * 255).to(torch.uint8)):
+        outputs = net(stored, mask)
+        assert outputs.dtype == torch.float32
+        torch.testing.assert_close(outputs, net(stored.float(), mask))
 
 
-def test_permuting_candidates_permutes_q() -> None:
-    obs, mask = observations(LAYOUT, 5, seed=5)
-    order = torch.tensor([4, 2, 0, 5, 1, 3])
-    start = LAYOUT.size - 6 * 7
-    permuted = obs.clone()
-    permuted[:, start:] = obs[:, start:].view(5, 6, 7)[:, order].flatten(1)
-    net = network("candidates")
-    torch.testing.assert_close(net(permuted, mask[:, order]), net(obs, mask)[:, order])
+@pytest.mark.parametrize("make", [mlp, image])
+def test_every_parameter_learns_from_both_calls(make: Any) -> None:
+    torch.manual_seed(0)
+    net: QNetwork = make(dueling=True)
+    obs, mask = observations(4) if make is mlp else pictures(4)
+    for value in (net(obs, mask)[mask].square().sum(), net.of(obs, mask, last_legal(mask)).square().sum()):
+        for name, gradient in gradients(net, value).items():
+            assert torch.isfinite(gradient).all()
+            assert gradient.any(), name
 
 
-def test_permuting_entities_leaves_q_alone() -> None:
-    obs, mask = observations(LAYOUT, 5, seed=6)
-    permuted = obs.clone()
-    permuted[:, 3:23] = obs[:, 3:23].view(5, 5, 4)[:, [3, 1, 4, 0, 2]].flatten(1)
-    net = network("candidates")
-    torch.testing.assert_close(net(permuted, mask), net(obs, mask))
+def test_dueling_by_loops() -> None:
+    """Value plus advantage less the mean of the legal advantages; a row without legal actions stays finite."""
+    value, advantage, mask = random(2, 4, 3), random(2, 4, 5, 3, seed=1), random(2, 4, 5, seed=2) > 0
+    mask[0, 1] = False
+    mask[1, 2] = True
+    outputs = dueling(value, advantage, mask)
+    for s in range(2):
+        for b in range(4):
+            legal = [a for a in range(5) if mask[s, b, a]]
+            for z in range(3):
+                mean = sum(advantage[s, b, a, z].item() for a in legal) / max(len(legal), 1)
+                for a in range(5):
+                    expected = value[s, b, z].item() + advantage[s, b, a, z].item() - mean
+                    assert outputs[s, b, a, z].item() == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_same_weights_play_a_level_of_other_sizes() -> None:
-    """Padding a state with absent entities and candidates changes no value."""
-    larger = Layout(globals=3, entities=9, entity_features=4, candidates=11, candidate_features=7)
-    small, large = network("candidates"), network("candidates", larger)
-    for p in large.parameters():
-        torch.nn.init.zeros_(p)
-    large.load_state_dict(small.state_dict())
-    obs, mask = observations(LAYOUT, 5, seed=7)
-    padded = torch.cat([obs[:, :23], torch.zeros(5, 4 * 4), obs[:, 23:], torch.zeros(5, 5 * 7)], 1)
-    padded_mask = torch.cat([mask, torch.zeros(5, 5, dtype=torch.bool)], 1)
-    torch.testing.assert_close(large(padded, padded_mask)[:, :6], small(obs, mask))
-    assert (large(padded, padded_mask)[:, 6:] == WORST).all()
+def test_illegal_actions_do_not_change_the_legal_ones() -> None:
+    """However many there are and whatever they hold; legal values are the value on average."""
+    value, advantage = random(1, 4, 1), random(1, 4, 5, 1, seed=1)
+    mask = torch.tensor([[True, False, True, True, False]]).expand(1, 4, 5)
+    few = dueling(value, advantage, mask)
+    rubbish = torch.cat([advantage, 1e6 * random(1, 4, 7, 1, seed=2)], 2)
+    rubbish[:, :, 1] = torch.inf
+    more = dueling(value, rubbish, torch.cat([mask, torch.zeros(1, 4, 7, dtype=torch.bool)], 2))
+    torch.testing.assert_close(more[:, :, [0, 2, 3]], few[:, :, [0, 2, 3]])
+    torch.testing.assert_close(few[:, :, [0, 2, 3]].mean(2), value)
 
 
-def test_absent_entities_do_not_count_whatever_they_hold() -> None:
-    obs, mask = observations(LAYOUT, 5, seed=8)
-    rubbish = obs.clone()
-    rows = rubbish[:, 3:23].view(5, 5, 4)
-    rows[:, :, 1:] += 100 * (rows[:, :, :1] == 0)
-    net = network("candidates")
-    torch.testing.assert_close(net(rubbish, mask), net(obs, mask))
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolutions_are_those_of_torch(stride: int) -> None:
+    """Two layers on an image that is no square, rows by columns by channels."""
+    torch.manual_seed(0)
+    settings = ImageSettings(channels=[5, 3], kernel=3, stride=stride, width=[8], layer_norm=False)
+    net = settings.build(layout=IMAGE, n_actions=6)
+    obs, mask = pictures(5)
+    x, weights = obs[0].view(4, 10, 9, 4).permute(0, 3, 1, 2), dict(net.named_parameters())
+    for i, (channels, before) in enumerate(((5, 4), (3, 5))):
+        kernel = weights[f"see.{i}.inner.0.weight"][0].T.reshape(channels, before, 3, 3)
+        x = functional.conv2d(x, kernel, weights[f"see.{i}.inner.0.bias"][0, 0], stride=stride).clamp(min=0)
+    x = x.permute(0, 2, 3, 1).flatten(1)  # the dense layer reads rows by columns by channels
+    x = (x @ weights["body.0.0.weight"][0] + weights["body.0.0.bias"][0, 0]).clamp(min=0)
+    expected = x @ weights["head.weight"][0] + weights["head.bias"][0, 0]
+    torch.testing.assert_close(net(obs, mask)[0, :, :, 0], expected)
 
 
-def test_a_state_without_entities_is_fine() -> None:
-    layout = Layout(globals=2, entities=3, entity_features=4, candidates=2, candidate_features=2)
-    obs = torch.zeros(1, layout.size)
-    assert torch.isfinite(network("candidates", layout)(obs, torch.ones(1, 2, dtype=torch.bool))).all()
+def test_an_image_is_needed_and_must_hold_the_kernel() -> None:
+    with pytest.raises(ValueError, match="network=image needs a game that shows images; here network=mlp fits"):
+        IMAGE_SETTINGS.build(layout=LAYOUT, n_actions=6)
+    with pytest.raises(ValueError, match="network.kernel=3 is larger than an image of 1 x 1"):
+        ImageSettings(channels=[2, 2, 2], kernel=3, stride=3).build(layout=IMAGE, n_actions=6)
+    flat = MLPSettings(width=[4]).build(layout=IMAGE, n_actions=6)
+    assert flat.body[0][0].weight.shape == (1, 360, 4)  # type: ignore[index]
 
 
-def test_pooling_and_its_gradient_are_those_of_sum_and_amax() -> None:
-    """Four sets of 0 to 3 rows, against one set at a time; an empty set pools to 0."""
-    hidden = torch.rand(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    row = torch.tensor([0, 0, 1, 3, 3, 3])
-    total, largest = _SetPool.apply(hidden, row, 4)
-    assert total[2].tolist() == largest[2].tolist() == [0.0] * 5
-    sets = [hidden[row == i] for i in (0, 1, 3)]
-    torch.testing.assert_close(total[[0, 1, 3]], torch.stack([rows.sum(0) for rows in sets]))
-    torch.testing.assert_close(largest[[0, 1, 3]], torch.stack([rows.amax(0) for rows in sets]))
-    ours = torch.autograd.grad((2 * total + 3 * largest).sum(), hidden)[0]
-    theirs = torch.autograd.grad(sum((2 * rows.sum(0) + 3 * rows.amax(0)).sum() for rows in sets), hidden)[0]  # type: ignore[arg-type]
-    torch.testing.assert_close(ours, theirs)
+@pytest.mark.parametrize("dueling", [False, True])
+def test_units_name_all_that_the_units_act_on(dueling: bool) -> None:
+    """Dense to dense, convolution to convolution, convolution to dense, into both streams."""
+    big, _ = several(lambda: mlp(layer_norm=False, dueling=dueling), 2)
+    obs, mask = observations(6, seeds=2)
+    assert check_units(big, obs, mask) == ["layer0", "layer1"]
+    seeing, _ = several(lambda: image(layer_norm=False, dueling=dueling), 2)
+    assert check_units(seeing, *pictures(7, seeds=2)) == ["layer0", "layer1", "layer2"]
 
 
-def test_the_mean_counts_present_entities_only() -> None:
-    """With the identity as entity layer, mean and largest of the rows (1, 2) and (1, 6) are (1, 4) and (1, 6)."""
-    layout = Layout(globals=0, entities=3, entity_features=2, candidates=1, candidate_features=1)
-    net = CandidateSettings(width=2, layer_norm=False).build(layout=layout, n_actions=1)
-    assert isinstance(net, CandidateNetwork)
+@pytest.mark.parametrize("make", [mlp, image])
+def test_the_units_module_gives_their_activation(make: Any) -> None:
+    """The last layer's activation times the head's weights is the output; every layer has its own width."""
+    torch.manual_seed(0)
+    net = make()
+    obs, mask = observations(8) if make is mlp else pictures(8)
     seen: list[Tensor] = []
-    net.entity.weight.data = torch.eye(2)
-    net.state.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    net.embed(torch.tensor([[1.0, 2, 0, 0, 1, 6, 1]]))
-    assert seen[0].tolist() == [[1, 4, 1, 6]]
+    for units in net.units():
+        units.module.register_forward_hook(lambda _, inputs, output: seen.append(output))
+    outputs = net(obs, mask)
+    assert [x.shape[-1] for x in seen] == ([16, 8] if make is mlp else [5, 3, 8])
+    torch.testing.assert_close(net.head(seen[-1]), outputs.squeeze(3))
 
 
-def test_candidates_need_a_reducer() -> None:
-    layout = Layout(globals=3, entities=5, entity_features=4, candidates=0, candidate_features=0)
-    with pytest.raises(ValueError, match="network=candidates needs a reducer: actions=heuristic or random_k") as error:
-        CandidateSettings().build(layout=layout, n_actions=187_201)
-    assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="scores 6 candidates, not 7 actions"):
-        CandidateSettings().build(layout=LAYOUT, n_actions=7)
-
-
-def test_mlp_takes_a_huge_action_space() -> None:
-    net = MLPSettings(width=4, layers=1).build(layout=Layout(8, 0, 0, 0, 0), n_actions=187_201)
-    mask = torch.zeros(2, 187_201, dtype=torch.bool)
-    mask[:, 187_200] = True
-    obs = torch.rand(2, 8, generator=torch.Generator().manual_seed(0))
-    assert net(obs, mask).argmax(1).tolist() == [187_200, 187_200]
+def test_a_huge_action_space() -> None:
+    net = MLPSettings(width=[4]).build(layout=Layout(8, 0, 0, 0, 0), n_actions=187_201)
+    obs = torch.rand(1, 2, 8, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(1, 1, 1, dtype=torch.bool).expand(1, 2, 187_201)
+    a_tm1 = torch.tensor([[187_200, 7]])
+    outputs = net(obs, mask)
+    assert outputs.shape == (1, 2, 187_201, 1)
+    torch.testing.assert_close(net.of(obs, mask, a_tm1)[0, :, 0], outputs[0, [0, 1], [187_200, 7], 0])
 
 
 @pytest.mark.parametrize(
     ("settings", "values", "message"),
     [
-        (MLPSettings, {"width": 0}, "network.width=0 is not in 1..8192"),
-        (MLPSettings, {"layers": 0}, "network.layers=0 is not in 1..16"),
-        (CandidateSettings, {"width": -1}, "network.width=-1 is not in 1..8192"),
+        (MLPSettings, {"width": [0]}, r"network.width=\[0\] needs 1 to 16 widths, each in 1..8192"),
+        (MLPSettings, {"width": []}, r"network.width=\[\] needs 1 to 16 widths"),
+        (MLPSettings, {"width": [8] * 17}, "needs 1 to 16 widths"),
+        (ImageSettings, {"channels": [9000]}, r"network.channels=\[9000\] needs 1 to 16 widths"),
+        (ImageSettings, {"width": []}, r"network.width=\[\] needs"),
+        (ImageSettings, {"kernel": 0}, "network.kernel=0 is not in 1..64"),
+        (ImageSettings, {"stride": 65}, "network.stride=65 is not in 1..64"),
     ],
 )
-def test_settings_check_ranges(settings: type, values: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_settings_check_ranges(settings: type, values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
         settings(**values)
+    assert "\n" not in str(error.value)

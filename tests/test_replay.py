@@ -92,7 +92,14 @@ def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
 
 @pytest.mark.slow
 def test_a_policy_on_the_raw_action_space(tmp_path: Path) -> None:
-    choices = ("actions=masked", "network=mlp", "level.side=8", "level.deposits=3", "agent.memory_capacity=200")
+    choices = (
+        "actions=masked",
+        "network=mlp",
+        "network.width=[16]",
+        "level.side=8",
+        "level.deposits=3",
+        "agent.memory_capacity=200",
+    )
     runs.start(tiny_node(tmp_path, *DQN, *choices, "steps=300"), folder=tmp_path / "run")
     watched = replaying.watch(str(tmp_path / "run"), level=None, map_seed=0, device="cpu")
     assert all(1 <= len(rows) <= replaying.SHOWN + 1 for rows in watched.candidates)

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from experiments import checkpoints, runs
 from experiments.session import BEST, LAST, StopRequest
-from experiments.training import make_loop, train, validation_maps
+from experiments.training import make_loop, train
 from tiny import DQN, tiny_node, tiny_setup
 
 
@@ -39,7 +39,7 @@ def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[
     state = None
     for stop in [*stops, None]:
         setup = tiny_setup(folder.parent, *overrides)
-        validation = validation_maps(setup)
+        validation = setup.domain.validation(setup)
         loop = make_loop(setup, validation=validation)
         request = StopRequest() if stop is None else StopAfter(stop)
         try:
@@ -134,7 +134,7 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
     saved = checkpoints.load(folder / BEST)
     checkpoints.save(folder / BEST, {**saved, "score": 1e9, "env_step": 1300})
     setup = tiny_setup(tmp_path, *DQN, "steps=1400")
-    validation = validation_maps(setup)
+    validation = setup.domain.validation(setup)
     loop = make_loop(setup, validation=validation)
     session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=StopRequest())
     assert session.best_score == 1e9
@@ -143,7 +143,12 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
 
 @pytest.mark.parametrize(
     "choice",
-    [("actions=masked", "network=mlp"), ("actions=full", "network=mlp"), ("actions=random_k",), ("reward=cash",)],
+    [
+        ("actions=masked", "network=mlp", "network.width=[16]"),
+        ("actions=full", "network=mlp", "network.width=[16]"),
+        ("actions=random_k",),
+        ("reward=cash",),
+    ],
 )
 def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:
     overrides = (*DQN, *choice, "level.side=8", "level.deposits=2", "level.towns=1", "steps=300")

@@ -1,0 +1,58 @@
+"""A batch of sampled transitions, and the buffers that it is read into on a CPU."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """B sampled transitions of up to n steps, or [S, B, ...] of S seeds.
+
+    On a CPU observations are float32 (and those of a batch lie side by side, ``obs``), on a GPU as the memory keeps them.
+    """
+
+    obs_tm1: Tensor  # [B, D]
+    mask_tm1: Tensor  # [B, A] bool
+    a_tm1: Tensor  # [B] int64
+    r_t: Tensor  # [B], discounted sum of the rewards
+    discount_t: Tensor  # [B], 0 after a termination
+    obs_t: Tensor  # [B, D], where the n steps (or the episode) ended
+    mask_t: Tensor  # [B, A] bool
+    weights: Tensor  # [B], of the loss: importance weights of a prioritised memory, otherwise 1
+    slots: Tensor  # [B] int64, where the memory keeps the start: for new priorities
+    obs: Tensor | None = None  # [2B, D], obs_tm1 and obs_t side by side, on a CPU
+    mask: Tensor | None = None  # [2B, A]
+
+
+class Buffers:
+    """What batches of S seeds are read into on a CPU, again and again."""
+
+    def __init__(self, *, seeds: int, batch_size: int, obs_size: int, n_actions: int, stores_masks: bool) -> None:
+        self.obs = torch.empty(seeds, 2 * batch_size, obs_size)  # [S, 2B, D]: first tm1, then t
+        if stores_masks:
+            self.mask = torch.empty(seeds, 2 * batch_size, n_actions, dtype=torch.bool)
+        else:  # constant, whatever the size
+            one = torch.ones(1, 1, 1, dtype=torch.bool)
+            self.mask = one.expand(seeds, 2 * batch_size, n_actions)
+        shape = (seeds, batch_size)
+        self.a, self.slots, self.last = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
+        self.r, self.discount, self.weights = (torch.ones(shape) for _ in range(3))
+        half = batch_size
+        self.batch = Batch(
+            obs_tm1=self.obs[:, :half], mask_tm1=self.mask[:, :half], a_tm1=self.a, r_t=self.r,
+            discount_t=self.discount, obs_t=self.obs[:, half:], mask_t=self.mask[:, half:],
+            weights=self.weights, slots=self.slots, obs=self.obs, mask=self.mask,
+        )  # fmt: skip
+        columns = (None if column is None else list(column) for column in self.batch)
+        self.parts = [Part(*values) for values in zip(*(c or [None] * seeds for c in columns), strict=True)]
+
+
+class Part:
+    """One seed's rows [B, ...] of ``Buffers``, also as the arrays that compiled passes write to."""
+
+    def __init__(self, *columns: Any) -> None:
+        self.batch = Batch(*columns)
+        self.arrays = Batch(*(None if column is None else column.numpy() for column in columns))

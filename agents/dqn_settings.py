@@ -1,0 +1,226 @@
+"""The settings of ``DQN``: numbers and switches in, an agent out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from agents.dqn import DQN
+from agents.exploration import EpsilonGreedy, LinearSchedule
+from agents.heads import Head, make_head
+from agents.learner import Munchausen, QLearner
+from agents.memory import OBS_DTYPES, SequentialMemory
+from agents.networks import QNetwork, stack
+from agents.plasticity import Plasticity
+from agents.policy import QPolicy
+from agents.priorities import Priorities
+
+RISKS = ("cvar",)
+
+
+class MakeNetwork(Protocol):
+    """Builds a network of one seed with new weights."""
+
+    def __call__(self, *, outputs: int = 1, dueling: bool = False, noisy: bool = False) -> QNetwork:
+        """``outputs`` for each action."""
+
+
+@dataclass
+class DQNSettings:
+    """Settings of ``DQN``. Steps are environment steps (one step of one game), updates are gradient updates.
+
+    Raises:
+        ValueError: in one line, when a number is out of range or switches don't go together.
+    """
+
+    gamma: float = 0.99  # discount per step
+    batch_size: int = 256
+    updates_per_step: float = 1 / 32
+    learning_starts: int = 5_000  # steps in the memory before the first update
+    n_step: int = 5
+    n_step_end: int | None = None  # n_step falls to it geometrically
+    n_step_fraction: float = 0.5  # share of the steps over which it falls
+    double: bool = True
+    dueling: bool = False
+    noisy: bool = False
+    head: str = "scalar"
+    atoms: int = 51
+    v_min: float = -10.0
+    v_max: float = 10.0
+    risk: str | None = None
+    risk_alpha: float = 0.25
+    munchausen: bool = False
+    munchausen_alpha: float = 0.9
+    munchausen_temperature: float = 0.03
+    munchausen_lowest: float = -1.0
+    munchausen_corrected: bool = True
+    prioritised: bool = False
+    priority_exponent: float = 0.5
+    importance_start: float = 0.4  # exponent of the importance weights, rises to 1 at the last step
+    redo_every: int | None = None  # updates
+    redo_threshold: float = 0.025
+    reset_every: int | None = None  # updates
+    reset_share: float = 1.0
+    target_every: int = 500  # updates between copies to the target network
+    tau: float | None = None  # instead of copies: share of the network mixed into the target at each update
+    learning_rate: float = 5e-4
+    learning_rate_final_share: float = 0.1  # of learning_rate at the last step, linearly; 1 keeps it constant
+    weight_decay: float = 0.0
+    max_grad_norm: float = 10.0
+    huber_delta: float = 1.0
+    epsilon_start: float = 1.0
+    epsilon_end: float = 0.05
+    epsilon_fraction: float = 0.4  # share of the steps over which epsilon falls linearly
+    epsilon_ladder: float = 0.0  # > 0: games explore at different rates, eps ** (1 + ladder * i / (N - 1))
+    group_weights: list[float] | None = None  # chance of each group (verb) when exploring; null: equal
+    memory_capacity: int = 200_000  # steps
+    memory_bytes: int = 8 * 2**30
+    obs_dtype: str = "float16"
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"agent.{name}={value} is not in {low:g}..{high:g}")
+        if self.obs_dtype not in OBS_DTYPES:
+            raise ValueError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)}")
+        weights = self.group_weights
+        if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
+            raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
+        self._check_together(self.make_head())
+
+    def _check_together(self, head: Head) -> None:
+        if self.risk is not None and self.risk not in RISKS:
+            raise ValueError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
+        if self.risk is not None and not head.has_risk:
+            raise ValueError(f"agent.risk={self.risk} needs agent.head=quantile, not head={self.head}: it has no spread")
+        if self.munchausen and not head.takes_scalar_targets:
+            raise ValueError(f"agent.munchausen=true needs agent.head=scalar or hl_gauss, not head={self.head}")
+        if self.n_step_end is not None and self.n_step_end > self.n_step:
+            raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
+
+    def make_head(self) -> Head:
+        """What the network's outputs mean."""
+        return make_head(
+            self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta
+        )
+
+    def _network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
+        """A network of one seed; the global generator stays as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.noisy).to(device)
+
+    def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
+        """For acting alone: load weights with ``load_policy``."""
+        return self._policy(self._network(make_network, 0, device), n_actions, device)
+
+    def _policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
+        alpha = None if self.risk is None else self.risk_alpha
+        return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device, risk_alpha=alpha)
+
+    def build(
+        self,
+        *,
+        make_network: MakeNetwork,
+        num_envs: int,
+        obs_size: int,
+        n_actions: int,
+        total_steps: int,
+        device: torch.device,
+        seeds: Sequence[int],
+        store_masks: bool,
+        gamma: float | None = None,
+    ) -> DQN:
+        """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps.
+
+        ``store_masks=False`` means that all actions are always legal.
+
+        Raises:
+            ValueError: in one line, if the memory would not fit into ``memory_bytes``.
+        """
+        drawn = [np.random.SeedSequence(seed).spawn(4) for seed in seeds]
+        weight_seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
+
+        def networks(shift: int) -> QNetwork:
+            return stack([self._network(make_network, seed + shift, device) for seed in weight_seeds])
+
+        shape = {"num_envs": num_envs, "obs_size": obs_size, "n_actions": n_actions, "store_masks": store_masks}
+        network = networks(0)
+        updates = int(total_steps * self.updates_per_step)
+        return DQN(
+            policy=self._policy(network, n_actions, device),
+            learner=self._learner(network, networks(0), total_steps),
+            memories=[self._memory(shape, len(seeds), device, part[1]) for part in drawn],
+            explorations=[self._exploration(total_steps, part[2]) for part in drawn],
+            noise=[torch.Generator().manual_seed(int(part[3].generate_state(1)[0])) for part in drawn],
+            plasticity=Plasticity(
+                make_fresh=networks, redo_every=self.redo_every, redo_threshold=self.redo_threshold,
+                reset_every=self.reset_every, reset_share=self.reset_share, last_reset=int(0.8 * updates),
+            ),
+            batch_size=self.batch_size,
+            n_step=self._n_step(total_steps),
+            importance=LinearSchedule(start=self.importance_start, end=1.0, steps=total_steps),
+            gamma=self.gamma if gamma is None else gamma,
+            updates_per_step=self.updates_per_step,
+            learning_starts=self.learning_starts,
+        )  # fmt: skip
+
+    def _n_step(self, total_steps: int) -> Callable[[int], int]:
+        """Steps of a return: geometrically from n_step to n_step_end (Schwarzer et al. 2023, sec. 3)."""
+        end = self.n_step if self.n_step_end is None else self.n_step_end
+        share = LinearSchedule(start=0.0, end=1.0, steps=self.n_step_fraction * total_steps)
+        return lambda env_step: round(self.n_step * (end / self.n_step) ** share(env_step))
+
+    def _memory(
+        self, shape: dict[str, Any], seeds: int, device: torch.device, drawn: np.random.SeedSequence
+    ) -> SequentialMemory:
+        generator, slots = np.random.default_rng(drawn), self.memory_capacity // shape["num_envs"] * shape["num_envs"]
+        return SequentialMemory(
+            capacity=self.memory_capacity, obs_dtype=self.obs_dtype, memory_bytes=self.memory_bytes // seeds,
+            device=device, generator=generator, longest=self.n_step, **shape,
+            priorities=Priorities(
+                slots=slots, exponent=self.priority_exponent, device=device, generator=generator
+            ) if self.prioritised else None,
+        )  # fmt: skip
+
+    def _exploration(self, total_steps: int, drawn: np.random.SeedSequence) -> EpsilonGreedy:
+        return EpsilonGreedy(
+            schedule=LinearSchedule(
+                start=self.epsilon_start, end=self.epsilon_end, steps=self.epsilon_fraction * total_steps
+            ),
+            ladder=self.epsilon_ladder,
+            group_weights=None if self.group_weights is None else np.asarray(self.group_weights, np.float64),
+            generator=np.random.default_rng(drawn),
+        )
+
+    def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int) -> QLearner:
+        end = self.learning_rate * self.learning_rate_final_share
+        munchausen = Munchausen(
+            self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
+        )
+        return QLearner(
+            network=network, target_network=target_network, head=self.make_head(),
+            learning_rate=LinearSchedule(start=self.learning_rate, end=end, steps=total_steps),
+            weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, double=self.double,
+            target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
+            munchausen=munchausen if self.munchausen else None,
+        )  # fmt: skip
+
+
+_RANGES = {
+    "gamma": (0, 1), "batch_size": (1, 65_536), "updates_per_step": (0, 16), "learning_starts": (0, 10**9),
+    "n_step": (1, 256), "n_step_end": (1, 256), "n_step_fraction": (0, 1), "atoms": (2, 1000), "risk_alpha": (1e-3, 1),
+    "munchausen_alpha": (0, 1), "munchausen_temperature": (1e-6, 1e3), "munchausen_lowest": (-1e6, 0),
+    "priority_exponent": (0, 1), "importance_start": (0, 1), "redo_every": (1, 10**9), "redo_threshold": (0, 1),
+    "reset_every": (1, 10**9), "reset_share": (0, 1),
+    "target_every": (1, 10**9), "tau": (1e-6, 1), "learning_rate": (1e-8, 1),
+    "learning_rate_final_share": (0, 1), "weight_decay": (0, 1), "max_grad_norm": (1e-6, 1e6),
+    "huber_delta": (1e-6, 1e6),
+    "epsilon_start": (0, 1), "epsilon_end": (0, 1), "epsilon_fraction": (0, 1), "epsilon_ladder": (0, 100),
+    "memory_capacity": (2, 10**10), "memory_bytes": (1, 2**50),
+}  # fmt: skip

@@ -1,0 +1,183 @@
+"""Waybill's own levels as a kind of games: held-out maps, and the players to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from envs.waybill import levels
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import VALIDATION_SEEDS
+from envs.waybill.players import PLAYERS
+from envs.waybill.state import VERBS
+from experiments import environments
+from experiments.baselines import PLAYER_SEED, evaluate_players
+from experiments.config import Config, EvaluationConfig, Setup, WaybillConfig
+from experiments.domain import Asked, Columns
+from experiments.environments import waybill
+from experiments.evaluation import Evaluator, Measured
+from experiments.logging import EpisodeWindow
+from experiments.machine import threads_of
+from experiments.statistics import Interval, better, mean_interval, normalised
+from experiments.watching import refuse_seed
+
+CACHE = ".cache"  # below the folder of all runs
+DEFAULT_MAPS, DEFAULT_LEVEL = 100, "refine"
+
+
+@dataclass
+class WaybillDomain:
+    """Games on one of Waybill's levels. ``label`` names them in a run folder's name."""
+
+    config_class: ClassVar[type[Config]] = WaybillConfig
+    players: ClassVar[tuple[str, ...]] = tuple(PLAYERS)
+
+    label: str = "waybill"
+    train_steps: int = 1
+
+    def announce(self) -> None:
+        """The engine is compiled once on each machine."""
+        environments.announce_compilation()
+
+    def training_games(self, setup: Setup) -> Any:
+        """The batch engine."""
+        return environments.training_env(setup)
+
+    def sb3_games(self, setup: Setup) -> Any:
+        """Single environments."""
+        return environments.sb3_env(setup)
+
+    def window(self, env: Any) -> EpisodeWindow:
+        """Score, bankruptcies, orders and the funnel."""
+        return waybill_window(stages=env.stages)
+
+    def validation(self, setup: Setup) -> Evaluator:
+        """The validation maps."""
+        return Evaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
+
+    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutMaps:
+        """The held-out maps, or those asked for."""
+        asked = asked or Asked()
+        if asked.episodes is not None:
+            raise ValueError(f"--episodes={asked.episodes}: a game on a level is one a map, use --maps and --map-seed")
+        config = waybill(setup)
+        level = config.level if asked.level is None else levels.load(asked.level)
+        first, maps = _maps(asked, config.evaluation)
+        return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=asked.seed, out=Path(config.out))
+
+    def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
+        """A game on a map."""
+        from experiments.replaying import replay
+
+        refuse_seed(seed)
+        replay(str(folder), **options)
+
+    def name_of(self, env: Any) -> str:
+        """The level."""
+        return f"level {env.level.name}"
+
+    def describe(self, setup: Setup) -> dict[str, Any]:
+        """Level and held-out maps."""
+        config = waybill(setup)
+        first, count = config.evaluation.map_seed, config.evaluation.final_maps
+        return {"maps": {"level": config.level.name, "first": first, "count": count}}
+
+
+def waybill_window(*, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, **options: Any) -> EpisodeWindow:
+    """The last episodes with what Waybill's infos say of them."""
+    columns = {
+        "score": ("game/score",),
+        "bankrupt": ("game/bankruptcies",),
+        "illegal": ("game/illegal_orders",),
+        "orders": tuple(f"game/orders/{name}" for name in verbs),
+        "stages": tuple(f"game/funnel/{name}" for name in stages),
+    }
+    return EpisodeWindow(columns=columns, above_zero={"game/funnel/profit": "game/score"}, **options)
+
+
+def _maps(asked: Asked, usual: EvaluationConfig) -> tuple[int, int]:
+    """The first map's seed and the number of maps, checked like the config's."""
+    first = usual.map_seed if asked.map_seed is None else asked.map_seed
+    maps = usual.final_maps if asked.maps is None else asked.maps
+    try:
+        EvaluationConfig(final_maps=maps, map_seed=first)
+    except ValueError as error:
+        line = str(error).replace("evaluation.final_maps", "--maps").replace("evaluation.map_seed", "--map-seed")
+        raise ValueError(line) from None
+    return first, maps
+
+
+class HeldOutMaps:
+    """Maps that neither training nor the choice of the best policy has seen, and the players on them."""
+
+    def __init__(
+        self, *, setup: Setup | None, level: LevelConfig, first: int, maps: int, seed: int | None, out: Path
+    ) -> None:
+        self.setup, self.level, self.first, self.maps, self.out = setup, level, first, maps, out
+        self.seed = PLAYER_SEED if seed is None else seed
+        self.title = f"{level.name}, {maps} maps from seed {first}"
+        self.columns: Columns = _COLUMNS
+
+    def evaluator(self) -> Evaluator:
+        """Plays a policy, one game a map."""
+        assert self.setup is not None
+        return Evaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
+
+    def baselines(self) -> dict[str, Measured]:
+        """All players, from the cache as far as they are there."""
+        config = None if self.setup is None else self.setup.config
+        return evaluate_players(
+            level=self.level,
+            first_map=self.first,
+            maps=self.maps,
+            cache=self.out / CACHE,
+            seed=self.seed,
+            threads=2 if config is None else threads_of(config),
+            progress=True if config is None else config.progress,
+        )
+
+    def compare(self, games: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+        """Scores on the same maps with 95 % intervals; ``games`` holds at least random, greedy and planner."""
+        random, planner = games["random"].score, games["planner"].score
+        return {name: _row(played, random, games["greedy"].score, planner) for name, played in games.items()}
+
+
+def _row(played: Measured, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray) -> dict[str, Any]:
+    mean, low, high = mean_interval(played.score)
+    return {
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "bankruptcies": float(played.bankrupt.mean()),
+        "normalised": _plain(normalised(played.score, random, planner)),
+        "better_than_greedy": _plain(better(played.score, greedy)),
+        "by_map": played.score.tolist(),
+    }
+
+
+def _plain(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else interval._asdict()
+
+
+def _normalised(row: Mapping[str, Any]) -> str:
+    share = row["normalised"]
+    return "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})"
+
+
+_COLUMNS: Columns = {
+    "score": lambda row: f"{row['mean']:,.1f}",
+    "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
+    "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
+    "normalised": _normalised,
+}
+
+
+def players_alone(asked: Asked, *, out: Path) -> HeldOutMaps:
+    """Maps for the players alone, without a run."""
+    level = levels.load(DEFAULT_LEVEL if asked.level is None else asked.level)
+    first, maps = _maps(asked, EvaluationConfig(final_maps=DEFAULT_MAPS, map_seed=0))
+    return HeldOutMaps(setup=None, level=level, first=first, maps=maps, seed=asked.seed, out=out)

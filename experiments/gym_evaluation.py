@@ -1,0 +1,132 @@
+"""Measuring a policy on a Gymnasium game: greedy episodes, one a seed, each in an environment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+
+from experiments.domain import ActGreedily
+from experiments.gym_batch import GymBatch
+from experiments.gym_games import make, shapes_of
+
+AT_ONCE = 128
+HELD_OUT_SEEDS, VALIDATION_SEEDS, TRAINING_SEEDS = 0, 2**30, 2**31  # below 2**32: some games take no larger ones
+
+
+def training_seed(run_seed: int, game: int = 0) -> int:
+    """Seed of a training game: each run's seed has 32,768 of its own, which no evaluation uses."""
+    return TRAINING_SEEDS + (run_seed * 2**15 + game) % 2**31
+
+
+class Episodes(NamedTuple):
+    """Episodes of one player, in the order of their seeds."""
+
+    score: np.ndarray  # float64 [N], sum of the rewards
+    length: np.ndarray  # int64 [N], steps
+    cut: np.ndarray  # bool [N], longer than an evaluation waits
+
+    def tags(self) -> dict[str, float]:
+        """Means by TensorBoard tag."""
+        mean = float(self.score.mean())
+        return {"eval/score": mean, "eval/mean_reward": mean, "eval/mean_ep_length": float(self.length.mean())}
+
+
+class EpisodeEvaluator:
+    """Plays the episodes of the seeds ``first_seed`` .. ``first_seed + episodes - 1``.
+
+    Each is what ``gymnasium.make(id, **kwargs)`` plays after ``reset(seed=seed)``; one that lasts longer than
+    ``max_steps`` is cut off and counts as it stands.
+    """
+
+    def __init__(self, *, id: str, kwargs: Mapping[str, Any], first_seed: int, episodes: int, max_steps: int) -> None:
+        self.id, self.kwargs, self.max_steps = id, kwargs, max_steps
+        self._seeds = [range(first_seed, first_seed + episodes)[i : i + AT_ONCE] for i in range(0, episodes, AT_ONCE)]
+        self.env = GymBatch(id=id, num_envs=1, kwargs=kwargs, single=True)
+        self._shapes = self.env.shapes
+
+    def warm_up(self) -> None:
+        """Nothing to do."""
+
+    def __call__(self, policy: ActGreedily) -> Episodes:
+        """One episode a seed; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        parts = [self._play(policy, seeds) for seeds in self._seeds]
+        return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _play(self, policy: ActGreedily, seeds: Sequence[int]) -> Episodes:
+        # New environments each time: a game may remember more than its reset forgets (MinAtar: the last action).
+        envs = [make(self.id, self.kwargs) for _ in seeds]
+        begun = [env.reset(seed=seed) for env, seed in zip(envs, seeds, strict=True)]
+        observations, infos = [obs for obs, _ in begun], [info for _, info in begun]
+        count = len(envs)
+        games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
+        running = list(range(count))
+        for step in range(1, self.max_steps + 1):
+            actions = policy(self._shapes.rows([observations[i] for i in running]), self._masks(infos, running))
+            for i, action in zip(running, (actions + self._shapes.first_action).tolist(), strict=True):
+                observations[i], r, terminated, truncated, infos[i] = envs[i].step(action)
+                games.score[i] += float(r)
+                games.length[i], games.cut[i] = step, not (terminated or truncated)
+            running = [i for i in running if games.cut[i]]
+            if not running:
+                break
+        for env in envs:
+            env.close()
+        return games
+
+    def _masks(self, infos: list[dict[str, Any]], rows: list[int]) -> np.ndarray:
+        if self.env.mask_is_constant:
+            return np.ones((len(rows), self._shapes.n_actions), np.int8)
+        return np.array([infos[i]["action_mask"] for i in rows], np.int8)
+
+
+class RandomPlayer:
+    """Legal actions at random."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = np.random.default_rng(seed)
+
+    def __call__(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """int64 [N]."""
+        return np.where(mask != 0, self._generator.random(mask.shape), -1.0).argmax(1)
+
+
+class SB3Game(gymnasium.Wrapper):
+    """A single game as Stable-Baselines3 wants it: flat observations, actions from 0, masks, sums over its episodes.
+
+    The first game's seed is ``seed`` whatever ``reset`` is given: Stable-Baselines3 would seed training with the
+    agent's own seed, and so with the seeds of held-out episodes.
+    """
+
+    def __init__(self, *, id: str, kwargs: Mapping[str, Any], seed: int) -> None:
+        super().__init__(make(id, kwargs))
+        self._shapes = shapes_of(id, self.env.observation_space, self.env.action_space)
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._shapes.obs_size,), np.float32)
+        self.action_space = gymnasium.spaces.Discrete(self._shapes.n_actions)
+        self._seed, self._return, self._length = seed, 0.0, 0
+        self._mask = np.ones(self._shapes.n_actions, np.bool_)
+
+    def action_masks(self) -> np.ndarray:
+        """Which actions are legal now, bool [A] (the name sb3-contrib asks for)."""
+        return self._mask
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """A new game."""
+        obs, info = self.env.reset(seed=None if seed is None else self._seed, options=options)
+        self._return, self._length = 0.0, 0
+        return self._seen(obs, info), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """One step; its info has ``episode`` (``r``, ``l``) at the end."""
+        obs, r, terminated, truncated, info = self.env.step(int(action) + self._shapes.first_action)
+        self._return, self._length = self._return + float(r), self._length + 1
+        if terminated or truncated:
+            info = {**info, "episode": {"r": self._return, "l": self._length}}
+        return self._seen(obs, info), r, terminated, truncated, info
+
+    def _seen(self, obs: Any, info: Mapping[str, Any]) -> np.ndarray:
+        if "action_mask" in info:
+            self._mask = np.asarray(info["action_mask"]) != 0
+        return self._shapes.rows([obs])[0]
