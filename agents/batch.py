@@ -11,7 +11,7 @@ from torch import Tensor
 class Batch(NamedTuple):
     """B sampled transitions of up to n steps, or [S, B, ...] of S seeds.
 
-    On a CPU observations are float32 (and those of a batch lie side by side, ``obs``), on a GPU as the memory keeps them.
+    On a CPU observations are float32 (those of a batch lie side by side, ``obs``), on a GPU as the memory keeps them.
     """
 
     obs_tm1: Tensor  # [B, D]
@@ -55,4 +55,5 @@ class Part:
 
     def __init__(self, *columns: Any) -> None:
         self.batch = Batch(*columns)
-        self.arrays = Batch(*(None if column is None else column.numpy() for column in columns))
+        arrays: list[Any] = [None if column is None else column.numpy() for column in columns]
+        self.arrays: Any = Batch(*arrays)

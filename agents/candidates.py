@@ -165,15 +165,15 @@ class CandidateNetwork(QNetwork):
     def units(self) -> list[Units]:
         """Entity, state, meeting of state and candidate, scorer."""
         width, n_globals = self.head.weight.shape[1], self.layout.globals
-        state = self.state[0]
+        entity, state, scorer = (list[Any](part)[0] for part in (self.entity, self.state, self.scorer))
         heads = [self.state_to_scorer] if self.value is None else [self.state_to_scorer, self.value]
         pooled = (Outgoing(state, n_globals), Outgoing(state, n_globals + width))
         meeting = (self.candidate, self.state_to_scorer)
         return [
-            Units("entity", self.entity, (self.entity[0],), pooled),
+            Units("entity", self.entity, (entity,), pooled),
             Units("state", self.state, (state,), tuple(Outgoing(head) for head in heads)),
-            Units("meet", self.meet, meeting, (Outgoing(self.scorer[0]),)),
-            Units("scorer", self.scorer, (self.scorer[0],), (Outgoing(self.head),)),
+            Units("meet", self.meet, meeting, (Outgoing(scorer),)),
+            Units("scorer", self.scorer, (scorer,), (Outgoing(self.head),)),
         ]
 
 

@@ -71,13 +71,15 @@ class DQN:
         """
         if not self.memories[0].stores_masks:
             mask = None  # constant: all actions are always legal
+        self.policy.forget()
         n_games = len(obs) // self.seeds
         explores = [part.explorers(env_step, n_games) for part in self.explorations]
         explore = np.concatenate(explores)  # [S * N]
         if self.noise:
             draw_noise(self.policy.network, self.noise)
         actions = np.zeros(len(obs), np.int64)
-        partly = self.seeds == 1 and not self.policy.is_written_out and 0 < explore.sum() < len(obs)
+        by_rows = self.seeds == 1 and self.policy.device.type == "cpu" and not self.policy.is_written_out
+        partly = by_rows and 0 < explore.sum() < len(obs)
         if partly:  # only rows that don't explore are scored
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
@@ -113,11 +115,11 @@ class DQN:
 
         ``reset_rows`` bool marks games that had ended before, so that this step reset them and ignored the action.
         """
-        n_games = len(a_tm1) // self.seeds
+        n_games, on_device = len(a_tm1) // self.seeds, self.policy.sent(obs_tm1)
         for s, memory in enumerate(self.memories):
             own = slice(s * n_games, (s + 1) * n_games)
             memory.add(
-                obs_tm1=obs_tm1[own], mask_tm1=None if mask_tm1 is None else mask_tm1[own], a_tm1=a_tm1[own],
+                obs_tm1=obs_tm1[own], obs_there=None if on_device is None else on_device[own], mask_tm1=None if mask_tm1 is None else mask_tm1[own], a_tm1=a_tm1[own],
                 r_t=r_t[own], terminated_t=terminated_t[own], truncated_t=truncated_t[own],
                 reset_rows=reset_rows[own],
             )  # fmt: skip
@@ -153,7 +155,8 @@ class DQN:
         beta, memory = self.importance(env_step), self.memories[0]
         if memory.device.type != "cpu":
             parts = [x.sample(self.batch_size, n_step, self.gamma, beta=beta) for x in self.memories]
-            return Batch(*(None if column[0] is None else torch.stack(column) for column in zip(*parts, strict=True)))
+            columns: list[Any] = [None if x[0] is None else torch.stack(x) for x in zip(*parts, strict=True)]
+            return Batch(*columns)
         if self._buffers is None:
             self._buffers = Buffers(
                 seeds=self.seeds, batch_size=self.batch_size, obs_size=memory.obs.shape[2],
@@ -166,7 +169,7 @@ class DQN:
     def metrics(self, seed: int = 0) -> dict[str, float]:
         """Means over the updates since the last call for seed 0 (others: the same ones), empty without any.
 
-        loss, q_mean, td_error_abs, grad_norm, and dormant: the share of hidden units that hardly act, in the last batch.
+        loss, q_mean, td_error_abs, grad_norm, and dormant: the share of hidden units that hardly act in the last batch.
         """
         if seed == 0:
             batch = None if self._buffers is None else self._buffers.batch

@@ -97,7 +97,7 @@ class DQNSettings:
         if self.risk is not None and self.risk not in RISKS:
             raise ValueError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
         if self.risk is not None and not head.has_risk:
-            raise ValueError(f"agent.risk={self.risk} needs agent.head=quantile, not head={self.head}: it has no spread")
+            raise ValueError(f"agent.risk={self.risk} needs agent.head=quantile, not head={self.head} without spread")
         if self.munchausen and not head.takes_scalar_targets:
             raise ValueError(f"agent.munchausen=true needs agent.head=scalar or hl_gauss, not head={self.head}")
         if self.n_step_end is not None and self.n_step_end > self.n_step:
@@ -105,9 +105,7 @@ class DQNSettings:
 
     def make_head(self) -> Head:
         """What the network's outputs mean."""
-        return make_head(
-            self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta
-        )
+        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
 
     def _network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
         """A network of one seed; the global generator stays as it was."""
@@ -208,7 +206,7 @@ class DQNSettings:
             learning_rate=LinearSchedule(start=self.learning_rate, end=end, steps=total_steps),
             weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, double=self.double,
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
-            munchausen=munchausen if self.munchausen else None,
+            munchausen=munchausen if self.munchausen else None, threads=torch.get_num_threads(),
         )  # fmt: skip
 
 

@@ -35,10 +35,11 @@ class Side:
         self.values = flat.values.numpy()
         self.gradients = _NONE if flat.gradients is None else flat.gradients.numpy()
         self.seeds, self.rows = len(self.values), rows
+        see, body = list[Any](network.see), list[Any](network.body)
         self.layers: list[Product] = [
-            ImageProduct(part, flat, f"see.{i}.inner.0", f"see.{i}.inner.1") for i, part in enumerate(network.see)
+            ImageProduct(part, flat, f"see.{i}.inner.0", f"see.{i}.inner.1") for i, part in enumerate(see)
         ]
-        self.layers += [Product(part[0], flat, f"body.{i}.0", f"body.{i}.1") for i, part in enumerate(network.body)]
+        self.layers += [Product(part[0], flat, f"body.{i}.0", f"body.{i}.1") for i, part in enumerate(body)]
         self.head = Product(network.head, flat, "head")
         self.value = None if network.value is None else Product(network.value, flat, "value")
         self.value_bias = -1 if self.value is None else self.value.bias
@@ -125,9 +126,7 @@ class FusedDQN(FusedMLP):
         double: bool, huber_delta: float,
     ) -> None:  # fmt: skip
         rows = (2 if double else 1) * batch_size
-        super().__init__(
-            network=network, flat=online, batch_size=batch_size, online_rows=rows, huber_delta=huber_delta
-        )
+        super().__init__(network=network, flat=online, batch_size=batch_size, online_rows=rows, huber_delta=huber_delta)
         self.target, self.double = Side(target_network, target, batch_size), double
         self.a_t = np.zeros((self.online.seeds, batch_size), np.int64)
         self._batch: Batch | None = None  # the buffers last seen, and their arrays
@@ -136,7 +135,8 @@ class FusedDQN(FusedMLP):
     def gradients(self, batch: Batch) -> Tensor:
         """Fill the online network's gradients from a batch of ``batch.Buffers``; returns TD errors [S, B]."""
         if batch is not self._batch:
-            self._batch, self._arrays = batch, Batch(*(None if x is None else x.numpy() for x in batch))
+            arrays: list[Any] = [None if x is None else x.numpy() for x in batch]
+            self._batch, self._arrays = batch, Batch(*arrays)
         assert batch.obs is not None
         given = self._arrays
         if self.double:

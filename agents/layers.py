@@ -49,7 +49,8 @@ class NoisyLinear(SeedLinear):
         start = self.SIGMA / math.sqrt(inputs)
         self.weight_sigma = nn.Parameter(torch.full((1, inputs, outputs), start))
         self.bias_sigma = nn.Parameter(torch.full((1, 1, outputs), start)) if bias else None
-        self._noise: tuple[Tensor, Tensor] | None = None  # [S, 1, in], [S, 1, out]
+        self._noise: Tensor | None = None  # [S, 1, in + out], in the same place from the first draw on: see ``captured``
+        self._is_on = False
 
     @property
     def noise_size(self) -> int:
@@ -58,17 +59,20 @@ class NoisyLinear(SeedLinear):
 
     def set_noise(self, normal: Tensor | None) -> None:
         """Use standard normal numbers [S, noise_size] as noise, or none."""
+        self._is_on = normal is not None
         if normal is None:
-            self._noise = None
             return
         shaped = (normal.sign() * normal.abs().sqrt()).unsqueeze(1)  # eq. 11's f
-        self._noise = shaped[:, :, : self.weight.shape[1]], shaped[:, :, self.weight.shape[1] :]
+        if self._noise is None or self._noise.shape != shaped.shape or self._noise.device != shaped.device:
+            self._noise = shaped
+        else:
+            self._noise.copy_(shaped)
 
     def effective(self) -> tuple[Tensor, Tensor | None]:
         """Mean plus noise."""
-        if self._noise is None:
+        if self._noise is None or not self._is_on:
             return self.weight, self.bias
-        noise_in, noise_out = self._noise
+        noise_in, noise_out = self._noise.split((self.weight.shape[1], self.weight.shape[2]), dim=2)
         weight = self.weight + self.weight_sigma * (noise_in.transpose(1, 2) * noise_out)
         if self.bias is None or self.bias_sigma is None:
             return weight, None

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents import fused, losses
-from agents.fused import FusedDQN
-from agents.heads import Head, ScalarHead
+from agents import fused, fused_candidates, losses
 from agents.batch import Batch
-from agents.networks import MLP, QNetwork
+from agents.captured import Captured
+from agents.fused import FusedDQN
+from agents.fused_candidates import FusedCandidates
+from agents.heads import Head, ScalarHead
+from agents.networks import QNetwork
 from agents.optimiser import FlatAdamW, FlatParameters
 from agents.policy import load_weights
 
@@ -33,7 +35,8 @@ class QLearner:
     """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
 
     The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. Where it is
-    written out by hand (``fused_update``) the update runs without autograd.
+    written out by hand (``fused_update``) the update runs
+    without autograd; on a GPU it is a graph that is replayed (``captured``).
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class QLearner:
         batch_size: int,
         munchausen: Munchausen | None = None,
         fused_update: bool = True,
+        captured: bool = True,
+        threads: int = 1,
     ) -> None:
         self.network, self.target_network, self.head = network, target_network, head
         self.learning_rate, self.double, self.munchausen = learning_rate, double, munchausen
@@ -61,24 +66,27 @@ class QLearner:
         self.target_flat.values.copy_(self.flat.values)
         self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
         self._counted = 0  # updates since the last read of the sums
-        self.fused = self._fuse(batch_size) if fused_update else None
+        self.fused = self._fuse(batch_size, threads) if fused_update else None
+        on_gpu = self.flat.values.device.type == "cuda"
+        self._run = Captured(self.step) if on_gpu and captured else self.step
 
-    def _fuse(self, batch_size: int) -> FusedDQN | None:
+    def _fuse(self, batch_size: int, threads: int) -> FusedDQN | FusedCandidates | None:
         """The update written out by hand, if it is one that is."""
-        network, target_network, head = self.network, self.target_network, self.head
-        if not isinstance(head, ScalarHead) or self.munchausen is not None or not fused.fits(network):
+        if self.munchausen is not None:
             return None
-        assert isinstance(network, MLP)
-        assert isinstance(target_network, MLP)
-        return FusedDQN(
-            network=network, online=self.flat, target_network=target_network, target=self.target_flat,
-            batch_size=batch_size, double=self.double, huber_delta=head.huber_delta,
-        )  # fmt: skip
+        network, target_network, head = self.network, self.target_network, self.head
+        given: dict[str, Any] = {"online": self.flat, "target": self.target_flat, "batch_size": batch_size}
+        given |= {"network": network, "target_network": target_network, "double": self.double}
+        if fused_candidates.fits(network):
+            return FusedCandidates(**given, head=head, threads=threads)
+        if isinstance(head, ScalarHead) and fused.fits(network):
+            return FusedDQN(**given, huber_delta=head.huber_delta)
+        return None
 
     def update(self, batch: Batch, env_step: int) -> Tensor:
         """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
         self.optimizer.begin(self.learning_rate(env_step))
-        td_error = self.step(batch)
+        td_error = self._run(batch)
         self.updates += 1
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)

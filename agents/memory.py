@@ -97,15 +97,18 @@ class SequentialMemory:
         terminated_t: np.ndarray,
         truncated_t: np.ndarray,
         reset_rows: np.ndarray,
+        obs_there: Tensor | None = None,
     ) -> None:
         """Append one batch step: obs [N, D], mask [N, A], the others [N]; ``reset_rows`` marks ignored actions.
+
+        ``obs_there`` is obs on the memory's device, if it has been sent there already.
 
         Raises:
             ValueError: if an observation does not fit into the number format.
         """
         self._check_fits(obs_tm1)
         row = self.cursor
-        self.obs[row].copy_(_tensor(obs_tm1))
+        self.obs[row].copy_(_tensor(obs_tm1) if obs_there is None else obs_there)
         if self.mask_bits is not None:
             if mask_tm1 is None:
                 raise ValueError("this memory stores masks, but got none")
@@ -175,8 +178,10 @@ class SequentialMemory:
         return self.read_tensors(torch.from_numpy(slots).to(self.device), n_step, gamma, weights)
 
     def _room(self, batch_size: int) -> Part:
-        sizes = {"obs_size": self.obs.shape[2], "n_actions": self.n_actions, "stores_masks": self.stores_masks}
-        return Buffers(seeds=1, batch_size=batch_size, **sizes).parts[0]
+        return Buffers(
+            seeds=1, batch_size=batch_size, obs_size=self.obs.shape[2], n_actions=self.n_actions,
+            stores_masks=self.stores_masks,
+        ).parts[0]  # fmt: skip
 
     def _read(self, slots: np.ndarray, n_step: int, gamma: float, weights: Tensor | None, out: Part) -> Batch:
         """Transitions that start at ``slots`` [B], by compiled passes."""

@@ -1,9 +1,9 @@
 """Q-networks over one flat observation, for S independent seeds at once (see ``layers``).
 
-Every network offers ``forward(obs [S, B, D], mask [S, B, A] bool) -> [S, B, A, Z]`` with Z numbers for each action (what
-they mean is the value head's business, see ``heads``; those of illegal actions mean nothing) and
-``of(obs, mask, a_tm1 [S, B]) -> [S, B, Z]``, which scores the taken action alone where that is cheaper. Observations may
-come in half precision or as bytes (as the memory stores them); a network converts only what it reads.
+Every network offers ``forward(obs [S, B, D], mask [S, B, A] bool) -> [S, B, A, Z]`` with Z numbers for each action
+(what they mean is the value head's business, see ``heads``; those of illegal actions mean nothing) and
+``of(obs, mask, a_tm1 [S, B]) -> [S, B, Z]``, which scores the taken action alone where that is cheaper. Observations
+may come in half precision or as bytes (as the memory stores them); a network converts only what it reads.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -126,8 +125,9 @@ class MLP(QNetwork):
         shape = layout.image or (1, 1, layout.size)
         self.see = nn.ModuleList()
         for part in convolutions:
-            self.see.append(PatchLayer(shape, part, layer_norm=layer_norm))
-            shape = self.see[-1].shape
+            layer = PatchLayer(shape, part, layer_norm=layer_norm)
+            self.see.append(layer)
+            shape = layer.shape
         sizes = [shape[0] * shape[1] * shape[2], *width]
         self.body = nn.ModuleList(hidden(a, b, layer_norm=layer_norm, noisy=noisy) for a, b in pairwise(sizes))
         self.head = linear(sizes[-1], n_actions * outputs, noisy=noisy)
@@ -136,6 +136,7 @@ class MLP(QNetwork):
     def features(self, obs: Tensor) -> Tensor:
         """Last hidden layer [S, B, H] from obs [S, B, D]."""
         x, (seeds, rows, _) = obs.to(self.head.weight.dtype), obs.shape
+        layer: Any
         for layer in self.see:
             x = layer(x.reshape(seeds, rows, *layer.shape_in))
         x = x.reshape(seeds, rows, -1)
@@ -167,9 +168,10 @@ class MLP(QNetwork):
     def units(self) -> list[Units]:
         """Convolutions, then hidden layers."""
         heads = [self.head] if self.value is None else [self.head, self.value]
-        into = [layer.inner[0] for layer in self.see] + [layer[0] for layer in self.body]
+        see, body = list[Any](self.see), list[Any](self.body)
+        into = [layer.inner[0] for layer in see] + [layer[0] for layer in body]
         found = []
-        for i, layer in enumerate([*self.see, *self.body]):
+        for i, layer in enumerate([*see, *body]):
             following = into[i + 1 : i + 2] or heads
             outgoing = []
             for other in following:
@@ -213,6 +215,8 @@ class PatchLayer(nn.Module):
     def _without_patches(self, x: Tensor) -> Tensor:
         """The same by a compiled loop that skips zeros, for acting."""
         linear, rest = self.inner[0], self.inner[1:]
+        assert isinstance(linear, SeedLinear)
+        assert linear.bias is not None
         weight = linear.weight.detach()
         y = torch.empty(len(x), x.shape[1], self.shape[0] * self.shape[1] * self.shape[2])
         images = x.reshape(len(x), x.shape[1], -1).numpy()

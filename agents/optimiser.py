@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor, nn
+
+from agents.compiled import kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, algorithm 1
 
@@ -117,7 +118,7 @@ class FlatAdamW:
 _NOTHING = np.zeros((0, 0), np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
+@kernel
 def _clipped_adamw(  # type: ignore[no-untyped-def]
     values, gradients, mean, square, grad_norm, rate, size_scale, decay, max_norm, target, share
 ):

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.learner import QLearner
 from agents.batch import Batch
+from agents.learner import QLearner
 from agents.networks import QNetwork, Units
 
 DORMANT = 0.025  # share of its layer's mean activation below which a unit counts as dormant (Sokar et al. 2023, sec. 3)
@@ -100,9 +100,9 @@ class Plasticity:
         """Do what is due after this update."""
         if self.redo_every is not None and learner.updates % self.redo_every == 0:
             recycle(learner, batch, self._fresh(), self.redo_threshold)
-        if self.reset_every is not None and learner.updates % self.reset_every == 0:
-            if learner.updates <= self.last_reset:
-                restart(learner, self._fresh(), self.reset_share)
+        due = self.reset_every is not None and learner.updates % self.reset_every == 0
+        if due and learner.updates <= self.last_reset:
+            restart(learner, self._fresh(), self.reset_share)
 
     def _fresh(self) -> QNetwork:
         self.drawn += 1

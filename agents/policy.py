@@ -31,6 +31,7 @@ class QPolicy:
         self.risk_alpha = risk_alpha
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
         self._fast: Side | None = None
+        self._put: tuple[np.ndarray, Tensor] | None = None
 
     @property
     def seeds(self) -> int:
@@ -72,8 +73,7 @@ class QPolicy:
     @torch.inference_mode()
     def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """What actions count, and the mask, both [S, N / S, A] on the device."""
-        rows = torch.from_numpy(np.ascontiguousarray(obs, np.float32)).to(self.device, non_blocking=True)
-        rows = rows.unflatten(0, (self.seeds, -1))
+        rows = self.put(obs).unflatten(0, (self.seeds, -1))
         legal = self._mask(mask, rows.shape[1])
         if self.is_written_out:
             return self._written_out(rows, legal), legal
@@ -101,6 +101,22 @@ class QPolicy:
             ValueError: in one line, if they belong to a network of another shape.
         """
         load_weights(self.network, state["network"])
+
+    def put(self, obs: np.ndarray) -> Tensor:
+        """Observations [N, D] float32 on the device."""
+        rows = torch.from_numpy(np.ascontiguousarray(obs, np.float32))
+        if self.device.type == "cuda":
+            rows = rows.pin_memory().to(self.device, non_blocking=True)
+        self._put = (obs, rows)
+        return rows
+
+    def sent(self, obs: np.ndarray) -> Tensor | None:
+        """What ``put`` made of this very array since ``forget``; None if it was not put last."""
+        return self._put[1] if self._put is not None and self._put[0] is obs else None
+
+    def forget(self) -> None:
+        """Drop what was put last."""
+        self._put = None
 
     def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:
         if mask is None:

@@ -1,7 +1,7 @@
 """PQN: Q-learning from many games in parallel, without memory or target network (Gallici et al. 2024).
 
-A few steps of all games are played, the λ-returns of all states computed backwards and fitted in minibatches; then what
-was played is forgotten. Layer normalisation keeps it stable. Networks, value heads and exploration are those of ``dqn``.
+A few steps of all games are played, the λ-returns of all states computed backwards and fitted in minibatches; then
+what was played is forgotten. Layer normalisation keeps it stable. Networks, value heads and exploration are ``dqn``'s.
 """
 
 from __future__ import annotations
@@ -221,9 +221,7 @@ class PQNSettings:
 
     def make_head(self) -> Head:
         """What the network's outputs mean."""
-        return make_head(
-            self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta
-        )
+        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
 
     def _network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
         with torch.random.fork_rng(devices=[]):

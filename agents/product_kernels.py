@@ -1,4 +1,4 @@
-"""Matrix products that a library does badly: few inputs, few outputs, inputs that are mostly zero, convolutions of such.
+"""Matrix products that a library does badly: few inputs, few outputs, mostly zero inputs, convolutions of such.
 
 Arrays are float32: x [S, R, I], y [S, R, O]; weights and gradients [S, I, O] lie in flat arrays [S, P] from ``first``
 on. Four inputs are taken at a time where that halves the traffic to and from memory.
@@ -68,7 +68,7 @@ def narrow_out(x: Any, values: Any, first: int, turned: Any, y: Any) -> None:
 
 @kernel
 def narrow_out_back(d: Any, x: Any, values: Any, gradients: Any, first: int, turned: Any, d_x: Any) -> None:
-    """The gradient xᵀ d and d_x [S, B, I] = d Wᵀ from d [S, B, O] and x [S, >= B, I]; ``turned`` is still the weights."""
+    """The gradient xᵀ d and d_x [S, B, I] = d Wᵀ from d [S, B, O] and x [S, >= B, I]; ``turned`` [O, I] is scratch."""
     outputs = d.shape[2]
     for s in range(d.shape[0]):
         weight = matrix(values, s, first, x.shape[2], outputs)

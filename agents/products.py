@@ -6,6 +6,8 @@ are compiled loops. Which way a layer goes depends on its sizes, and for wide in
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -80,7 +82,8 @@ class ImageProduct(Product):
     """A convolution of what the network sees."""
 
     def __init__(self, layer: PatchLayer, flat: FlatParameters, name: str, norm: str) -> None:
-        super().__init__(layer.inner[0], flat, name, norm)
+        linear: Any = layer.inner[0]
+        super().__init__(linear, flat, name, norm)
         self._shape = (*layer.shape_in, layer.part.kernel, layer.part.stride)
         self.positions = layer.shape[0] * layer.shape[1]
 

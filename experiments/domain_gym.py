@@ -13,6 +13,7 @@ from experiments.gym_batch import GymBatch
 from experiments.gym_evaluation import (
     HELD_OUT_SEEDS,
     VALIDATION_SEEDS,
+    BatchEvaluator,
     EpisodeEvaluator,
     Episodes,
     RandomPlayer,
@@ -61,9 +62,14 @@ class GymDomain:
         """Returns and lengths."""
         return EpisodeWindow()
 
-    def validation(self, setup: Setup) -> EpisodeEvaluator:
-        """The validation episodes."""
-        return self._evaluator(setup, VALIDATION_SEEDS, setup.config.evaluation.episodes)
+    def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
+        """The validation episodes: in the game's own batch, if it has one."""
+        episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
+        batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
+        if batch.is_own:
+            return BatchEvaluator(batch=batch, first_seed=VALIDATION_SEEDS, max_steps=steps)
+        batch.close()
+        return self._evaluator(setup, VALIDATION_SEEDS, episodes)
 
     def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""

@@ -53,6 +53,11 @@ class GymBatch:
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
         self.mask_is_constant = self._games.reset(list(range(num_envs)))[1] is None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the game brought this batch itself."""
+        return isinstance(self._games, _OwnBatch)
+
     def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
         """New games: game i gets ``seed_of(seed) + i``; a batch of its own takes the first seed for all."""
         return self._begin(self._seed_of(seed))

@@ -82,6 +82,35 @@ class EpisodeEvaluator:
         return np.array([infos[i]["action_mask"] for i in rows], np.int8)
 
 
+class BatchEvaluator:
+    """Plays the first ``episodes`` games of a game's own batch, all at once: quicker, but not one a seed.
+
+    The batch begins with ``first_seed`` each time, so the games are always the same. Those longer than ``max_steps`` are
+    cut off and count as they stand.
+    """
+
+    def __init__(self, *, batch: GymBatch, first_seed: int, max_steps: int) -> None:
+        self.env, self._first_seed, self._max_steps = batch, first_seed, max_steps
+
+    def warm_up(self) -> None:
+        """Nothing to do."""
+
+    def __call__(self, policy: ActGreedily) -> Episodes:
+        """One episode a game; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        count = self.env.num_envs
+        games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
+        obs, infos = self.env.reset(seed=self._first_seed)
+        for _ in range(self._max_steps):
+            obs, r, terminated, truncated, infos = self.env.step(policy(obs, infos["action_mask"]))
+            running = games.cut.copy()
+            games.score[running] += r[running]
+            games.length[running] += 1
+            games.cut[running & (terminated | truncated)] = False
+            if not games.cut.any():
+                break
+        return games
+
+
 class RandomPlayer:
     """Legal actions at random."""
 

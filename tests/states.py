@@ -43,9 +43,7 @@ def gradients(network: QNetwork, value: Tensor) -> dict[str, Tensor]:
     """Of a scalar in each parameter, by name; 0 where it does not count."""
     names = dict(network.named_parameters())
     found = torch.autograd.grad(value, list(names.values()), allow_unused=True)
-    return {
-        name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(names.items(), found, strict=True)
-    }
+    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in zip(names.items(), found, strict=True)}
 
 
 @torch.no_grad()

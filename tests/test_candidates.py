@@ -1,4 +1,4 @@
-"""The candidate network: sets, seeds, two ways of computing them, and weights that do not depend on the level's sizes."""
+"""The candidate network: sets, seeds, two ways of computing them, weights that do not depend on the level's sizes."""
 
 from __future__ import annotations
 

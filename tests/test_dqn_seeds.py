@@ -35,31 +35,32 @@ COMBINATIONS: dict[str, dict[str, Any]] = {
     "quantile": {"head": "quantile", "atoms": 5, "risk": "cvar", "obs_dtype": "uint8", "prioritised": True},
 }
 EACH = pytest.mark.parametrize("switches", COMBINATIONS.values(), ids=COMBINATIONS)
-FAST = {"updates_per_step": 1 / 8, "batch_size": 16, "total_steps": 4_000}  # 4 games: an update at every second step
+FAST = {"updates_per_step": 1 / 4, "batch_size": 16, "total_steps": 4_000}  # 4 games: an update at each batch step
 
 
-@EACH
-@pytest.mark.parametrize("fused", [True, False], ids=["fused", "general"])
-def test_three_seeds_are_three_agents(switches: dict[str, Any], fused: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "fused"), [("plain", True), ("prioritised", True)] + [(name, False) for name in COMBINATIONS]
+)
+def test_three_seeds_are_three_agents(name: str, fused: bool) -> None:
     """The same actions over 200 updates, and nearly the same numbers in the end.
 
     Priorities amplify: where a draw falls beside a border the last bit decides it. There 50 updates are enough.
     """
-    seeds, last = (3, 4, 5), 600 if switches.get("prioritised") else 1_800
+    switches, seeds = COMBINATIONS[name], (3, 4, 5)
+    last = 400 if switches.get("prioritised") else 1_000
     agents = [build(num_envs=4, seeds=chosen, **FAST | switches) for chosen in (seeds, (3,), (4,), (5,))]
     for agent in agents:
         if not fused:
             agent.learner.fused = None
-        elif agent.learner.fused is None:
-            pytest.skip("the general way alone does this")
+        assert (agent.learner.fused is not None) == fused
     together, *singles = agents
     games, own = Chain(num_envs=12), [Chain(num_envs=4) for _ in seeds]
     actions = np.array(play(together, games, 0, last))  # [steps, S * N]
     for s, (single, env) in enumerate(zip(singles, own, strict=True)):
         assert np.array_equal(play(single, env, 0, last), actions[:, 4 * s : 4 * s + 4])
-        assert single.updates == together.updates >= last // 8 - 25
-        for name in ("network", "target_network"):
-            ours, theirs = together.learner.state_dict()[name], single.learner.state_dict()[name]
+        assert single.updates == together.updates == last // 4 - 49
+        for part in ("network", "target_network"):
+            ours, theirs = together.learner.state_dict()[part], single.learner.state_dict()[part]
             for key, value in theirs.items():
                 torch.testing.assert_close(ours[key][s : s + 1], value, rtol=1e-4, atol=1e-5, msg=key)
         assert together.metrics(s) == pytest.approx(single.metrics(), rel=1e-3, abs=1e-5)
@@ -67,18 +68,18 @@ def test_three_seeds_are_three_agents(switches: dict[str, Any], fused: bool) -> 
 
 
 @EACH
-@pytest.mark.parametrize("stop", [600, 1_500])
+@pytest.mark.parametrize("stop", [300, 800])
 def test_a_restored_agent_goes_on_as_the_uninterrupted_one(switches: dict[str, Any], stop: int) -> None:
     """Two seeds: weights, optimiser, memories (also full rings), generators, counters and metrics, bit for bit."""
-    agent = build(num_envs=4, seeds=(1, 2), memory_capacity=1_000, **FAST | switches)
+    agent = build(num_envs=4, seeds=(1, 2), memory_capacity=600, **FAST | switches)
     env = Chain(num_envs=8)
     play(agent, env, 0, stop)
     state = agent.state_dict()
-    restored = build(num_envs=4, seeds=(1, 2), memory_capacity=1_000, **FAST | switches)
-    play(restored, Chain(num_envs=8), 0, 300)  # whatever it did before
+    restored = build(num_envs=4, seeds=(1, 2), memory_capacity=600, **FAST | switches)
+    play(restored, Chain(num_envs=8), 0, 220)  # whatever it did before
     restored.load_state_dict(reload(state))
     twin = env.copy()
-    assert play(agent, env, stop, stop + 400) == play(restored, twin, stop, stop + 400)
+    assert play(agent, env, stop, stop + 200) == play(restored, twin, stop, stop + 200)
     assert agent.updates == state["updates"] + 50
     assert_same_state(agent.state_dict(), restored.state_dict())
     assert [agent.metrics(s) for s in (0, 1)] == [restored.metrics(s) for s in (0, 1)]
@@ -142,7 +143,7 @@ def test_a_policy_alone_acts_like_its_seed_of_the_agent() -> None:
     assert not np.allclose(both[0], both[1], atol=1e-3)
     single = build()
     policy.load_policy(reload(single.state_dict(include_memory=False)))
-    assert (policy.q_values(obs, mask) == single.q_values(obs, mask)).all()
+    assert policy.q_values(obs, mask) == pytest.approx(single.q_values(obs, mask), abs=1e-6)
 
 
 def test_weights_that_do_not_fit_are_refused() -> None:

@@ -37,7 +37,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 
 
 def learnt(**switches: Any) -> DQN:
-    """After 16,000 steps, at last half of them at random, and an update at each of 1,000 batch steps but the first 12."""
+    """After 16,000 steps, in the end half of them at random, with an update at each batch step but the first 12."""
     agent = build(num_envs=16, epsilon_end=0.5, updates_per_step=1 / 16, total_steps=16_000, **switches)
     play(agent, Chain(num_envs=16), 0, 16_000)
     assert agent.updates == 988

@@ -13,7 +13,7 @@ from torch.nn import functional
 from agents.networks import MLP, ImageSettings, Layout, MLPSettings, QNetwork, dueling
 
 IMAGE = Layout(10 * 9 * 4, 0, 0, 0, 0, image=(10, 9, 4))
-IMAGE_SETTINGS = ImageSettings(channels=[5, 3], kernel=3, stride=2, width=[8])
+IMAGE_SETTINGS = ImageSettings(channels=[5, 3], kernel=2, stride=2, width=[8])
 
 
 def mlp(n_actions: int = 6, **options: Any) -> MLP:
@@ -25,7 +25,7 @@ def mlp(n_actions: int = 6, **options: Any) -> MLP:
 
 def image(**options: Any) -> MLP:
     changes = {name: options.pop(name) for name in ("layer_norm",) if name in options}
-    settings = ImageSettings(channels=[5, 3], kernel=3, stride=2, width=[8], **changes)
+    settings = ImageSettings(channels=[5, 3], kernel=2, stride=2, width=[8], **changes)
     return settings.build(layout=IMAGE, n_actions=6, **options)
 
 
@@ -146,7 +146,7 @@ def test_illegal_actions_do_not_change_the_legal_ones() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolutions_are_those_of_torch(stride: int) -> None:
-    """Two layers on an image that is no square, rows by columns by channels."""
+    """Two layers on an image that is no square, rows by columns by channels; the same without gradients."""
     torch.manual_seed(0)
     settings = ImageSettings(channels=[5, 3], kernel=3, stride=stride, width=[8], layer_norm=False)
     net = settings.build(layout=IMAGE, n_actions=6)
@@ -159,6 +159,9 @@ def test_convolutions_are_those_of_torch(stride: int) -> None:
     x = (x @ weights["body.0.0.weight"][0] + weights["body.0.0.bias"][0, 0]).clamp(min=0)
     expected = x @ weights["head.weight"][0] + weights["head.bias"][0, 0]
     torch.testing.assert_close(net(obs, mask)[0, :, :, 0], expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(obs, mask)[0, :, :, 0], expected.detach())
+        torch.testing.assert_close(net((obs * 3).to(torch.uint8), mask), net((obs * 3).floor(), mask))
 
 
 def test_an_image_is_needed_and_must_hold_the_kernel() -> None:
