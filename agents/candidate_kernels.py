@@ -15,7 +15,7 @@ from agents.compiled import kernel
 
 @kernel
 def pack_entities(obs: Any, first: int, count: int, features: int, packed: Any, starts: Any) -> None:
-    """packed [P, Fe] and starts from the ``count`` rows that begin at ``first``; feature 0 says whether a row is there."""
+    """packed [P, Fe] and starts from the ``count`` rows from ``first`` on; feature 0 says whether a row is there."""
     rows = 0
     for b in range(obs.shape[0]):
         starts[b] = rows

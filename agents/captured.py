@@ -17,7 +17,7 @@ WARM_UP = 3  # calls before recording, in which libraries and the allocator sett
 
 
 class Captured:
-    """Calls ``step`` on a copy of each batch: as it is at first, as a graph later. It gives the same tensor each time."""
+    """Calls ``step`` on a copy of each batch: as it is at first, later as a graph with one result tensor."""
 
     def __init__(self, step: Callable[[Batch], Tensor]) -> None:
         self._step = step
@@ -46,7 +46,7 @@ class Captured:
             self._batch = Batch(*(None if x is None else x.clone() for x in batch))  # type: ignore[arg-type]
             return
         for kept, given in zip(self._batch, batch, strict=True):
-            if kept is not None:
+            if kept is not None and given is not None:
                 kept.copy_(given, non_blocking=True)
 
     def _on_side(self, batch: Batch) -> Tensor:

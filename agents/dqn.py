@@ -119,9 +119,9 @@ class DQN:
         for s, memory in enumerate(self.memories):
             own = slice(s * n_games, (s + 1) * n_games)
             memory.add(
-                obs_tm1=obs_tm1[own], obs_there=None if on_device is None else on_device[own], mask_tm1=None if mask_tm1 is None else mask_tm1[own], a_tm1=a_tm1[own],
+                obs_tm1=obs_tm1[own], mask_tm1=None if mask_tm1 is None else mask_tm1[own], a_tm1=a_tm1[own],
                 r_t=r_t[own], terminated_t=terminated_t[own], truncated_t=truncated_t[own],
-                reset_rows=reset_rows[own],
+                reset_rows=reset_rows[own], obs_there=None if on_device is None else on_device[own],
             )  # fmt: skip
 
     def learn(self, env_step: int) -> int:

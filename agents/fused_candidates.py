@@ -7,6 +7,7 @@ scored. Seeds are independent of each other and share nothing but threads.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
@@ -224,12 +225,13 @@ class FusedCandidates:
         ]  # fmt: skip
         self.sums = np.zeros((len(self.seeds), 3))
         self._workers = None
-        if threads > 1 and len(self.seeds) > 1:  # each works alone: products this small gain nothing from a second thread
+        if threads > 1 and len(self.seeds) > 1:  # each on one: products this small gain nothing from two
             self._workers = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
     def gradients(self, batch: Batch) -> Tensor:
         """Fill the online network's gradients from a batch [S, B, ...]; returns TD errors [S, B]."""
-        parts = [Batch(*(None if x is None else x[s] for x in batch)) for s in range(len(self.seeds))]
+        columns: list[Any] = [[None] * len(self.seeds) if x is None else list(x) for x in batch]
+        parts = [Batch(*part) for part in zip(*columns, strict=True)]
         if self._workers is None:
             for seed, part in zip(self.seeds, parts, strict=True):
                 seed.gradients(part)

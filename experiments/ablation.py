@@ -1,8 +1,8 @@
 """What each part of the DQN is worth on ``refine``: ``python -m experiments.ablation [out=runs/ablation] [steps=N]``.
 
-Every arm changes one thing in ``conf/agent/dqn.yaml``: parts that are on are left out, parts that are off are added. All
-arms share seeds, training maps and the maps that they are measured on, so differences are paired by seed. Finished arms
-are not run again. The table goes to ``table.md`` in the folder.
+Every arm changes one thing in ``conf/agent/dqn.yaml``: parts that are on are left out, parts that are off are added.
+All arms share seeds, training maps and the maps that they are measured on, so differences are paired by seed. Finished
+arms are not run again. The table goes to ``table.md`` in the folder.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from experiments.checkpoints import write_whole
 from experiments.door import door
+from experiments.session import LAST
 from experiments.statistics import mean_interval
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +54,7 @@ def run(arm: str, folder: Path, more: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise ValueError(f"arm {arm!r}: {done.stderr.strip().splitlines()[-1]}")
+    (folder / LAST).unlink()  # five memories take two gigabytes; nothing goes on from here
 
 
 def table(out: Path) -> str:

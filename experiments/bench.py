@@ -114,7 +114,7 @@ def against_sb3_table(device: torch.device, rounds: int) -> None:
         ours, many, one = found["ours"], found["many"], found["one"]
         rows.append([case.name, spread(ours), spread(many), ratios(ours, many), spread(one), ratios(ours, one)])
     show(
-        f"training, env steps a second; batch {BATCH_SIZE}, one update for {STEPS_PER_UPDATE} steps, ours {GAMES} games",
+        f"training, env steps a second; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps, ours {GAMES} games",
         ["game and network", "ours", f"SB3, {GAMES} games", "ratio", "SB3, one game", "ratio"],
         rows,
     )

@@ -134,6 +134,8 @@ class Training:
             seeds=list(range(seeds)),
             store_masks=not self.env.mask_is_constant,
         )
+        self.obs: Any
+        self.infos: Any
         self.obs, self.infos = self.env.reset(seed=0)
         self.train(2048)
 

@@ -62,8 +62,8 @@ def products(network: Any, batch: Batch) -> list[Shape]:
     """The products of an update without double: online and target forward, then back to all weights."""
     size = batch.a_tm1.shape[1]
     if isinstance(network, MLP):
-        layers = [(size, *layer[0].weight.shape[1:]) for layer in network.body]
-        layers.append((size, *network.head.weight.shape[1:]))
+        weights = [dict(layer.named_parameters())["0.weight"] for layer in network.body] + [network.head.weight]
+        layers: list[Shape] = [(size, weight.shape[1], weight.shape[2]) for weight in weights]
         forward = layers
         target = layers
     else:

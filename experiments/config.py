@@ -199,7 +199,8 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
             raise ValueError(f"agent={names['agent']}: env={names['env']} has no such player, known are {known}")
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         names["network"] = "own"
-        _need(config.seeds == 1, "seeds", config.seeds, f"1 with agent={names['agent']}: only dqn and pqn train several")
+        only = f"1 with agent={names['agent']}: only dqn and pqn train several"
+        _need(config.seeds == 1, "seeds", config.seeds, only)
     gamma = config.reward.gamma if isinstance(config, WaybillConfig) else plain["agent"]["gamma"]
     return Setup(config, domain, agent, network, gamma, names, {str(key): plain[key] for key in plain})
 

@@ -85,8 +85,8 @@ class EpisodeEvaluator:
 class BatchEvaluator:
     """Plays the first ``episodes`` games of a game's own batch, all at once: quicker, but not one a seed.
 
-    The batch begins with ``first_seed`` each time, so the games are always the same. Those longer than ``max_steps`` are
-    cut off and count as they stand.
+    The batch begins with ``first_seed`` each time, so the games are always the same. Those longer than ``max_steps``
+    are cut off and count as they stand.
     """
 
     def __init__(self, *, batch: GymBatch, first_seed: int, max_steps: int) -> None:

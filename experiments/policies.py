@@ -34,7 +34,8 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
         ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
     if setup.config.seeds > 1:
-        raise ValueError(f"{str(folder)!r} holds {setup.config.seeds} seeds: name one, {str(folder_of(folder, setup))!r}")
+        one = str(folder_of(folder, setup))
+        raise ValueError(f"{str(folder)!r} holds {setup.config.seeds} seeds: name one, {one!r}")
     saved = checkpoints.load(folder / BEST)
     try:
         actor = make_actor(setup, env=env, device=device)

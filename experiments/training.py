@@ -56,7 +56,7 @@ class BatchLoop:
                 break
 
     def _step(self, env_step: int) -> int:
-        """One batch step; returns the steps of one seed (a game that ended only resets: its step counts like others)."""
+        """One batch step; returns the steps of one seed (that of a game that only resets counts, too)."""
         agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step)
         self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
@@ -183,7 +183,7 @@ def train(
     session.begin(state)
     try:
         if session.reached is None:  # stopped by hand just when it was
-            loop.run(session)
+            loop.run(session)  # type: ignore[arg-type]
         session.finish()
     finally:
         session.close()

@@ -71,16 +71,16 @@ def test_three_seeds_are_three_agents(name: str, fused: bool) -> None:
 @pytest.mark.parametrize("stop", [300, 800])
 def test_a_restored_agent_goes_on_as_the_uninterrupted_one(switches: dict[str, Any], stop: int) -> None:
     """Two seeds: weights, optimiser, memories (also full rings), generators, counters and metrics, bit for bit."""
-    agent = build(num_envs=4, seeds=(1, 2), memory_capacity=600, **FAST | switches)
-    env = Chain(num_envs=8)
+    changes = FAST | {"memory_capacity": 600, "updates_per_step": 0.23} | switches
+    agent, env = build(num_envs=4, seeds=(1, 2), **changes), Chain(num_envs=8)
     play(agent, env, 0, stop)
     state = agent.state_dict()
-    restored = build(num_envs=4, seeds=(1, 2), memory_capacity=600, **FAST | switches)
+    restored = build(num_envs=4, seeds=(1, 2), **changes)
     play(restored, Chain(num_envs=8), 0, 220)  # whatever it did before
     restored.load_state_dict(reload(state))
     twin = env.copy()
     assert play(agent, env, stop, stop + 200) == play(restored, twin, stop, stop + 200)
-    assert agent.updates == state["updates"] + 50
+    assert agent.updates - state["updates"] in (45, 46)
     assert_same_state(agent.state_dict(), restored.state_dict())
     assert [agent.metrics(s) for s in (0, 1)] == [restored.metrics(s) for s in (0, 1)]
 

@@ -87,6 +87,21 @@ def test_noise_explores_without_epsilon_and_is_gone_in_evaluation() -> None:
     assert all(np.isfinite(q[row, a]) for chosen in actions for row, a in enumerate(chosen))
 
 
+def test_each_update_draws_noise_for_both_networks() -> None:
+    """Noise of its own for the target network, new each time."""
+    agent, env = build(noisy=True, updates_per_step=1 / 8, learning_starts=80, learning_rate=1e-8), Chain(num_envs=8)
+    obs, mask = (torch.from_numpy(x).unsqueeze(0) for x in every_state())
+    play(agent, env, 0, 160)
+    seen: list[torch.Tensor] = []
+    for first in (160, 168):
+        play(agent, env, first, first + 8)
+        agent.learner.target_flat.values.copy_(agent.learner.flat.values)
+        with torch.no_grad():
+            seen += [net(obs, mask.bool()) for net in (agent.learner.network, agent.learner.target_network)]
+    assert agent.updates == 13
+    assert all(not torch.allclose(seen[i], seen[j], atol=1e-3) for i in range(4) for j in range(i))
+
+
 def test_cvar_takes_the_safe_action() -> None:
     """RIGHT returns 0.4 for sure, QUIT -0.5 or 1.5 (0.5 on average): by hand, in quantiles."""
     obs, mask = every_state()
