@@ -30,25 +30,26 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "categorical": {"head": "categorical"} | SUPPORT, "hl_gauss": {"head": "hl_gauss"} | SUPPORT,
     "noisy": {"noisy": True}, "annealed": {"n_step": 3, "n_step_end": 1, "prioritised": True},
     "redo": {"redo_every": 50, "redo_threshold": 0.1},
-    "reset": {"reset_every": 300, "target_every": 20, "learning_rate_final_share": 1.0},
+    "reset": {"reset_every": 250, "learning_rate_final_share": 0.5},
     "bytes": {"obs_dtype": "uint8"},
     "rainbow": {"dueling": True, "prioritised": True, "noisy": True, "head": "categorical"} | SUPPORT,
 }  # fmt: skip
 
 
 def learnt(**switches: Any) -> DQN:
-    """After 16,000 steps, in the end half of them at random, with an update at each batch step but the first 12."""
-    agent = build(num_envs=16, epsilon_end=0.5, updates_per_step=1 / 16, total_steps=16_000, **switches)
-    play(agent, Chain(num_envs=16), 0, 16_000)
-    assert agent.updates == 988
+    """After 9,600 steps, in the end half of them at random, with an update at each batch step but the first 12."""
+    defaults = {"epsilon_end": 0.5, "epsilon_fraction": 0.2, "target_every": 25, "learning_rate": 5e-3}
+    agent = build(num_envs=16, total_steps=9_600, **defaults | switches)
+    play(agent, Chain(num_envs=16), 0, 9_600)
+    assert agent.updates == 588
     return agent
 
 
 @pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
 def test_learns_the_optimal_values_of_a_chain(switches: dict[str, Any]) -> None:
     agent = learnt(**switches)
-    assert_optimal(agent, 0.8)
-    restarts = {"redo_every": 988 // 50, "reset_every": 2}  # at 300 and 600: 900 is too late
+    assert_optimal(agent, 0.8, tolerance=0.15 if switches == {"noisy": True} else 0.05)  # targets carry noise
+    restarts = {"redo_every": 588 // 50, "reset_every": 1}  # at 250: 500 is too late
     assert agent.plasticity.drawn == sum(restarts.get(name, 0) for name in switches)
 
 
