@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.agent import QAgent
 from agents.batch import Batch, Buffers
 from agents.exploration import EpsilonGreedy
 from agents.layers import draw_noise, is_noisy
@@ -17,12 +18,10 @@ from agents.plasticity import Plasticity
 from agents.policy import QPolicy
 
 
-class DQN:
-    """Plays N games of each of S seeds and learns from what it remembers of them.
+class DQN(QAgent):
+    """Plays N games of each of S seeds and learns from what it remembers of them; see ``QAgent`` for rows and steps.
 
-    Each seed has networks, memory and random numbers of its own; they share the passes through them. All arrays hold
-    the rows of seed 0, then those of seed 1, … (S * N rows). One environment step is one step of one game of a seed: a
-    batch step counts N.
+    Each seed has networks, memory and random numbers of its own; they share the passes through them.
     """
 
     def __init__(
@@ -41,24 +40,15 @@ class DQN:
         updates_per_step: float,
         learning_starts: int,
     ) -> None:
-        self.policy, self.learner, self.memories, self.explorations = policy, learner, memories, explorations
-        self.policy.flat = learner.flat
+        super().__init__(policy=policy, updater=learner, explorations=explorations)
+        self.learner, self.memories = learner, memories
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
         self.updates_per_step, self.learning_starts = updates_per_step, learning_starts
         self._last_env_step = 0
         self._credit = 0.0  # updates that are due, with a fraction
         self._buffers: Buffers | None = None
-
-    @property
-    def seeds(self) -> int:
-        """S."""
-        return len(self.memories)
-
-    @property
-    def updates(self) -> int:
-        """Gradient updates so far (of each seed)."""
-        return self.learner.updates
+        self._batch: Batch | None = None  # the last one
 
     def act(self, obs: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None, *, env_step: int) -> np.ndarray:
         """Epsilon-greedy actions, int64 [S * N].
@@ -72,9 +62,7 @@ class DQN:
         if not self.memories[0].stores_masks:
             mask = None  # constant: all actions are always legal
         self.policy.forget()
-        n_games = len(obs) // self.seeds
-        explores = [part.explorers(env_step, n_games) for part in self.explorations]
-        explore = np.concatenate(explores)  # [S * N]
+        explore = self.explorers(env_step, len(obs))
         if self.noise:
             draw_noise(self.policy.network, self.noise)
         actions = np.zeros(len(obs), np.int64)
@@ -84,21 +72,8 @@ class DQN:
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
-        for s in range(self.seeds):
-            rows = np.flatnonzero(explores[s]) + s * n_games
-            if len(rows):
-                of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
-                shape = (len(rows), self.policy.n_actions)
-                actions[rows] = self.explorations[s].actions(None if mask is None else mask[rows], of_rows, shape)
+        self.explore(actions, explore, mask, groups)
         return actions
-
-    def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """float32 [S * N, A], see ``QPolicy.q_values``."""
-        return self.policy.q_values(obs, mask)
-
-    def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """int64 [S * N], see ``QPolicy.greedy``."""
-        return self.policy.greedy(obs, mask)
 
     def observe(
         self,
@@ -140,7 +115,7 @@ class DQN:
         return due
 
     def _update(self, env_step: int, n_step: int) -> None:
-        batch = self._sample(env_step, n_step)
+        self._batch = batch = self._sample(env_step, n_step)
         if self.noise:
             draw_noise(self.learner.network, self.noise)
             draw_noise(self.learner.target_network, self.noise)
@@ -166,35 +141,15 @@ class DQN:
             own.sample(self.batch_size, n_step, self.gamma, beta=beta, out=self._buffers.parts[s])
         return self._buffers.batch
 
-    def metrics(self, seed: int = 0) -> dict[str, float]:
-        """Means over the updates since the last call for seed 0 (others: the same ones), empty without any.
-
-        loss, q_mean, td_error_abs, grad_norm, and dormant: the share of hidden units that hardly act in the last batch.
-        """
-        if seed == 0:
-            batch = None if self._buffers is None else self._buffers.batch
-            extra = self.plasticity.metrics(self.learner.network, batch)
-            means = self.learner.metrics()
-            self._metrics = [row | (more if row else {}) for row, more in zip(means, extra, strict=True)]
-        return self._metrics[seed]
-
-    def epsilon(self, env_step: int) -> float:
-        """Chance to explore at that step (of the first game, if there is a ladder)."""
-        return self.explorations[0].schedule(env_step)
-
-    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
-        """Just what one seed needs to act, for ``QPolicy.load_policy``."""
-        return self.policy.policy_state_dict(seed)
-
-    def load_policy(self, state: dict[str, Any]) -> None:
-        """Act with those weights, see ``QPolicy.load_policy``."""
-        self.policy.load_policy(state)
+    def means(self) -> list[dict[str, float]]:
+        """Also dormant: the share of hidden units that hardly act in the last batch."""
+        extra = self.plasticity.metrics(self.learner.network, self._batch)
+        return [row | (more if row else {}) for row, more in zip(super().means(), extra, strict=True)]
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""
-        return self.learner.state_dict() | {
+        return self.shared_state() | {
             "memory": [x.state_dict() if include_memory else x.generator_state() for x in self.memories],
-            "exploration": [part.state_dict() for part in self.explorations],
             "noise": [generator.get_state() for generator in self.noise],
             "plasticity": self.plasticity.state_dict(),
             "last_env_step": self._last_env_step,
@@ -207,12 +162,9 @@ class DQN:
         Raises:
             ValueError: in one line, if it belongs to a network or memory of another size.
         """
-        self.learner.load_state_dict(state)
-        for memory, exploration, kept, own in zip(
-            self.memories, self.explorations, state["memory"], state["exploration"], strict=True
-        ):
+        self.load_shared_state(state)
+        for memory, kept in zip(self.memories, state["memory"], strict=True):
             memory.load_state_dict(kept)
-            exploration.load_state_dict(own)
         for generator, kept in zip(self.noise, state["noise"], strict=True):
             generator.set_state(kept)
         self.plasticity.load_state_dict(state["plasticity"])

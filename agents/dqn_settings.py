@@ -4,40 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from agents.dqn import DQN
-from agents.exploration import EpsilonGreedy, LinearSchedule
-from agents.heads import Head, make_head
+from agents.exploration import LinearSchedule
+from agents.heads import Head
 from agents.learner import Munchausen, QLearner
 from agents.memory import OBS_DTYPES, SequentialMemory
 from agents.networks import QNetwork, stack
 from agents.plasticity import Plasticity
 from agents.policy import QPolicy
 from agents.priorities import Priorities
+from agents.settings import MakeNetwork, QSettings, Ranges
 
 RISKS = ("cvar",)
 
 
-class MakeNetwork(Protocol):
-    """Builds a network of one seed with new weights."""
-
-    def __call__(self, *, outputs: int = 1, dueling: bool = False, noisy: bool = False) -> QNetwork:
-        """``outputs`` for each action."""
-
-
 @dataclass
-class DQNSettings:
-    """Settings of ``DQN``. Steps are environment steps (one step of one game), updates are gradient updates.
+class DQNSettings(QSettings):
+    """Settings of ``DQN``.
 
     Raises:
         ValueError: in one line, when a number is out of range or switches don't go together.
     """
 
-    gamma: float = 0.99  # discount per step
+    ranges: ClassVar[Ranges] = QSettings.ranges | {
+        "batch_size": (1, 65_536), "updates_per_step": (0, 16), "learning_starts": (0, 10**9), "n_step": (1, 256),
+        "n_step_end": (1, 256), "n_step_fraction": (0, 1), "risk_alpha": (1e-3, 1), "munchausen_alpha": (0, 1),
+        "munchausen_temperature": (1e-6, 1e3), "munchausen_lowest": (-1e6, 0), "priority_exponent": (0, 1),
+        "importance_start": (0, 1), "redo_every": (1, 10**9), "redo_threshold": (0, 1), "reset_every": (1, 10**9),
+        "reset_share": (0, 1), "target_every": (1, 10**9), "tau": (1e-6, 1), "memory_capacity": (2, 10**10),
+        "memory_bytes": (1, 2**50),
+    }  # fmt: skip
+
     batch_size: int = 256
     updates_per_step: float = 1 / 32
     learning_starts: int = 5_000  # steps in the memory before the first update
@@ -45,12 +47,7 @@ class DQNSettings:
     n_step_end: int | None = None  # n_step falls to it geometrically
     n_step_fraction: float = 0.5  # share of the steps over which it falls
     double: bool = True
-    dueling: bool = False
     noisy: bool = False
-    head: str = "scalar"
-    atoms: int = 51
-    v_min: float = -10.0
-    v_max: float = 10.0
     risk: str | None = None
     risk_alpha: float = 0.25
     munchausen: bool = False
@@ -67,30 +64,14 @@ class DQNSettings:
     reset_share: float = 1.0
     target_every: int = 500  # updates between copies to the target network
     tau: float | None = None  # instead of copies: share of the network mixed into the target at each update
-    learning_rate: float = 5e-4
-    learning_rate_final_share: float = 0.1  # of learning_rate at the last step, linearly; 1 keeps it constant
-    weight_decay: float = 0.0
-    max_grad_norm: float = 10.0
-    huber_delta: float = 1.0
-    epsilon_start: float = 1.0
-    epsilon_end: float = 0.05
-    epsilon_fraction: float = 0.4  # share of the steps over which epsilon falls linearly
-    epsilon_ladder: float = 0.0  # > 0: games explore at different rates, eps ** (1 + ladder * i / (N - 1))
-    group_weights: list[float] | None = None  # chance of each group (verb) when exploring; null: equal
     memory_capacity: int = 200_000  # steps
     memory_bytes: int = 8 * 2**30
     obs_dtype: str = "float16"
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"agent.{name}={value} is not in {low:g}..{high:g}")
+        super().__post_init__()
         if self.obs_dtype not in OBS_DTYPES:
             raise ValueError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)}")
-        weights = self.group_weights
-        if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
-            raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
         self._check_together(self.make_head())
 
     def _check_together(self, head: Head) -> None:
@@ -103,21 +84,12 @@ class DQNSettings:
         if self.n_step_end is not None and self.n_step_end > self.n_step:
             raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
 
-    def make_head(self) -> Head:
-        """What the network's outputs mean."""
-        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
-
-    def _network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
-        """A network of one seed; the global generator stays as it was."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.noisy).to(device)
-
     def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """For acting alone: load weights with ``load_policy``."""
-        return self._policy(self._network(make_network, 0, device), n_actions, device)
+        return self.policy(self.network(make_network, 0, device, noisy=self.noisy), n_actions, device)
 
-    def _policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
+    def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
+        """Acts with that network, by the mean or by the risk."""
         alpha = None if self.risk is None else self.risk_alpha
         return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device, risk_alpha=alpha)
 
@@ -145,16 +117,16 @@ class DQNSettings:
         weight_seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
 
         def networks(shift: int) -> QNetwork:
-            return stack([self._network(make_network, seed + shift, device) for seed in weight_seeds])
+            return stack([self.network(make_network, seed + shift, device, noisy=self.noisy) for seed in weight_seeds])
 
         shape = {"num_envs": num_envs, "obs_size": obs_size, "n_actions": n_actions, "store_masks": store_masks}
         network = networks(0)
         updates = int(total_steps * self.updates_per_step)
         return DQN(
-            policy=self._policy(network, n_actions, device),
+            policy=self.policy(network, n_actions, device),
             learner=self._learner(network, networks(0), total_steps),
             memories=[self._memory(shape, len(seeds), device, part[1]) for part in drawn],
-            explorations=[self._exploration(total_steps, part[2]) for part in drawn],
+            explorations=[self.exploration(total_steps, part[2]) for part in drawn],
             noise=[torch.Generator().manual_seed(int(part[3].generate_state(1)[0])) for part in drawn],
             plasticity=Plasticity(
                 make_fresh=networks, redo_every=self.redo_every, redo_threshold=self.redo_threshold,
@@ -177,7 +149,13 @@ class DQNSettings:
     def _memory(
         self, shape: dict[str, Any], seeds: int, device: torch.device, drawn: np.random.SeedSequence
     ) -> SequentialMemory:
-        generator, slots = np.random.default_rng(drawn), self.memory_capacity // shape["num_envs"] * shape["num_envs"]
+        rows = self.memory_capacity // shape["num_envs"]
+        if rows <= self.n_step:
+            raise ValueError(
+                f"agent.memory_capacity={self.memory_capacity} is {rows} steps of each of {shape['num_envs']} games: "
+                f"it must hold more than agent.n_step={self.n_step}"
+            )
+        generator, slots = np.random.default_rng(drawn), rows * shape["num_envs"]
         return SequentialMemory(
             capacity=self.memory_capacity, obs_dtype=self.obs_dtype, memory_bytes=self.memory_bytes // seeds,
             device=device, generator=generator, longest=self.n_step, **shape,
@@ -186,39 +164,15 @@ class DQNSettings:
             ) if self.prioritised else None,
         )  # fmt: skip
 
-    def _exploration(self, total_steps: int, drawn: np.random.SeedSequence) -> EpsilonGreedy:
-        return EpsilonGreedy(
-            schedule=LinearSchedule(
-                start=self.epsilon_start, end=self.epsilon_end, steps=self.epsilon_fraction * total_steps
-            ),
-            ladder=self.epsilon_ladder,
-            group_weights=None if self.group_weights is None else np.asarray(self.group_weights, np.float64),
-            generator=np.random.default_rng(drawn),
-        )
-
     def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int) -> QLearner:
-        end = self.learning_rate * self.learning_rate_final_share
         munchausen = Munchausen(
             self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
         )
         return QLearner(
             network=network, target_network=target_network, head=self.make_head(),
-            learning_rate=LinearSchedule(start=self.learning_rate, end=end, steps=total_steps),
+            learning_rate=self.learning_rate_schedule(total_steps),
             weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, double=self.double,
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
             munchausen=munchausen if self.munchausen else None, threads=torch.get_num_threads(),
         )  # fmt: skip
 
-
-_RANGES = {
-    "gamma": (0, 1), "batch_size": (1, 65_536), "updates_per_step": (0, 16), "learning_starts": (0, 10**9),
-    "n_step": (1, 256), "n_step_end": (1, 256), "n_step_fraction": (0, 1), "atoms": (2, 1000), "risk_alpha": (1e-3, 1),
-    "munchausen_alpha": (0, 1), "munchausen_temperature": (1e-6, 1e3), "munchausen_lowest": (-1e6, 0),
-    "priority_exponent": (0, 1), "importance_start": (0, 1), "redo_every": (1, 10**9), "redo_threshold": (0, 1),
-    "reset_every": (1, 10**9), "reset_share": (0, 1),
-    "target_every": (1, 10**9), "tau": (1e-6, 1), "learning_rate": (1e-8, 1),
-    "learning_rate_final_share": (0, 1), "weight_decay": (0, 1), "max_grad_norm": (1e-6, 1e6),
-    "huber_delta": (1e-6, 1e6),
-    "epsilon_start": (0, 1), "epsilon_end": (0, 1), "epsilon_fraction": (0, 1), "epsilon_ladder": (0, 100),
-    "memory_capacity": (2, 10**10), "memory_bytes": (1, 2**50),
-}  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,10 +15,9 @@ from agents.fused import FusedDQN
 from agents.fused_candidates import FusedCandidates
 from agents.heads import Head, ScalarHead
 from agents.networks import QNetwork
-from agents.optimiser import FlatAdamW, FlatParameters
+from agents.optimiser import FlatParameters
 from agents.policy import load_weights
-
-METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+from agents.updater import Updater
 
 
 class Munchausen(NamedTuple):
@@ -31,7 +29,7 @@ class Munchausen(NamedTuple):
     corrected: bool
 
 
-class QLearner:
+class QLearner(Updater):
     """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
 
     The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. Where it is
@@ -57,15 +55,14 @@ class QLearner:
         captured: bool = True,
         threads: int = 1,
     ) -> None:
-        self.network, self.target_network, self.head = network, target_network, head
-        self.learning_rate, self.double, self.munchausen = learning_rate, double, munchausen
+        super().__init__(
+            network=network, head=head, learning_rate=learning_rate, weight_decay=weight_decay,
+            max_grad_norm=max_grad_norm,
+        )  # fmt: skip
+        self.target_network, self.double, self.munchausen = target_network, double, munchausen
         self.target_every, self.tau = target_every, tau
-        self.flat, self.target_flat = FlatParameters(network), FlatParameters(target_network, gradients=False)
-        self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
-        self.updates = 0
+        self.target_flat = FlatParameters(target_network, gradients=False)
         self.target_flat.values.copy_(self.flat.values)
-        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
-        self._counted = 0  # updates since the last read of the sums
         self.fused = self._fuse(batch_size, threads) if fused_update else None
         on_gpu = self.flat.values.device.type == "cuda"
         self._run = Captured(self.step) if on_gpu and captured else self.step
@@ -140,32 +137,10 @@ class QLearner:
             lowest=self.munchausen.lowest, correct=self.munchausen.corrected,
         )  # fmt: skip
 
-    def metrics(self) -> list[dict[str, float]]:
-        """Means over the updates since the last call, for each seed; empty if there were none."""
-        if self._counted == 0:
-            return [{} for _ in self._sums]
-        self._collect()
-        means = (self._sums / self._counted).tolist()
-        self._sums.zero_()
-        self._counted = 0
-        return [dict(zip(METRICS, row, strict=True)) for row in means]
-
-    def _collect(self) -> None:
-        if self.fused is not None:
-            self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
-            self.fused.sums[:] = 0
-
     def state_dict(self) -> dict[str, Any]:
-        """Copies of weights, target weights and the optimiser's state, and the counters."""
-        self._collect()
-        return {
-            "network": {name: value.clone() for name, value in self.network.state_dict().items()},
-            "target_network": {name: value.clone() for name, value in self.target_network.state_dict().items()},
-            "optimizer": self.optimizer.state_dict(),
-            "updates": self.updates,
-            "metric_sums": self._sums.clone(),
-            "metrics_counted": self._counted,
-        }
+        """Also the target network's weights."""
+        weights = {name: value.clone() for name, value in self.target_network.state_dict().items()}
+        return super().state_dict() | {"target_network": weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from that state.
@@ -173,9 +148,5 @@ class QLearner:
         Raises:
             ValueError: in one line, if it belongs to a network of another shape.
         """
-        load_weights(self.network, state["network"])
+        super().load_state_dict(state)
         load_weights(self.target_network, state["target_network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self._collect()  # what was summed before does not count
-        self.updates, self._counted = state["updates"], state["metrics_counted"]
-        self._sums.copy_(state["metric_sums"])

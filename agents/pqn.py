@@ -6,25 +6,25 @@ what was played is forgotten. Layer normalisation keeps it stable. Networks, val
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents import losses
-from agents.dqn_settings import MakeNetwork
-from agents.exploration import EpsilonGreedy, LinearSchedule
+from agents.agent import QAgent
+from agents.exploration import EpsilonGreedy
 from agents.fitting import QFitter
-from agents.heads import Head, make_head
-from agents.networks import QNetwork, stack
+from agents.networks import stack
 from agents.policy import QPolicy
+from agents.settings import MakeNetwork, QSettings, Ranges
 
 
-class PQN:
-    """Plays N games of each of S seeds; all arrays hold the rows of seed 0, then those of seed 1, … (S * N rows)."""
+class PQN(QAgent):
+    """Plays N games of each of S seeds, see ``QAgent`` for rows and steps."""
 
     def __init__(
         self,
@@ -39,44 +39,21 @@ class PQN:
         gamma: float,
         lambda_: float,
     ) -> None:
-        self.policy, self.fitter, self.explorations, self.generators = policy, fitter, explorations, generators
+        super().__init__(policy=policy, updater=fitter, explorations=explorations)
+        self.fitter, self.generators = fitter, generators
         self.rollout, self.minibatches, self.epochs = rollout, minibatches, epochs
         self.gamma, self.lambda_ = gamma, lambda_
-        self.policy.flat = fitter.flat
         self._rows: list[dict[str, Tensor]] = []  # what was played since the last update, [S * N, ...] each
         self._v: np.ndarray | None = None  # value of the states last acted in, [S * N]
-
-    @property
-    def seeds(self) -> int:
-        """S."""
-        return len(self.explorations)
-
-    @property
-    def updates(self) -> int:
-        """Gradient updates so far (of each seed)."""
-        return self.fitter.updates
 
     def act(self, obs: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None, *, env_step: int) -> np.ndarray:
         """Epsilon-greedy actions, int64 [S * N]; arguments as for ``DQN.act``."""
         q, legal = self.policy.scores(obs, mask)  # [S, N, A]
-        self._v = losses.masked_max(q, legal).flatten().cpu().numpy()
+        v = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0)  # nothing is to come where nothing is legal
+        self._v = v.flatten().cpu().numpy()
         actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
-        n_games = len(obs) // self.seeds
-        for s, part in enumerate(self.explorations):
-            rows = np.flatnonzero(part.explorers(env_step, n_games)) + s * n_games
-            if len(rows):
-                of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
-                shape = (len(rows), self.policy.n_actions)
-                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
+        self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
         return actions
-
-    def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """float32 [S * N, A], see ``QPolicy.q_values``."""
-        return self.policy.q_values(obs, mask)
-
-    def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """int64 [S * N], see ``QPolicy.greedy``."""
-        return self.policy.greedy(obs, mask)
 
     def observe(
         self,
@@ -134,28 +111,9 @@ class PQN:
         parts = np.split(orders[:, :used], self.minibatches, axis=1)
         return [torch.from_numpy(part).to(self.policy.device) for part in parts]
 
-    def metrics(self, seed: int = 0) -> dict[str, float]:
-        """Means over the updates since the last call for seed 0 (others: the same ones), empty without any."""
-        if seed == 0:
-            self._metrics = self.fitter.metrics()
-        return self._metrics[seed]
-
-    def epsilon(self, env_step: int) -> float:
-        """Chance to explore at that step (of the first game, if there is a ladder)."""
-        return self.explorations[0].schedule(env_step)
-
-    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
-        """Just what one seed needs to act, for ``QPolicy.load_policy``."""
-        return self.policy.policy_state_dict(seed)
-
-    def load_policy(self, state: dict[str, Any]) -> None:
-        """Act with those weights, see ``QPolicy.load_policy``."""
-        self.policy.load_policy(state)
-
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; what is played but not learnt is the memory."""
-        return self.fitter.state_dict() | {
-            "exploration": [part.state_dict() for part in self.explorations],
+        return self.shared_state() | {
             "order": [dict(generator.bit_generator.state) for generator in self.generators],
             "rows": [{name: x.clone() for name, x in row.items()} for row in self._rows] if include_memory else [],
         }
@@ -166,9 +124,7 @@ class PQN:
         Raises:
             ValueError: in one line, if it belongs to a network of another size.
         """
-        self.fitter.load_state_dict(state)
-        for part, kept in zip(self.explorations, state["exploration"], strict=True):
-            part.load_state_dict(kept)
+        self.load_shared_state(state)
         for generator, kept in zip(self.generators, state["order"], strict=True):
             generator.bit_generator.state = kept
         self._rows = [{name: x.clone() for name, x in row.items()} for row in state["rows"]]
@@ -181,57 +137,33 @@ def _take(table: dict[str, Tensor], chosen: Tensor) -> dict[str, Tensor]:
 
 
 @dataclass
-class PQNSettings:
-    """Settings of ``PQN``. Steps are environment steps (one step of one game), updates are gradient updates.
+class PQNSettings(QSettings):
+    """Settings of ``PQN``.
 
     Raises:
         ValueError: in one line, when a number is out of range or switches don't go together.
     """
 
-    gamma: float = 0.99  # discount per step
+    ranges: ClassVar[Ranges] = QSettings.ranges | {
+        "lambda_": (0, 1), "rollout": (1, 10_000), "minibatches": (1, 10_000), "epochs": (1, 1000),
+    }  # fmt: skip
+
     lambda_: float = 0.65
     rollout: int = 32  # batch steps between two fittings
     minibatches: int = 8
     epochs: int = 2
-    dueling: bool = False
-    head: str = "scalar"
-    atoms: int = 51
-    v_min: float = -10.0
-    v_max: float = 10.0
-    learning_rate: float = 5e-4
     learning_rate_final_share: float = 0.0
-    weight_decay: float = 0.0
-    max_grad_norm: float = 10.0
     huber_delta: float = 1e6
-    epsilon_start: float = 1.0
-    epsilon_end: float = 0.05
     epsilon_fraction: float = 0.1
-    epsilon_ladder: float = 0.0
-    group_weights: list[float] | None = None
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"agent.{name}={getattr(self, name)} is not in {low:g}..{high:g}")
-        weights = self.group_weights
-        if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
-            raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
+        super().__post_init__()
         if not self.make_head().takes_scalar_targets:
             raise ValueError(f"agent=pqn needs agent.head=scalar or hl_gauss, not head={self.head}")
 
-    def make_head(self) -> Head:
-        """What the network's outputs mean."""
-        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
-
-    def _network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return make_network(outputs=self.make_head().outputs, dueling=self.dueling).to(device)
-
     def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """For acting alone: load weights with ``load_policy``."""
-        network = self._network(make_network, 0, device)
-        return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device)
+        return self.policy(self.network(make_network, 0, device), n_actions, device)
 
     def build(
         self,
@@ -257,36 +189,15 @@ class PQNSettings:
                 f"rollout={self.rollout} steps"
             )
         drawn = [np.random.SeedSequence(seed).spawn(3) for seed in seeds]
-        network = stack([self._network(make_network, int(x[0].generate_state(1)[0]), device) for x in drawn])
-        schedule = LinearSchedule(
-            start=self.epsilon_start, end=self.epsilon_end, steps=self.epsilon_fraction * total_steps
-        )
-        weights = None if self.group_weights is None else np.asarray(self.group_weights, np.float64)
+        network = stack([self.network(make_network, int(x[0].generate_state(1)[0]), device) for x in drawn])
         return PQN(
-            policy=QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device),
+            policy=self.policy(network, n_actions, device),
             fitter=QFitter(
-                network=network, head=self.make_head(), learning_rate=self._learning_rate(total_steps),
+                network=network, head=self.make_head(), learning_rate=self.learning_rate_schedule(total_steps),
                 weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, n_actions=n_actions,
             ),
-            explorations=[
-                EpsilonGreedy(
-                    schedule=schedule, ladder=self.epsilon_ladder, group_weights=weights,
-                    generator=np.random.default_rng(x[1]),
-                ) for x in drawn
-            ],
+            explorations=[self.exploration(total_steps, x[1]) for x in drawn],
             generators=[np.random.default_rng(x[2]) for x in drawn],
             rollout=self.rollout, minibatches=self.minibatches, epochs=self.epochs,
             gamma=self.gamma if gamma is None else gamma, lambda_=self.lambda_,
         )  # fmt: skip
-
-    def _learning_rate(self, total_steps: int) -> Callable[[int], float]:
-        end = self.learning_rate * self.learning_rate_final_share
-        return LinearSchedule(start=self.learning_rate, end=end, steps=total_steps)
-
-
-_RANGES = {
-    "gamma": (0, 1), "lambda_": (0, 1), "rollout": (1, 10_000), "minibatches": (1, 10_000), "epochs": (1, 1000),
-    "atoms": (2, 1000), "learning_rate": (1e-8, 1), "learning_rate_final_share": (0, 1), "weight_decay": (0, 1),
-    "max_grad_norm": (1e-6, 1e6), "huber_delta": (1e-6, 1e9), "epsilon_start": (0, 1), "epsilon_end": (0, 1),
-    "epsilon_fraction": (0, 1), "epsilon_ladder": (0, 100),
-}  # fmt: skip

@@ -227,8 +227,8 @@ def test_fitting_is_the_general_fitting(shape: str, stores_masks: bool) -> None:
             for own, other in zip(fused.metrics(), general.metrics(), strict=True):
                 assert own == pytest.approx(other, rel=1e-4, abs=1e-5)
             fused.load_state_dict(fused.state_dict())
-    assert general._fused is None
-    assert fused._fused is not None
+    assert general.fused is None
+    assert fused.fused is not None
     torch.testing.assert_close(fused.flat.values, general.flat.values, rtol=1e-4, atol=2e-5)
     assert (general.flat.values - start).abs().amax(1).min() > 5e-3
     for own, other in zip(fused.metrics(), general.metrics(), strict=True):

@@ -1,0 +1,95 @@
+"""What our agents share: acting epsilon-greedily with one policy for all games of all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from agents.exploration import EpsilonGreedy
+from agents.policy import QPolicy
+from agents.updater import Updater
+
+
+class QAgent:
+    """Plays N games of each of S seeds.
+
+    All arrays hold the rows of seed 0, then those of seed 1, … (S * N rows). One environment step is one step of one
+    game of a seed: a batch step counts N.
+    """
+
+    def __init__(self, *, policy: QPolicy, updater: Updater, explorations: Sequence[EpsilonGreedy]) -> None:
+        self.policy, self.explorations, self._updater = policy, explorations, updater
+        self.policy.flat = updater.flat
+        self._metrics: list[dict[str, float]] = [{} for _ in explorations]
+
+    @property
+    def seeds(self) -> int:
+        """S."""
+        return len(self.explorations)
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates so far (of each seed)."""
+        return self._updater.updates
+
+    def explorers(self, env_step: int, rows: int) -> np.ndarray:
+        """Which of S * N games explore at this step, bool [S * N]."""
+        return np.concatenate([part.explorers(env_step, rows // self.seeds) for part in self.explorations])
+
+    def explore(
+        self, actions: np.ndarray, explore: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None
+    ) -> None:
+        """Replace the ``actions`` [S * N] of games that explore by random legal ones, by their seed's generator."""
+        n_games = len(actions) // self.seeds
+        for s, part in enumerate(self.explorations):
+            rows = np.flatnonzero(explore[s * n_games : (s + 1) * n_games]) + s * n_games
+            if len(rows):
+                of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
+                shape = (len(rows), self.policy.n_actions)
+                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
+
+    def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """float32 [S * N, A], see ``QPolicy.q_values``."""
+        return self.policy.q_values(obs, mask)
+
+    def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """int64 [S * N], see ``QPolicy.greedy``."""
+        return self.policy.greedy(obs, mask)
+
+    def metrics(self, seed: int = 0) -> dict[str, float]:
+        """Means over the updates since the last call for seed 0 (others: the same ones), empty without any."""
+        if seed == 0:
+            self._metrics = self.means()
+        return self._metrics[seed]
+
+    def means(self) -> list[dict[str, float]]:
+        """The same for all seeds: loss, q_mean, td_error_abs, grad_norm."""
+        return self._updater.metrics()
+
+    def epsilon(self, env_step: int) -> float:
+        """Chance to explore at that step (of the first game, if there is a ladder)."""
+        return self.explorations[0].schedule(env_step)
+
+    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
+        """Just what one seed needs to act, for ``QPolicy.load_policy``."""
+        return self.policy.policy_state_dict(seed)
+
+    def load_policy(self, state: dict[str, Any]) -> None:
+        """Act with those weights, see ``QPolicy.load_policy``."""
+        self.policy.load_policy(state)
+
+    def shared_state(self) -> dict[str, Any]:
+        """Weights, optimiser, counters and the generators of exploration, as tensors and plain data."""
+        return self._updater.state_dict() | {"exploration": [part.state_dict() for part in self.explorations]}
+
+    def load_shared_state(self, state: dict[str, Any]) -> None:
+        """Go on from that state.
+
+        Raises:
+            ValueError: in one line, if it belongs to a network of another size.
+        """
+        self._updater.load_state_dict(state)
+        for part, kept in zip(self.explorations, state["exploration"], strict=True):
+            part.load_state_dict(kept)

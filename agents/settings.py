@@ -1,0 +1,98 @@
+"""Settings that our agents share: value head, optimiser, exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+
+from agents.exploration import EpsilonGreedy, LinearSchedule
+from agents.heads import Head, make_head
+from agents.networks import QNetwork
+from agents.policy import QPolicy
+
+Ranges = dict[str, tuple[float, float]]
+
+
+class MakeNetwork(Protocol):
+    """Builds a network of one seed with new weights."""
+
+    def __call__(self, *, outputs: int = 1, dueling: bool = False, noisy: bool = False) -> QNetwork:
+        """``outputs`` for each action."""
+
+
+@dataclass
+class QSettings:
+    """What every agent that learns Q-values has. Steps are environment steps, updates are gradient updates.
+
+    Raises:
+        ValueError: in one line, when a number is out of range.
+    """
+
+    ranges: ClassVar[Ranges] = {
+        "gamma": (0, 1), "atoms": (2, 1000), "learning_rate": (1e-8, 1), "learning_rate_final_share": (0, 1),
+        "weight_decay": (0, 1), "max_grad_norm": (1e-6, 1e6), "huber_delta": (1e-6, 1e9), "epsilon_start": (0, 1),
+        "epsilon_end": (0, 1), "epsilon_fraction": (0, 1), "epsilon_ladder": (0, 100),
+    }  # fmt: skip
+
+    gamma: float = 0.99  # discount per step
+    dueling: bool = False
+    head: str = "scalar"
+    atoms: int = 51
+    v_min: float = -10.0
+    v_max: float = 10.0
+    learning_rate: float = 5e-4
+    learning_rate_final_share: float = 0.1  # of learning_rate at the last step, linearly; 1 keeps it constant
+    weight_decay: float = 0.0
+    max_grad_norm: float = 10.0
+    huber_delta: float = 1.0
+    epsilon_start: float = 1.0
+    epsilon_end: float = 0.05
+    epsilon_fraction: float = 0.4  # share of the steps over which epsilon falls linearly
+    epsilon_ladder: float = 0.0  # > 0: games explore at different rates, eps ** (1 + ladder * i / (N - 1))
+    group_weights: list[float] | None = None  # chance of each group (verb) when exploring; null: equal
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in self.ranges.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"agent.{name}={value} is not in {low:g}..{high:g}")
+        weights = self.group_weights
+        if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
+            raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
+        self.make_head()
+
+    def make_head(self) -> Head:
+        """What the network's outputs mean."""
+        return make_head(
+            self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta
+        )
+
+    def network(self, make_network: MakeNetwork, seed: int, device: torch.device, *, noisy: bool = False) -> QNetwork:
+        """A network of one seed; the global generator stays as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=noisy).to(device)
+
+    def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
+        """Acts with that network."""
+        return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device)
+
+    def learning_rate_schedule(self, total_steps: int) -> Callable[[int], float]:
+        """By environment step."""
+        end = self.learning_rate * self.learning_rate_final_share
+        return LinearSchedule(start=self.learning_rate, end=end, steps=total_steps)
+
+    def exploration(self, total_steps: int, drawn: np.random.SeedSequence) -> EpsilonGreedy:
+        """Of one seed."""
+        return EpsilonGreedy(
+            schedule=LinearSchedule(
+                start=self.epsilon_start, end=self.epsilon_end, steps=self.epsilon_fraction * total_steps
+            ),
+            ladder=self.epsilon_ladder,
+            group_weights=None if self.group_weights is None else np.asarray(self.group_weights, np.float64),
+            generator=np.random.default_rng(drawn),
+        )

@@ -1,0 +1,78 @@
+"""What all gradient updates share: flat parameters with their optimiser, and means for the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.heads import Head
+from agents.networks import QNetwork
+from agents.optimiser import FlatAdamW, FlatParameters
+from agents.policy import load_weights
+
+METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+
+
+
+
+class Updater:
+    """A network of S seeds that learns."""
+
+    def __init__(
+        self,
+        *,
+        network: QNetwork,
+        head: Head,
+        learning_rate: Callable[[int], float],
+        weight_decay: float,
+        max_grad_norm: float,
+    ) -> None:
+        self.network, self.head, self.learning_rate = network, head, learning_rate
+        self.flat = FlatParameters(network)
+        self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
+        self.updates = 0
+        self.fused: Any = None  # where the update is written out by hand: adds up ``sums`` [S, 3] of its own
+        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
+        self._counted = 0  # updates since the last read of the sums
+
+    def metrics(self) -> list[dict[str, float]]:
+        """Means over the updates since the last call, for each seed; empty if there were none."""
+        if self._counted == 0:
+            return [{} for _ in self._sums]
+        self._collect()
+        means = (self._sums / self._counted).tolist()
+        self._sums.zero_()
+        self._counted = 0
+        return [dict(zip(METRICS, row, strict=True)) for row in means]
+
+    def _collect(self) -> None:
+        """Take over what the update by hand has added up."""
+        if self.fused is not None:
+            self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
+            self.fused.sums[:] = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of weights and the optimiser's state, and the counters."""
+        self._collect()
+        return {
+            "network": {name: value.clone() for name, value in self.network.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "updates": self.updates,
+            "metric_sums": self._sums.clone(),
+            "metrics_counted": self._counted,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from that state.
+
+        Raises:
+            ValueError: in one line, if it belongs to a network of another shape.
+        """
+        load_weights(self.network, state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._collect()  # what was summed before does not count
+        self.updates, self._counted = state["updates"], state["metrics_counted"]
+        self._sums.copy_(state["metric_sums"])
