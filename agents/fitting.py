@@ -49,7 +49,6 @@ class QFitter(Updater):
         self.optimizer.begin(self.learning_rate(env_step))
         self.optimizer.step()
         self.updates += 1
-        self._sums[:, 3] += self.optimizer.grad_norm
         self._counted += 1
 
     def _by_hand(self, batch_size: int) -> FusedMLP | None:

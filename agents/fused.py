@@ -16,7 +16,7 @@ from agents import fused_kernels as kernels
 from agents.batch import Batch
 from agents.networks import MLP, QNetwork
 from agents.optimiser import FlatParameters
-from agents.products import ImageProduct, Product
+from agents.products import ImageProduct, Product, Rows
 
 _NONE = np.zeros((0, 0), np.float32)
 
@@ -46,33 +46,29 @@ class Side:
         self.hidden = [self.empty(rows, x) for x in self.layers]  # after the rectifier, [S, R, H]
         self.centred, self.scale = [], []
         for layer, hidden in zip(self.layers, self.hidden, strict=True):
-            each = by_position(hidden, layer).shape
+            each = hidden.each.shape
             self.centred.append(np.empty(each if layer.gain >= 0 else (0, 0, 0), np.float32))
             self.scale.append(np.empty(each[:2], np.float32))
-        self.q, self.state_value = torch.empty(self.seeds, rows, network.n_actions), torch.empty(self.seeds, rows, 1)
+        self.q = Rows(torch.empty(self.seeds, rows, network.n_actions))
+        self.state_value = Rows(torch.empty(self.seeds, rows, 1))
 
-    def empty(self, rows: int, layer: Product) -> Tensor:
+    def empty(self, rows: int, layer: Product) -> Rows:
         """A buffer for a layer's outputs, all positions of a row side by side."""
-        return torch.empty(self.seeds, rows, layer.positions * layer.outputs)
+        return Rows(torch.empty(self.seeds, rows, layer.positions * layer.outputs), layer.outputs)
 
-    def forward(self, obs: Tensor, mask: np.ndarray) -> np.ndarray:
+    def forward(self, obs: Rows, mask: np.ndarray) -> np.ndarray:
         """Q-values [S, R, A] of obs [S, R, D], mask [S, R, A], in a buffer that the next call overwrites."""
         x = obs
         for i, layer in enumerate(self.layers):
             layer.forward(x, self.hidden[i], first=i == 0)
-            x, each = self.hidden[i], by_position(self.hidden[i], layer)
-            kernels.activate(each, self.values, layer.bias, layer.gain, layer.shift, self.centred[i], self.scale[i])
+            x = self.hidden[i]
+            kernels.activate(x.each, self.values, layer.bias, layer.gain, layer.shift, self.centred[i], self.scale[i])
         self.head.forward(x, self.q, first=False)
         if self.value is not None:
             self.value.forward(x, self.state_value, first=False)
-        q = self.q.numpy()
-        kernels.finish_q(q, self.state_value.numpy(), mask, self.values, self.head.bias, self.value_bias)
+        q = self.q.array
+        kernels.finish_q(q, self.state_value.array, mask, self.values, self.head.bias, self.value_bias)
         return q
-
-
-def by_position(hidden: Tensor, layer: Product) -> np.ndarray:
-    """[S, R * positions, O] of a layer's buffer [S, R, positions * O]."""
-    return hidden.view(len(hidden), -1, layer.outputs).numpy()
 
 
 class FusedMLP:
@@ -84,34 +80,36 @@ class FusedMLP:
         self.online, self.batch_size, self.huber_delta = Side(network, flat, online_rows), batch_size, huber_delta
         side, seeds = self.online, self.online.seeds
         self.d_hidden = [side.empty(batch_size, layer) for layer in side.layers]
-        self.d_q, self.d_value = torch.empty(seeds, batch_size, network.n_actions), torch.empty(seeds, batch_size, 1)
+        self.d_q = Rows(torch.empty(seeds, batch_size, network.n_actions))
+        self.d_value = Rows(torch.empty(seeds, batch_size, 1))
         self.td, self.slope = torch.empty(seeds, batch_size), np.empty((seeds, batch_size), np.float32)
         self.sums = np.zeros((seeds, 3))  # of loss, q and absolute TD error
-        self._extra = torch.empty_like(self.d_hidden[-1])
+        self.td_array = self.td.numpy()
+        self._extra = side.empty(batch_size, side.layers[-1])
 
     def fit(self, obs: Tensor, mask: np.ndarray, a: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Tensor:
         """Gradients of fitting targets [S, B]; obs [S, B, D], mask [S, B, A], the others [S, B]. Returns TD errors."""
-        q = self.online.forward(obs, mask)
-        kernels.fit_errors(q, a, target, weights, self.huber_delta, self.td.numpy(), self.slope, self.sums)
-        self.backward(obs, a, mask)
+        seen = Rows(obs)
+        q = self.online.forward(seen, mask)
+        kernels.fit_errors(q, a, target, weights, self.huber_delta, self.td_array, self.slope, self.sums)
+        self.backward(seen, a, mask)
         return self.td
 
-    def backward(self, obs: Tensor, a: np.ndarray, mask: np.ndarray) -> None:
+    def backward(self, obs: Rows, a: np.ndarray, mask: np.ndarray) -> None:
         """From ``slope`` to the gradients, by way of the first B rows."""
         side, d = self.online, self.d_hidden[-1]
         kernels.spread_slope(
-            self.slope, a, mask, self.d_q.numpy(), self.d_value.numpy(), side.gradients, side.head.bias,
-            side.value_bias,
+            self.slope, a, mask, self.d_q.array, self.d_value.array, side.gradients, side.head.bias, side.value_bias
         )  # fmt: skip
         side.head.backward(self.d_q, side.hidden[-1], d)
         if side.value is not None:
             side.value.backward(self.d_value, side.hidden[-1], self._extra)
-            d += self._extra
+            d.tensor.add_(self._extra.tensor)
         for i in reversed(range(len(side.layers))):
             layer = side.layers[i]
             kernels.deactivate(
-                by_position(d, layer), by_position(side.hidden[i], layer), side.values, side.gradients, layer.bias,
-                layer.gain, layer.shift, side.centred[i], side.scale[i],
+                d.each, side.hidden[i].each, side.values, side.gradients, layer.bias, layer.gain, layer.shift,
+                side.centred[i], side.scale[i],
             )  # fmt: skip
             below = self.d_hidden[i - 1] if i > 0 else None
             layer.backward(d, side.hidden[i - 1] if i > 0 else obs, below)
@@ -131,23 +129,22 @@ class FusedDQN(FusedMLP):
         self.a_t = np.zeros((self.online.seeds, batch_size), np.int64)
         self._batch: Batch | None = None  # the buffers last seen, and their arrays
         self._arrays: Any = None
+        self._seen: Any = None
 
     def gradients(self, batch: Batch) -> Tensor:
         """Fill the online network's gradients from a batch of ``batch.Buffers``; returns TD errors [S, B]."""
         if batch is not self._batch:
             arrays: list[Any] = [None if x is None else x.numpy() for x in batch]
             self._batch, self._arrays = batch, Batch(*arrays)
-        assert batch.obs is not None
-        given = self._arrays
-        if self.double:
-            q = self.online.forward(batch.obs, given.mask)
-        else:
-            q = self.online.forward(batch.obs_tm1, given.mask_tm1)
-        q_t = self.target.forward(batch.obs_t, given.mask_t)
+            assert batch.obs is not None
+            self._seen = Rows(batch.obs_tm1), Rows(batch.obs_t), Rows(batch.obs)
+        given, (obs_tm1, obs_t, obs) = self._arrays, self._seen
+        q = self.online.forward(*((obs, given.mask) if self.double else (obs_tm1, given.mask_tm1)))
+        q_t = self.target.forward(obs_t, given.mask_t)
         kernels.best_legal(q if self.double else q_t, given.mask_t, self.batch_size if self.double else 0, self.a_t)
         kernels.td_errors(
             q, given.a_tm1, q_t, self.a_t, given.r_t, given.discount_t, given.weights, self.huber_delta,
-            self.td.numpy(), self.slope, self.sums,
+            self.td_array, self.slope, self.sums,
         )  # fmt: skip
-        self.backward(batch.obs_tm1, given.a_tm1, given.mask_tm1)
+        self.backward(obs_tm1, given.a_tm1, given.mask_tm1)
         return self.td

@@ -41,6 +41,21 @@ def n_step(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def find_starts(drawn, oldest, valid, slots, bad) -> int:  # type: ignore[no-untyped-def]
+    """Slots so many steps after the oldest one, round the ring; returns how many are not valid (listed in bad)."""
+    count = 0
+    for b in range(len(drawn)):
+        slot = drawn[b] + oldest
+        if slot >= len(valid):
+            slot -= len(valid)
+        slots[b] = slot
+        if not valid[slot]:
+            bad[count] = b
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def plain_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
     """out [B, D] float32 from column [T * N, D] of bytes or float32 at ``rows`` [B]."""
     for b in range(len(rows)):

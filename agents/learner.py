@@ -94,7 +94,6 @@ class QLearner(Updater):
         """What an update does with numbers alone: gradients, optimiser, moving target."""
         td_error = self._gradients(batch) if self.fused is None else self.fused.gradients(batch)
         self.optimizer.step(*(() if self.tau is None else (self.target_flat.values, self.tau)))
-        self._sums[:, 3] += self.optimizer.grad_norm
         return td_error
 
     def _gradients(self, batch: Batch) -> Tensor:

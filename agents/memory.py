@@ -215,22 +215,17 @@ class SequentialMemory:
     def _draw_slots(self, batch_size: int, window: int) -> np.ndarray:
         """Slots [B] of valid starts among the oldest ``window`` rows."""
         valid, steps = self._valid_slots, window * self.num_envs
-        slots = self._from_oldest(self.generator.integers(0, steps, size=batch_size))
+        oldest = (self.cursor - self.filled) % self.n_rows * self.num_envs
+        drawn = self.generator.integers(0, steps, size=batch_size)
+        slots, bad = np.empty_like(drawn), np.empty_like(drawn)
         for _ in range(64):  # few rows are resets, so redrawing them is cheaper than listing all others
-            good = valid[slots]
-            if good.all():
+            count = gather.find_starts(drawn, oldest, valid, slots, bad)
+            if count == 0:
                 return slots
-            bad = np.flatnonzero(~good)
-            slots[bad] = self._from_oldest(self.generator.integers(0, steps, size=len(bad)))
-        starts = self._from_oldest(np.arange(steps))
+            drawn[bad[:count]] = self.generator.integers(0, steps, size=count)
+        starts = (np.arange(steps) + oldest) % len(valid)
         starts = starts[valid[starts]]
         return starts[self.generator.integers(0, len(starts), size=batch_size)]
-
-    def _from_oldest(self, steps: np.ndarray) -> np.ndarray:
-        """Slots so many steps after the oldest one, round the ring; changes ``steps`` in place."""
-        steps += (self.cursor - self.filled) % self.n_rows * self.num_envs
-        steps[steps >= len(self._valid_slots)] -= len(self._valid_slots)
-        return steps
 
     def _row(self, age: Any) -> Any:
         """Row in the ring of an age (int, array or tensor)."""

@@ -55,7 +55,8 @@ class FlatAdamW:
         self.steps, self.learning_rate = 0, 0.0
         self._rates = torch.zeros(3, device=device)  # what ``steps`` and ``learning_rate`` come to, for a graph to read
         self.grad_norm = torch.zeros(len(self.values), device=device)  # [S], before clipping, of the last step
-        own = (self.values, self.gradients, self.mean, self.square, self.grad_norm)
+        self.norm_sum = torch.zeros_like(self.grad_norm)  # [S], of the steps since somebody set it to zero
+        own = (self.values, self.gradients, self.mean, self.square, self.grad_norm, self.norm_sum)
         self._arrays = tuple(x.numpy() for x in own) if device.type == "cpu" else ()
 
     def step(self, target: Tensor | None = None, share: float = 0.0) -> None:
@@ -90,6 +91,7 @@ class FlatAdamW:
     def tensor_step(self, target: Tensor | None, share: float) -> None:
         """The same in tensor operations, for a GPU, reading all numbers that change on the device."""
         torch.linalg.vector_norm(self.gradients, dim=1, out=self.grad_norm)
+        self.norm_sum += self.grad_norm
         self.gradients.mul_((self.max_grad_norm / (self.grad_norm + 1e-6)).clamp(max=1.0).unsqueeze(1))
         self.mean.lerp_(self.gradients, 1 - BETA_1)
         self.square.mul_(BETA_2).addcmul_(self.gradients, self.gradients, value=1 - BETA_2)
@@ -120,7 +122,7 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 @kernel
 def _clipped_adamw(  # type: ignore[no-untyped-def]
-    values, gradients, mean, square, grad_norm, rate, size_scale, decay, max_norm, target, share
+    values, gradients, mean, square, grad_norm, norm_sum, rate, size_scale, decay, max_norm, target, share
 ):
     """``rate`` and ``size_scale`` carry the bias corrections; all numbers float32, arrays [S, P]."""
     keep_1, keep_2, one = np.float32(BETA_1), np.float32(BETA_2), np.float32(1)
@@ -130,6 +132,7 @@ def _clipped_adamw(  # type: ignore[no-untyped-def]
         for i in range(gradient.size):
             total += gradient[i] * gradient[i]
         grad_norm[s] = np.sqrt(total)
+        norm_sum[s] += grad_norm[s]
         scale = min(one, max_norm / (grad_norm[s] + np.float32(1e-6)))
         for i in range(value.size):
             g = gradient[i] * scale

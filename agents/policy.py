@@ -15,6 +15,7 @@ from agents.heads import Head
 from agents.layers import remove_noise
 from agents.networks import MLP, QNetwork
 from agents.optimiser import FlatParameters
+from agents.products import Rows
 
 
 class QPolicy:
@@ -88,7 +89,7 @@ class QPolicy:
             assert isinstance(self.network, MLP)
             assert self.flat is not None
             self._fast = Side(self.network, self.flat, rows.shape[1])
-        return torch.from_numpy(self._fast.forward(rows, legal.numpy()))
+        return torch.from_numpy(self._fast.forward(Rows(rows), legal.numpy()))
 
     def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
         """Copies of just what one seed needs to act: its weights, as a network of one seed."""

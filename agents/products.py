@@ -23,6 +23,14 @@ SPARSE = 0.8  # share of zeros above which they are left out
 _NONE, _NO_PLACES = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32)
 
 
+class Rows:
+    """Numbers [S, R, I] as a tensor and as an array; ``each`` [S, R * positions, O] is a layer's output by position."""
+
+    def __init__(self, tensor: Tensor, outputs: int | None = None) -> None:
+        self.tensor, self.array = tensor, tensor.numpy()
+        self.each = self.array if outputs is None else tensor.view(len(tensor), -1, outputs).numpy()
+
+
 class Product:
     """A layer's product and where its bias, gain and shift begin in the flat arrays (-1: there is none)."""
 
@@ -42,19 +50,19 @@ class Product:
         self._starts, self._places, self._factors = _NO_PLACES, _NO_PLACES, _NONE
         self._scratch = np.zeros((self.outputs, self.inputs) if self.outputs <= NARROW else (0, 0), np.float32)
 
-    def forward(self, x: Tensor, y: Tensor, *, first: bool) -> None:
+    def forward(self, x: Rows, y: Rows, *, first: bool) -> None:
         """Fill y [S, R, O] from x [S, R, I]; ``first`` says that x is what the network sees."""
-        self._is_sparse = first and self.inputs >= WIDE and kernels.share_of_zeros(x.numpy()) > SPARSE
+        self._is_sparse = first and self.inputs >= WIDE and kernels.share_of_zeros(x.array) > SPARSE
         if self._is_sparse:
-            kernels.sparse_in(x.numpy(), self.values, self.first, y.numpy(), *self._room(x))
+            kernels.sparse_in(x.array, self.values, self.first, y.array, *self._room(x.array))
         elif self.inputs <= NARROW:
-            kernels.narrow_in(x.numpy(), self.values, self.first, y.numpy())
+            kernels.narrow_in(x.array, self.values, self.first, y.array)
         elif self.outputs <= NARROW:
-            kernels.narrow_out(x.numpy(), self.values, self.first, self._scratch, y.numpy())
+            kernels.narrow_out(x.array, self.values, self.first, self._scratch, y.array)
         else:
-            torch.bmm(x, self.weight, out=y)
+            torch.bmm(x.tensor, self.weight, out=y.tensor)
 
-    def _room(self, x: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _room(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scratch for the entries of x [S, R, I] that are not zero, by row or by column."""
         most = x.shape[1] * x.shape[2]
         if self._places.shape[1] < most:
@@ -62,20 +70,20 @@ class Product:
             self._starts = np.empty((2, max(x.shape[1], x.shape[2]) + 1), np.int32)
         return self._starts, self._places, self._factors
 
-    def backward(self, d: Tensor, x: Tensor, d_x: Tensor | None) -> None:
+    def backward(self, d: Rows, x: Rows, d_x: Rows | None) -> None:
         """Fill the weights' gradient and, if wanted, d_x [S, B, I] from d [S, B, O] and x [S, >= B, I]."""
         if self._is_sparse and d_x is None:
-            kernels.sparse_in_back(d.numpy(), x.numpy(), self.gradients, self.first, *self._room(x))
+            kernels.sparse_in_back(d.array, x.array, self.gradients, self.first, *self._room(x.array))
         elif d_x is None and self.inputs <= NARROW:
-            kernels.narrow_in_back(d.numpy(), x.numpy(), self.gradients, self.first)
+            kernels.narrow_in_back(d.array, x.array, self.gradients, self.first)
         elif d_x is not None and self.outputs <= NARROW:
             given = (self.values, self.gradients, self.first)
-            kernels.narrow_out_back(d.numpy(), x.numpy(), *given, self._scratch, d_x.numpy())
+            kernels.narrow_out_back(d.array, x.array, *given, self._scratch, d_x.array)
         else:
             assert self.gradient is not None
-            torch.bmm(x[:, : d.shape[1]].transpose(1, 2), d, out=self.gradient)
+            torch.bmm(x.tensor[:, : d.tensor.shape[1]].transpose(1, 2), d.tensor, out=self.gradient)
             if d_x is not None:
-                torch.bmm(d, self._transposed, out=d_x)
+                torch.bmm(d.tensor, self._transposed, out=d_x.tensor)
 
 
 class ImageProduct(Product):
@@ -87,10 +95,10 @@ class ImageProduct(Product):
         self._shape = (*layer.shape_in, layer.part.kernel, layer.part.stride)
         self.positions = layer.shape[0] * layer.shape[1]
 
-    def forward(self, x: Tensor, y: Tensor, *, first: bool) -> None:
+    def forward(self, x: Rows, y: Rows, *, first: bool) -> None:
         """Fill y [S, R, H' * W' * O] from x [S, R, H * W * C]."""
-        kernels.sparse_convolution(x.numpy(), self.values, self.first, self.outputs, y.numpy(), *self._shape)
+        kernels.sparse_convolution(x.array, self.values, self.first, self.outputs, y.array, *self._shape)
 
-    def backward(self, d: Tensor, x: Tensor, d_x: Tensor | None) -> None:
+    def backward(self, d: Rows, x: Rows, d_x: Rows | None) -> None:
         """Fill the weights' gradient from d [S, B, H' * W' * O]."""
-        kernels.sparse_convolution_back(d.numpy(), x.numpy(), self.gradients, self.first, self.outputs, *self._shape)
+        kernels.sparse_convolution_back(d.array, x.array, self.gradients, self.first, self.outputs, *self._shape)

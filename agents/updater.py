@@ -49,7 +49,9 @@ class Updater:
         return [dict(zip(METRICS, row, strict=True)) for row in means]
 
     def _collect(self) -> None:
-        """Take over what the update by hand has added up."""
+        """Take over what the optimiser and the update by hand have added up."""
+        self._sums[:, 3] += self.optimizer.norm_sum
+        self.optimizer.norm_sum.zero_()
         if self.fused is not None:
             self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
             self.fused.sums[:] = 0
