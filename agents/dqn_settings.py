@@ -105,10 +105,11 @@ class DQNSettings(QSettings):
         seeds: Sequence[int],
         store_masks: bool,
         gamma: float | None = None,
+        threads: int = 1,
     ) -> DQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps.
 
-        ``store_masks=False`` means that all actions are always legal.
+        ``store_masks=False`` means that all actions are always legal; ``threads`` is for updates of several seeds.
 
         Raises:
             ValueError: in one line, if the memory would not fit into ``memory_bytes``.
@@ -124,7 +125,7 @@ class DQNSettings(QSettings):
         updates = int(total_steps * self.updates_per_step)
         return DQN(
             policy=self.policy(network, n_actions, device),
-            learner=self._learner(network, networks(0), total_steps),
+            learner=self._learner(network, networks(0), total_steps, threads),
             memories=[self._memory(shape, len(seeds), device, part[1]) for part in drawn],
             explorations=[self.exploration(total_steps, part[2]) for part in drawn],
             noise=[torch.Generator().manual_seed(int(part[3].generate_state(1)[0])) for part in drawn],
@@ -164,7 +165,9 @@ class DQNSettings(QSettings):
             ) if self.prioritised else None,
         )  # fmt: skip
 
-    def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int) -> QLearner:
+    def _learner(
+        self, network: QNetwork, target_network: QNetwork, total_steps: int, threads: int
+    ) -> QLearner:
         munchausen = Munchausen(
             self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
         )
@@ -173,6 +176,6 @@ class DQNSettings(QSettings):
             learning_rate=self.learning_rate_schedule(total_steps),
             weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, double=self.double,
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
-            munchausen=munchausen if self.munchausen else None, threads=torch.get_num_threads(),
+            munchausen=munchausen if self.munchausen else None, threads=threads,
         )  # fmt: skip
 

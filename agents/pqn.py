@@ -177,8 +177,11 @@ class PQNSettings(QSettings):
         seeds: Sequence[int],
         store_masks: bool,
         gamma: float | None = None,
+        threads: int = 1,
     ) -> PQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps; see ``DQNSettings.build``.
+
+        Its updates are batched over the seeds and run on torch's own threads, whatever ``threads`` is.
 
         Raises:
             ValueError: in one line, if a rollout doesn't fill the minibatches.

@@ -10,7 +10,6 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from statistics import median
-from typing import Any
 
 import torch
 from rich.console import Console
@@ -33,7 +32,6 @@ from experiments.bench_cases import (
 from experiments.bench_split import gflops, split
 from experiments.door import door
 from experiments.environments import announce_compilation
-from experiments.machine import cores
 from experiments.progress import ProgressReport
 
 SEEDS = 8
@@ -138,20 +136,6 @@ def split_table(device: torch.device) -> None:
     )
 
 
-def on_all_cores(make: Callable[[], Run]) -> Run:
-    """A run made and called with as many network threads as cores, as several seeds are trained."""
-
-    def with_all(call: Callable[[], Any]) -> Any:
-        torch.set_num_threads(cores())
-        try:
-            return call()
-        finally:
-            torch.set_num_threads(1)
-
-    run = with_all(make)
-    return lambda: with_all(run)
-
-
 def seeds_table(device: torch.device, rounds: int) -> None:
     """What eight seeds in one process cost."""
     rows = []
@@ -159,9 +143,7 @@ def seeds_table(device: torch.device, rounds: int) -> None:
         shorter = Case(case.name, case.game, case.network, case.steps // 4)
         makers: dict[str, Callable[[], Run]] = {
             "one": lambda case=case: Training(case, device),  # type: ignore[misc]
-            "all": lambda shorter=shorter: on_all_cores(  # type: ignore[misc]
-                lambda: Training(shorter, device, seeds=SEEDS)
-            ),
+            "all": lambda shorter=shorter: Training(shorter, device, seeds=SEEDS),  # type: ignore[misc]
         }
         found = measure(f"{case.name}, {SEEDS} seeds", makers, rounds)
         one, joint = found["one"], found["all"]

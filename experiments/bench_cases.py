@@ -22,6 +22,7 @@ from agents.sb3 import SB3DQNSettings
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.gym_batch import GymBatch
+from experiments.machine import cores
 from experiments.seeds import JointGames
 
 ENGINE_GAMES, SINGLE_STEPS = 1024, 4000
@@ -133,6 +134,7 @@ class Training:
             device=device,
             seeds=list(range(seeds)),
             store_masks=not self.env.mask_is_constant,
+            threads=cores(),
         )
         self.obs: Any
         self.infos: Any

@@ -98,7 +98,7 @@ class Config:
     num_envs: int = 64
     device: str = "auto"
     threads: int | None = None
-    network_threads: int | None = None
+    network_threads: int = 1
     out: str = "runs"
     resume: str | None = None
     train_maps: int = 2048
@@ -118,8 +118,7 @@ class Config:
         check_device(self.device)
         if self.threads is not None:
             _need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
-        if self.network_threads is not None:
-            _need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024 or null")
+        _need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
 
 
 @dataclass

@@ -12,18 +12,10 @@ from experiments.config import Config
 
 
 def threads_of(config: Config) -> int:
-    """Threads for the games: all cores that this process may run on, unless the config says otherwise."""
-    return cores() if config.threads is None else config.threads
-
-
-def network_threads_of(config: Config) -> int:
-    """Threads for the network on a CPU: one, or with several seeds all cores, unless the config says otherwise.
-
-    A small layer loses more time with waiting than it wins with a second thread; seeds don't wait for each other.
+    """Threads for games and for several seeds' updates: all cores that this process may run on, unless the config says
+    otherwise.
     """
-    if config.network_threads is not None:
-        return config.network_threads
-    return 1 if config.seeds == 1 else min(cores(), config.seeds)
+    return cores() if config.threads is None else config.threads
 
 
 def cores() -> int:

@@ -11,7 +11,7 @@ from experiments import config as configs
 from experiments import results
 from experiments.config import Setup
 from experiments.domain import Asked
-from experiments.machine import device_of, network_threads_of
+from experiments.machine import device_of
 from experiments.policies import load_policy
 
 
@@ -49,7 +49,7 @@ def _measure_run(setup: Setup, folder: Path, asked: Asked) -> dict[str, Any]:
     held_out = setup.domain.held_out(setup, asked)
     games, title = {}, f"{setup.names['agent']} on {held_out.title}"
     if setup.player is None:
-        torch.set_num_threads(network_threads_of(setup.config))
+        torch.set_num_threads(setup.config.network_threads)
         evaluator = held_out.evaluator()
         policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
         games = {setup.names["agent"]: evaluator(policy.greedy)}

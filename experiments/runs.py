@@ -18,7 +18,7 @@ from experiments import config as configs
 from experiments.config import RESUMABLE, UNUSED, Setup
 from experiments.domain import HeldOut
 from experiments.door import Interrupted
-from experiments.machine import device_of, network_threads_of, threads_of
+from experiments.machine import device_of, threads_of
 from experiments.policies import load_policy
 from experiments.seeds import JointSession
 from experiments.session import LAST, Session, StopRequest, is_reached
@@ -199,7 +199,7 @@ def _header(setup: Setup) -> dict[str, Any]:
         "seed": config.seed,
         "device": str(device_of(config)),
         "threads": threads_of(config),
-        "network_threads": network_threads_of(config),
+        "network_threads": config.network_threads,
         "num_envs": config.num_envs,
         **setup.domain.describe(setup),
     }
@@ -243,7 +243,7 @@ def _show_seeds(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], 
 
 def _prepare(setup: Setup) -> None:
     device_of(setup.config)  # a missing device is said before the engine is compiled
-    torch.set_num_threads(network_threads_of(setup.config))
+    torch.set_num_threads(setup.config.network_threads)
 
 
 def _discard(folder: Path) -> None:

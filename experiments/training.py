@@ -12,7 +12,7 @@ import numpy as np
 from experiments import seeds
 from experiments.config import Setup, brings_own_loop
 from experiments.domain import Batch, Evaluator, layout_of, n_actions_of
-from experiments.machine import device_of
+from experiments.machine import device_of, threads_of
 from experiments.session import Session, StopRequest
 
 
@@ -38,6 +38,7 @@ class BatchLoop:
             device=device_of(self.config),
             seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
+            threads=threads_of(self.config),
         )
         self.windows = [setup.domain.window(own) for own in games]
         self.env_step = 0
