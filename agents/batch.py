@@ -38,7 +38,7 @@ class Buffers:
             one = torch.ones(1, 1, 1, dtype=torch.bool)
             self.mask = one.expand(seeds, 2 * batch_size, n_actions)
         shape = (seeds, batch_size)
-        self.a, self.slots, self.last = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
+        self.a, self.slots = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
         self.r, self.discount, self.weights = (torch.ones(shape) for _ in range(3))
         half = batch_size
         self.batch = Batch(

@@ -33,8 +33,8 @@ class QLearner(Updater):
     """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
 
     The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. Where it is
-    written out by hand (``fused_update``) the update runs
-    without autograd; on a GPU it is a graph that is replayed (``captured``).
+    written out by hand (``fused_update``) the update runs without autograd; on a GPU it is a graph that is replayed
+    (``captured``).
     """
 
     def __init__(

@@ -16,8 +16,6 @@ from agents.policy import load_weights
 METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
 
-
-
 class Updater:
     """A network of S seeds that learns."""
 

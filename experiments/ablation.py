@@ -53,7 +53,8 @@ def run(arm: str, folder: Path, more: list[str]) -> None:
     command += [f"out={folder.parent}", f"hydra.run.dir={folder}", "progress=false"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise ValueError(f"arm {arm!r}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip() or f"train.py ended with exit code {done.returncode}"  # a killed one says nothing
+        raise ValueError(f"arm {arm!r}: {said.splitlines()[-1]}")
     (folder / LAST).unlink()  # five memories take two gigabytes; nothing goes on from here
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments import checkpoints
 from experiments.config import Setup
-from experiments.domain import Batch
+from experiments.domain import ActGreedily, Batch
 from experiments.session import LAST, Session, passed
 
 
@@ -82,9 +82,10 @@ class SeedOfAgent:
         """Gradient updates so far."""
         return self._agent.updates
 
-    def greedy(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Actions int64 [N]."""
-        return self._agent.policy.single(self._seed).greedy(obs, mask)
+    @property
+    def greedy(self) -> ActGreedily:
+        """Acts with the weights of now; made once for a whole evaluation."""
+        return self._agent.policy.single(self._seed).greedy
 
     def metrics(self) -> dict[str, float]:
         """Means since the last call."""
