@@ -165,9 +165,7 @@ class DQNSettings(QSettings):
             ) if self.prioritised else None,
         )  # fmt: skip
 
-    def _learner(
-        self, network: QNetwork, target_network: QNetwork, total_steps: int, threads: int
-    ) -> QLearner:
+    def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int, threads: int) -> QLearner:
         munchausen = Munchausen(
             self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
         )
@@ -178,4 +176,3 @@ class DQNSettings(QSettings):
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
             munchausen=munchausen if self.munchausen else None, threads=threads,
         )  # fmt: skip
-

@@ -50,9 +50,7 @@ class States:
     def legal(self, mask: np.ndarray) -> None:
         """Pack all legal candidates, mask [B, K]."""
         first, features = self._first(), self.layout.candidate_features
-        self.count = kernels.pack_legal(
-            self.obs, first, features, mask, self.candidates.numpy(), self.row, self.slot
-        )
+        self.count = kernels.pack_legal(self.obs, first, features, mask, self.candidates.numpy(), self.row, self.slot)
 
     def taken(self, a: np.ndarray) -> None:
         """Pack one candidate for each state, a [B]."""

@@ -67,9 +67,7 @@ class QSettings:
 
     def make_head(self) -> Head:
         """What the network's outputs mean."""
-        return make_head(
-            self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta
-        )
+        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
 
     def network(self, make_network: MakeNetwork, seed: int, device: torch.device, *, noisy: bool = False) -> QNetwork:
         """A network of one seed; the global generator stays as it was."""

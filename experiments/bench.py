@@ -31,7 +31,6 @@ from experiments.bench_cases import (
 )
 from experiments.bench_split import gflops, split
 from experiments.door import door
-from experiments.environments import announce_compilation
 from experiments.progress import ProgressReport
 
 SEEDS = 8
@@ -160,7 +159,6 @@ def main() -> None:
     """Measure and print the tables."""
     device, rounds = options(sys.argv[1:])
     torch.set_num_threads(1)
-    announce_compilation()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     print(f"median (lowest … highest) of {rounds} rounds; {os.cpu_count()} cores, device {name}, one network thread")
     engine_table(rounds)

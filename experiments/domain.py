@@ -110,9 +110,6 @@ class Domain(Protocol):
     config_class: ClassVar[type[Config]]
     players: ClassVar[Sequence[str]]  # agents that don't learn
 
-    def announce(self) -> None:
-        """Say why the first call takes so long, if it does."""
-
     def training_games(self, setup: Setup) -> Batch:
         """The games to train on."""
 

@@ -40,9 +40,6 @@ class GymDomain:
     kwargs: dict[str, Any] = field(default_factory=dict)
     train_steps: int = 100_000
 
-    def announce(self) -> None:
-        """Nothing takes long here."""
-
     def training_games(self, setup: Setup) -> GymBatch:
         """All training games."""
         return GymBatch(id=self.id, num_envs=setup.config.num_envs, kwargs=self.kwargs, seed_of=training_seed)

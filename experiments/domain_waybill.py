@@ -39,10 +39,6 @@ class WaybillDomain:
     label: str = "waybill"
     train_steps: int = 1
 
-    def announce(self) -> None:
-        """The engine is compiled once on each machine."""
-        environments.announce_compilation()
-
     def training_games(self, setup: Setup) -> Any:
         """The batch engine."""
         return environments.training_env(setup)

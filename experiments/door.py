@@ -10,6 +10,7 @@ from functools import wraps
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.compiling import announce_compilation
 from experiments.config import explain, first_line
 
 USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
@@ -33,6 +34,7 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
         def guarded() -> None:
             # Hydra would print its own report and end the process; this makes it raise to us instead.
             os.environ["HYDRA_FULL_ERROR"] = "1"
+            announce_compilation()
             try:
                 main()
             except BrokenPipeError:

@@ -6,15 +6,13 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from envs.waybill import encodings, jit
+from envs.waybill import encodings
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.jit import find_part
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup, WaybillConfig
 from experiments.machine import threads_of
-
-COMPILE_SECONDS = 60
 
 
 def waybill(setup: Setup) -> WaybillConfig:
@@ -92,9 +90,3 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         if type(value) is not type(known[key]):
             wanted = type(known[key]).__name__
             raise ValueError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
-
-
-def announce_compilation() -> None:
-    """Say why the first call takes so long."""
-    if not jit.is_compiled():
-        print(f"compiling the engine (first time only, about {COMPILE_SECONDS} s)…", flush=True)

@@ -41,7 +41,6 @@ def measure(
     if not Path(setup.config.out).is_dir():
         setup.config.out = str(folder.parent)
     setup.config.device = device
-    setup.domain.announce()
     return _measure_run(setup, folder, asked)
 
 
@@ -66,7 +65,6 @@ def _measure_players(name: str, asked: Asked, out: Path) -> dict[str, Any]:
     if name not in players:
         raise ValueError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
     held_out = players_alone(asked, out=out)
-    WaybillDomain().announce()
     scores = held_out.compare(held_out.baselines())
     results.print_table(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)
     return scores

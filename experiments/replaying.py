@@ -59,7 +59,6 @@ def replay(
     if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
         raise ValueError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
     configs.check_device(device)
-    environments.announce_compilation()
     watched = watch(target, level=level, map_seed=map_seed, device=device)
     files = _write(watched, path, format, fps)
     if path is not None and format != "record" and not Path(target).is_file():

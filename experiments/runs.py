@@ -88,7 +88,6 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
 
 def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None) -> float:
     with StopRequest() as stop:
-        setup.domain.announce()
         validation = setup.domain.validation(setup)
         validation.warm_up()
         loop = make_loop(setup, validation=validation)
@@ -174,7 +173,6 @@ def _result(
 
 def _run_player(setup: Setup, folder: Path) -> float:
     """A run whose agent doesn't learn: its games on the held-out maps or seeds are the result."""
-    setup.domain.announce()
     name, start_time = setup.names["agent"], time.perf_counter()
     held_out = setup.domain.held_out(setup)
     games = held_out.baselines()

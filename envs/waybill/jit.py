@@ -60,11 +60,6 @@ def _use_cache_folder() -> None:
     vars(numba.config)["CACHE_DIR"] = str(folder)
 
 
-def is_compiled() -> bool:
-    """True when this version of the engine has been compiled on this machine before."""
-    return any(_cache_folder().glob("**/*.nbc"))
-
-
 _use_cache_folder()
 
 _njit: Any = numba.njit
