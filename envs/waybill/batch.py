@@ -7,6 +7,7 @@ Each thread takes a slice of the games through all passes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ from envs.waybill.facts import make_facts, note_candidates, note_facts
 from envs.waybill.jit import Threads, find_part
 from envs.waybill.levels import LevelConfig, load
 from envs.waybill.maps import MapPool, make_pool, make_scratch
+from envs.waybill.planner import make_search, plan_ahead
 from envs.waybill.raw_actions import raw_mask, raw_orders, raw_verbs
 from envs.waybill.rules import play_turns, restart_games
-from envs.waybill.state import MAX_CANDIDATES, ORDER, STATE, records
+from envs.waybill.scripted import decide_scripted, follow_plans
+from envs.waybill.state import MAX_CANDIDATES, ORDER, OUTSIDE, PLANNER, STATE, records
 
 RAW_SPACES = ("full", "masked")
 NO_ORDER = -1  # the verb of a slot without a candidate: never legal
@@ -27,9 +30,13 @@ NO_ORDER = -1  # the verb of a slot without a candidate: never legal
 class Batch:
     """N games of one level with a reward, an action space and an encoding, all named.
 
-    Arrays, made anew by every step: ``mask`` int8 [N, A], ``groups`` int8 [N, A] (the verb of each candidate; None for
-    raw spaces), ``reward``, ``raw``, ``potential`` float64 [N], ``restarted`` bool [N] and ``facts``; only
-    ``observations`` float32 [N, D] are overwritten, by the step after the next.
+    E seats of each game are played from outside, the level's rivals play the others. A view is a game seen from such a
+    seat: R = N · E views, those of game 0 first. All that comes out is one row a view.
+
+    Arrays, made anew by every step: ``mask`` int8 [R, A], ``groups`` int8 [R, A] (the verb of each candidate; None for
+    raw spaces), ``reward``, ``raw``, ``potential`` float64 [R], ``restarted`` bool [R] and ``facts``; only
+    ``observations`` float32 [R, D] are overwritten, by the step after the next. ``limit`` is how many candidates a
+    reducer may propose, at most K; it may be changed at any time.
 
     Args:
         num_envs: N, at least 1.
@@ -40,6 +47,9 @@ class Batch:
         maps: (first seed, count) of the map pool.
         in_order: game i plays map i again and again; needs count ≥ N. Otherwise each game draws its map.
         threads: threads to step with; no result depends on it.
+        seats: the seats played from outside, the first of them the learner's.
+        whole_games: games go on to the horizon; otherwise they end when the first seat is bankrupt.
+        entities: rows of entities, if more than the level needs (see ``features.layout_of``).
 
     Raises:
         ValueError: in one line, for unknown names and numbers out of range.
@@ -59,9 +69,13 @@ class Batch:
         maps: tuple[int, int],
         in_order: bool,
         threads: int,
+        seats: Sequence[int] = (0,),
+        whole_games: bool = False,
+        entities: int | None = None,
     ) -> None:
         self.level = load(level) if isinstance(level, str) else level
-        self.gamma, self.actions, self.in_order = float(gamma), actions, in_order
+        self.gamma, self.actions, self.in_order, self._whole_games = float(gamma), actions, in_order, whole_games
+        self.seats = tuple(seats)
         self._check(num_envs, candidates, maps)
         if threads < 1:
             raise ValueError(f"threads={threads}, allowed are 1 and more")
@@ -74,7 +88,8 @@ class Batch:
         self.use_maps(np.arange(maps[0], maps[0] + maps[1], dtype=np.uint64))
         self._threads = Threads(threads)
         self._scratch = [make_scratch() for _ in range(threads)]
-        self._allocate(num_envs, 0 if self._reducer is None else candidates)
+        self._cast_seats(num_envs)
+        self._allocate(num_envs, 0 if self._reducer is None else candidates, entities)
 
     def _check(self, num_envs: int, candidates: int, maps: tuple[int, int]) -> None:
         if num_envs < 1:
@@ -87,38 +102,62 @@ class Batch:
             raise ValueError(
                 f"maps={tuple(maps)}: needs a first seed of at least 0 and enough maps (in order: one a game)"
             )
+        there = 1 + len(self.level.rivals)
+        if not self.seats or len(set(self.seats)) < len(self.seats) or not set(self.seats) <= set(range(there)):
+            raise ValueError(f"seats={self.seats}: level {self.level.name} has the seats 0..{there - 1}, each once")
 
-    def _allocate(self, n: int, k: int) -> None:
-        self.layout = features.layout_of(self.level, self._table.shape[2], k)
-        self.n_actions = k if k else self.level.n_raw_actions
+    def _cast_seats(self, n: int) -> None:
+        """Who decides for each seat; working memory for planners, if there are any."""
+        script = self.level.script()
+        script[list(self.seats)] = OUTSIDE
+        for scratch in self._scratch:
+            scratch.script[:] = script
+        self._planners = np.flatnonzero(script == PLANNER).tolist()
+        horizon, count = self.level.horizon, len(self._planners)
+        self._searches = [make_search(horizon) for _ in self._scratch] if count else []
+        self._plans = [records(n * horizon, ORDER).reshape(n, horizon) for _ in range(count)]
+
+    def _allocate(self, n: int, k: int, entities: int | None) -> None:
+        seats = len(self.seats)
+        r = n * seats
+        self.layout = features.layout_of(self.level, self._table.shape[2], k, entities)
+        self.n_actions, self.limit = k if k else self.level.n_raw_actions, k
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
-        self._rows = [features.make_rows(n, self.layout) for _ in range(2)]
-        self.orders = records(n * max(k, 1), ORDER).reshape(n, max(k, 1))
-        self.worth = np.zeros((n, max(k, 1), 2), np.float32)
-        self.count = np.zeros(n, np.int64)
-        self.taken = records(n, ORDER)
-        self.potential = np.zeros(n, np.float64)
-        self.restarted = np.ones(n, np.bool_)
-        self.groups = np.zeros((n, k), np.int8) if k else None
-        self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (n, self.n_actions))
+        self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
+        self._rows = [features.make_rows(r, self.layout) for _ in range(2)]
+        self.orders = records(r * max(k, 1), ORDER).reshape(r, max(k, 1))
+        self.worth = np.zeros((r, max(k, 1), 2), np.float32)
+        self.count = np.zeros(r, np.int64)
+        self.taken = records(r, ORDER)
+        self._game_orders = records(n * self.n_seats, ORDER).reshape(n, self.n_seats)
+        self.potential = np.zeros(r, np.float64)
+        self.restarted = np.ones(r, np.bool_)
+        self._restart = np.ones(n, np.bool_)
+        self.groups = np.zeros((r, k), np.int8) if k else None
+        self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (r, self.n_actions))
         self._begun = False
         self._renew()
 
+    @property
+    def n_seats(self) -> int:
+        """Companies in a game."""
+        return 1 + len(self.level.rivals)
+
     def _renew(self) -> None:
         """New arrays for the next step's results, so that those of the last stay as they are."""
-        n = len(self.seeds)
+        r = len(self.views)
         self._rows.reverse()
-        self.facts = make_facts(n)
-        self.reward, self.raw, self.potential = np.empty(n), np.empty(n), self.potential.copy()
+        self.facts = make_facts(r)
+        self.reward, self.raw, self.potential = np.empty(r), np.empty(r), self.potential.copy()
         if self.actions != "full":
-            self.mask = np.empty((n, self.n_actions), np.int8)
+            self.mask = np.empty((r, self.n_actions), np.int8)
         if self.groups is not None:
-            self.groups = np.empty((n, self.n_actions), np.int8)
+            self.groups = np.empty((r, self.n_actions), np.int8)
 
     @property
     def observations(self) -> np.ndarray:
-        """float32 [N, D]; two arrays take turns, so each stays as it is for one more step."""
+        """float32 [R, D]; two arrays take turns, so each stays as it is for one more step."""
         return self._rows[0].flat
 
     def use_maps(self, seeds: np.ndarray) -> None:
@@ -141,18 +180,29 @@ class Batch:
     def reset(self, seeds: np.ndarray) -> None:
         """New games everywhere; ``seeds`` uint64 [N] decide maps and all later games."""
         self.seeds[:] = seeds
-        self.restarted = np.ones(len(self.seeds), np.bool_)
+        self._restart = np.ones(len(self.seeds), np.bool_)
+        self.restarted = np.ones(len(self.views), np.bool_)
         self._run(self._begin)
 
     def step(self, actions: np.ndarray) -> None:
-        """Play ``actions`` int64 [N]; games that were over before begin anew instead (``restarted``).
+        """Play ``actions`` int64 [R]; games that were over before begin anew instead (``restarted``).
 
         Raises:
             ValueError: for an action that isn't one of 0..A-1, or before the first ``reset``.
         """
-        actions = np.asarray(actions).reshape(-1)
-        if actions.shape != self.seeds.shape:
-            raise ValueError(f"{len(actions)} actions for {len(self.seeds)} games")
+        self._actions = self._checked(np.asarray(actions).reshape(-1))
+        over: Any = self.states["done"] != 0
+        if not self._whole_games:
+            over = over | (self.states["companies"]["bankrupt"][:, self.seats[0]] != 0)
+        self._restart, self.restarted = over, np.repeat(over, len(self.seats))
+        if self._reducer is not None:
+            self.taken[:] = self.orders[np.arange(len(actions)), self._actions]
+            self.taken["verb"][self._actions >= self.count] = NO_ORDER
+        self._run(self._step)
+
+    def _checked(self, actions: np.ndarray) -> np.ndarray:
+        if actions.shape != (len(self.views),):
+            raise ValueError(f"{len(actions)} actions for {len(self.views)} games")
         if actions.dtype.kind not in "iu":
             wrong = next((x for x in actions.tolist() if x not in range(self.n_actions)), actions[0])
             raise ValueError(f"action {wrong} is not a whole number, allowed are 0..{self.n_actions - 1}")
@@ -162,12 +212,7 @@ class Batch:
             raise ValueError(f"action {wrong} is outside the action space, allowed are 0..{self.n_actions - 1}")
         if not self._begun:
             raise ValueError("step: no game has begun, call reset first")
-        self.restarted = self.states["done"] != 0
-        if self._reducer is not None:
-            self.taken[:] = self.orders[np.arange(len(actions)), actions]
-            self.taken["verb"][actions >= self.count] = NO_ORDER
-        self._actions = actions
-        self._run(self._step)
+        return actions
 
     def look(self) -> None:
         """Fill masks and observations for the present states (after states were set from outside)."""
@@ -179,39 +224,45 @@ class Batch:
         self._threads.run(len(self.seeds), work)
 
     def _begin(self, low: int, high: int, thread: int) -> None:
-        restart_games(self.states, self.pool, self._record, self.seeds, self.restarted, self.in_order, low, high)
-        self._reward_pass(
-            self.states, self.pool, self._record, self.gamma, self.potential, self.raw, self.reward, low, high
-        )
+        restart_games(self.states, self.pool, self._record, self.seeds, self._restart, self.in_order, low, high)
+        if self._planners:
+            self._plan(low, high, thread)
+        first, last = low * len(self.seats), high * len(self.seats)
+        games, results = (self.states, self.views, self.pool, self._record), (self.potential, self.raw, self.reward)
+        self._reward_pass(*games, self.gamma, *results, first, last)
         self._look(low, high, thread)
 
+    def _plan(self, low: int, high: int, thread: int) -> None:
+        """Whole plans for the planners in games that have just begun: seconds for each."""
+        scratch, search = self._scratch[thread], self._searches[thread]
+        for seat, plans in zip(self._planners, self._plans, strict=True):
+            for i in np.flatnonzero(self._restart[low:high]) + low:
+                plan_ahead(self.states, seat, self.pool, self._record, scratch, search, plans, i)
+
     def _step(self, low: int, high: int, thread: int) -> None:
+        scratch, orders = self._scratch[thread], self._game_orders
+        first, last = low * len(self.seats), high * len(self.seats)
         if self._reducer is None:
-            raw_orders(self._record, self._actions, self.taken, low, high)
-        play_turns(self.states, self.pool, self._record, self.taken, self._scratch[thread], low, high)
+            raw_orders(self._record, self._actions, self.taken, first, last)
+        orders[low:high, self.seats] = self.taken[first:last].reshape(high - low, len(self.seats))
+        if self.n_seats > len(self.seats):
+            decide_scripted(self.states, self.pool, self._record, scratch, orders, low, high)
+            for seat, plans in zip(self._planners, self._plans, strict=True):
+                follow_plans(self.states, seat, self.pool, self._record, plans, orders, low, high)
+        play_turns(self.states, self.pool, self._record, orders, scratch, low, high)
         self._begin(low, high, thread)
 
     def _look(self, low: int, high: int, thread: int) -> None:
         scratch = self._scratch[thread]
+        first, last = low * len(self.seats), high * len(self.seats)
+        games, found = (self.states, self.views, self.pool, self._record), (self.orders, self.worth, self.count)
         if self._reducer is not None and self.groups is not None:
-            self._reducer(self.states, self.pool, self._record, scratch, self.orders, self.worth, self.count, low, high)
-            note_candidates(self.orders, self.count, self.mask, self.groups, low, high)
+            self._reducer(*games, scratch, self.limit, *found, first, last)
+            note_candidates(self.orders, self.count, self.mask, self.groups, first, last)
         elif self.actions == "masked":
-            raw_mask(self.states, self.pool, self._record, scratch, self.mask, low, high)
-        note_facts(self.states, self._record, self.facts, low, high)
-        features.observe(
-            self.states,
-            self.pool,
-            self._record,
-            scratch,
-            self._table,
-            self.orders,
-            self.worth,
-            self.count,
-            self._rows[0],
-            low,
-            high,
-        )
+            raw_mask(*games, scratch, self.mask, first, last)
+        note_facts(self.states, self.views, self._record, self.facts, first, last)
+        features.observe(*games, scratch, self._table, *found, self._rows[0], first, last)
 
     def raw_groups(self) -> np.ndarray:
         """The verb of every raw action, int8 [A]."""

@@ -1,4 +1,5 @@
-"""Entity rows of the observation [E, Fe]: deposits with the own extractor on them, towns, carts, workshops.
+"""Entity rows of the observation [E, Fe]: known deposits with the own extractor on them, known towns, carts, workshops,
+and rivals, by what is public of them.
 
 Columns: presence, one-hot kind, good (a town: its prices now), the own building or cart, then the place's encoding [P].
 """
@@ -9,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.books import building_at, price_at
-from envs.waybill.company_features import TURNS_SCALE
+from envs.waybill.books import building_at, knows, price_at
+from envs.waybill.company_features import TURNS_SCALE, squash
 from envs.waybill.estimates import IN, OUT, SUPPLY
 from envs.waybill.jit import jit
 from envs.waybill.state import IDLE, LOADING, MAX_GOODS, MAX_INPUTS, TO_SOURCE, TO_TARGET, WORKS
 
-ENTITY_KINDS = 4  # deposit, town, workshop, cart
+ENTITY_KINDS = 5  # deposit, town, workshop, cart, rival
 GOOD_AT = 1 + ENTITY_KINDS  # first of MAX_GOODS columns: its good, or a town's prices
 OWN_AT = GOOD_AT + MAX_GOODS
-OWN = 12
+OWN = 13
 ENTITY_FEATURES = OWN_AT + OWN  # + P of the encoding
 
 
@@ -30,9 +31,9 @@ def see_place(row: Any, at: Any, code: Any) -> None:
 
 
 @jit
-def see_building(s: Any, lv: Any, flows: Any, b: Any, x: Any) -> None:
+def see_building(me: Any, lv: Any, flows: Any, b: Any, x: Any) -> None:
     """Own building: columns of OWN."""
-    building = s.buildings[b]
+    building = me.buildings[b]
     store = np.float64(lv.store)
     x[OWN_AT] = 1.0
     x[OWN_AT + 1] = TURNS_SCALE * building.ready_in
@@ -47,31 +48,37 @@ def see_building(s: Any, lv: Any, flows: Any, b: Any, x: Any) -> None:
 
 
 @jit
-def see_sites(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> Any:
-    """Deposits with the extractors on them, and towns with their prices now; returns the rows used."""
+def see_sites(s: Any, me: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> Any:
+    """Deposits with the extractors on them, and towns with their prices as last seen; returns the rows used.
+
+    Sites that are not known leave their row empty.
+    """
     n_deposits = np.int64(lv.n_deposits)
     for site in range(n_deposits + np.int64(lv.n_towns)):
+        if not knows(me, site):
+            continue
         row = x[site]
         tile = np.int64(pool.site_tile[s.map, site])
         row[0] = 1.0
         if site < n_deposits:
             row[1] = 1.0
             row[GOOD_AT + pool.site_good[s.map, site]] = 1.0
-            row[OWN_AT + 9] = np.float64(s.reserve[site]) / np.float64(lv.reserve)
-            b = building_at(s, tile)
+            row[OWN_AT + 9] = np.float64(me.seen_reserve[site]) / np.float64(lv.reserve)
+            row[OWN_AT + 12] = me.seen_taken[site]
+            b = building_at(me, tile)
             if b >= 0:
-                see_building(s, lv, flows, b, row)
+                see_building(me, lv, flows, b, row)
         else:
             row[2] = 1.0
             for good in range(lv.n_goods):
                 town = site - n_deposits
-                row[GOOD_AT + good] = price_at(s, pool, lv, town, good, s.glut[town, good]) / top
+                row[GOOD_AT + good] = price_at(s, pool, lv, town, good, me.seen_glut[town, good]) / top
         see_place(row, ENTITY_FEATURES, table[s.map, tile])
     return n_deposits + np.int64(lv.n_towns)
 
 
 @jit
-def see_cart(s: Any, lv: Any, k: Any, code: Any, row: Any) -> None:
+def see_cart(s: Any, me: Any, lv: Any, k: Any, code: Any, row: Any) -> None:
     """One cart; its place is where its present leg ends."""
     row[0] = row[4] = 1.0
     row[OWN_AT + 1] = TURNS_SCALE * k.leg_left
@@ -86,18 +93,32 @@ def see_cart(s: Any, lv: Any, k: Any, code: Any, row: Any) -> None:
 
 
 @jit
-def see_entities(s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> Any:
+def see_rival(other: Any, lv: Any, row: Any) -> None:
+    """One rival: its sales, one turn late, and whether it is bankrupt."""
+    start = np.float64(lv.start_cash)
+    row[0] = row[5] = 1.0
+    row[OWN_AT + 2] = squash(10.0 * np.float64(other.public_sales) / start)
+    row[OWN_AT + 3] = squash(np.float64(other.public_total) / (4.0 * start))
+    row[OWN_AT + 8] = other.bankrupt
+
+
+@jit
+def see_entities(s: Any, me: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, x: Any) -> Any:
     """All entity rows [E, Fe] that are there; returns how many."""
-    e = see_sites(s, pool, lv, flows, table, top, x)
-    for c in range(s.n_carts):
-        see_cart(s, lv, s.carts[c], table[s.map, s.carts[c].leg_to], x[e])
+    e = see_sites(s, me, pool, lv, flows, table, top, x)
+    for c in range(me.n_carts):
+        see_cart(s, me, lv, me.carts[c], table[s.map, me.carts[c].leg_to], x[e])
         e += 1
-    for b in range(s.n_slots):
-        if s.buildings[b].kind == WORKS:
+    for b in range(me.n_slots):
+        if me.buildings[b].kind == WORKS:
             row = x[e]
             row[0] = row[3] = 1.0
-            row[GOOD_AT + s.buildings[b].output] = 1.0
-            see_building(s, lv, flows, b, row)
-            see_place(row, ENTITY_FEATURES, table[s.map, s.buildings[b].tile])
+            row[GOOD_AT + me.buildings[b].output] = 1.0
+            see_building(me, lv, flows, b, row)
+            see_place(row, ENTITY_FEATURES, table[s.map, me.buildings[b].tile])
+            e += 1
+    for seat in range(lv.n_seats):
+        if seat != me.seat:
+            see_rival(s.companies[seat], lv, x[e])
             e += 1
     return e

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -60,10 +61,12 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
-    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``raw_reward``, ``potential``; when
+    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when
     games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
-    Args and errors: as ``batch.Batch``. With ``copy=False`` the observations are those of the batch: they stay as they
+    With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
+
+    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those of the batch: they stay as they
     are until the step after the next. The pool is refilled with new maps once it has been played through on average.
     """
 
@@ -83,6 +86,9 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         maps: Maps = (TRAIN_SEEDS, 1024),
         in_order: bool = False,
         threads: int = 2,
+        seats: Sequence[int] = (0,),
+        whole_games: bool = False,
+        entities: int | None = None,
         copy: bool = True,
         render_mode: str | None = None,
     ) -> None:
@@ -100,8 +106,12 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
             maps=maps,
             in_order=in_order,
             threads=threads,
+            seats=seats,
+            whole_games=whole_games,
+            entities=entities,
         )
-        self.num_envs, self.copy, self.render_mode = num_envs, copy, None
+        self.num_games, self.copy, self.render_mode = num_envs, copy, None
+        self.num_envs = num_envs = num_envs * len(self._batch.seats)
         self._describe()
         self.single_observation_space, self.single_action_space = self._one_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -128,17 +138,17 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         """
         if options:
             raise ValueError(f"reset option {sorted(options)[0]!r} is unknown, a batch of games has none")
-        if isinstance(seed, list) and len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds for {self.num_envs} games")
+        if isinstance(seed, list) and len(seed) != self.num_games:
+            raise ValueError(f"{len(seed)} seeds for {self.num_games} games")
         super().reset(seed=int(seed) if isinstance(seed, (int, np.integer)) else None)
         if isinstance(seed, (int, np.integer)):
-            seeds = np.arange(seed, seed + self.num_envs, dtype=np.uint64)
+            seeds = np.arange(seed, seed + self.num_games, dtype=np.uint64)
         else:
-            seeds = self.np_random.integers(2**63, size=self.num_envs, dtype=np.uint64)
+            seeds = self.np_random.integers(2**63, size=self.num_games, dtype=np.uint64)
             for i, given in enumerate(seed or []):
                 seeds[i] = seeds[i] if given is None else given
         self._batch.reset(seeds)
-        self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_envs
+        self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
         return self._observations(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -152,7 +162,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         if over.any():
             infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
             infos["_episode"] = over
-        self._games_begun += int(restarted.sum())
+        self._games_begun += int(restarted.sum()) // len(batch.seats)
         if self._games_begun > len(batch.pool.seed) and not batch.in_order:
             batch.refill_maps()
             self._games_begun = 0
@@ -182,7 +192,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         raw = np.asarray(saved["states"], np.uint8)
         if raw.size != batch.states.nbytes:
             raise ValueError(
-                f"saved games take {raw.size} bytes, {self.num_envs} games of this version take {batch.states.nbytes}"
+                f"saved games take {raw.size} bytes, {self.num_games} games of this version take {batch.states.nbytes}"
             )
         batch.use_maps(np.asarray(saved["pool_seeds"], np.int64).view(np.uint64))
         batch.states[:] = np.frombuffer(raw.tobytes(), STATE)
@@ -200,7 +210,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
 
     ``reset(options={"map_seed": m})`` plays the map of seed m. Infos as in ``WaybillVectorEnv``, without the game axis.
 
-    Args and errors: as ``batch.Batch``; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -216,6 +226,8 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         encoding: str = "reference_points",
         encoding_options: dict[str, Any] | None = None,
         maps: Maps = (TRAIN_SEEDS, 256),
+        seat: int = 0,
+        entities: int | None = None,
         render_mode: str | None = None,
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
@@ -232,6 +244,8 @@ class WaybillEnv(_Spaces, gymnasium.Env):
             maps=maps,
             in_order=False,
             threads=1,
+            seats=(seat,),
+            entities=entities,
         )
         self._maps = np.arange(maps[0], maps[0] + maps[1], dtype=np.uint64)
         self._on_own_map = False
@@ -281,7 +295,7 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         Raises:
             ValueError: for an action outside the action space, or when the game is over.
         """
-        if self._batch.states["done"][0]:
+        if self._batch.facts.over[0]:
             raise ValueError("step: the game is over, call reset first")
         self._batch.step(np.array([action]))
         self._last_order = self._batch.taken[0].copy()

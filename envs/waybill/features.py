@@ -39,21 +39,36 @@ class Layout(NamedTuple):
         return self.globals + self.entities * self.entity_features + self.candidates * self.candidate_features
 
 
-def layout_of(level: LevelConfig, position_features: int, candidates: int) -> Layout:
-    """The layout for a level, an encoding of P features and K candidates (0: a raw action space)."""
-    entities = level.deposits + level.towns + level.max_carts + (level.max_buildings if level.recipes else 0)
+def entities_of(level: LevelConfig) -> int:
+    """Most entity rows that a game of the level fills."""
+    works = level.max_buildings if level.recipes else 0
+    return level.deposits + level.towns + level.max_carts + works + len(level.rivals)
+
+
+def layout_of(level: LevelConfig, position_features: int, candidates: int, entities: int | None = None) -> Layout:
+    """The layout for a level, an encoding of P features and K candidates (0: a raw action space).
+
+    ``entities`` asks for more rows of entities than the level needs, to play several levels with one layout.
+
+    Raises:
+        ValueError: if the level needs more.
+    """
+    needed = entities_of(level)
+    if entities is not None and entities < needed:
+        raise ValueError(f"entities={entities}, level {level.name} needs {needed} and more")
+    entities = needed if entities is None else entities
     per_candidate = ORDER_FEATURES + 3 * position_features + 1 if candidates else 0
     return Layout(GLOBALS, entities, ENTITY_FEATURES + position_features, candidates, per_candidate)
 
 
 class Rows(NamedTuple):
-    """Observations of N games: the array, its three parts as views, and how many rows of them are not zero."""
+    """Observations of R views (a game and a seat in it): the array, its three parts as views, and how many rows of them are not zero."""
 
-    flat: np.ndarray  # float32 [N, D]
-    company: np.ndarray  # [N, G]
-    entities: np.ndarray  # [N, E, Fe]
-    candidates: np.ndarray  # [N, K, Fc]
-    filled: np.ndarray  # int64 [N, 2], rows of entities and of candidates
+    flat: np.ndarray  # float32 [R, D]
+    company: np.ndarray  # [R, G]
+    entities: np.ndarray  # [R, E, Fe]
+    candidates: np.ndarray  # [R, K, Fc]
+    filled: np.ndarray  # int64 [R, 2], rows of entities and of candidates
 
 
 def make_rows(games: int, layout: Layout) -> Rows:
@@ -65,6 +80,7 @@ def make_rows(games: int, layout: Layout) -> Rows:
 @kernel
 def observe(
     states: Any,
+    views: Any,
     pool: Any,
     level: Any,
     scratch: Any,
@@ -76,24 +92,25 @@ def observe(
     low: Any,
     high: Any,
 ) -> None:
-    """Batch pass: observations of games low..high-1 into ``rows``; only what was filled before is cleared."""
+    """Batch pass: observations of views low..high-1 into ``rows``; only what was filled before is cleared."""
     lv, flows = level[0], scratch.flows
     top = 1.0
     for good in range(lv.n_goods):
         top = max(top, np.float64(lv.price[good]))
     for i in range(low, high):
-        s = states[i]
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
         entities, candidates = rows.entities[i], rows.candidates[i]
         entities[: rows.filled[i, 0], :] = 0.0
         candidates[: rows.filled[i, 1], :] = 0.0
-        measure_flows(s, lv, flows)
-        upkeep = upkeep_of(s, lv)
-        foresee_sales(s, pool, lv, scratch.ahead)
-        see_company(s, lv, upkeep, scratch.ahead[0], rows.company[i])
-        rows.filled[i, 0] = see_entities(s, pool, lv, flows, table, top, entities)
+        measure_flows(s, me, lv, flows)
+        upkeep = upkeep_of(me, lv)
+        foresee_sales(s, me, pool, lv, scratch.ahead)
+        see_company(s, me, lv, upkeep, scratch.ahead[0], rows.company[i])
+        rows.filled[i, 0] = see_entities(s, me, pool, lv, flows, table, top, entities)
         rows.filled[i, 1] = min(count[i], len(candidates))
         for k in range(rows.filled[i, 1]):
-            see_order(s, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k])
+            see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k])
 
 
 def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

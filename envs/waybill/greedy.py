@@ -7,22 +7,19 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.jit import jit
-from envs.waybill.raw_actions import put
-from envs.waybill.reducers import propose
-from envs.waybill.rules import play_turn
 from envs.waybill.tick import upkeep_of
 
 # A style is (least return, patience, value power, upkeep turns): the profit per coin of outlay below which it passes;
 # the share of a chain's outlay that must be in cash before it starts; 0 for return on investment alone to 1 for profit
 # alone; the turns of upkeep that must stay in cash on top.
-GREEDY = (0.3, 1.0, 0.0, 10.0)
+GREEDY_STYLE = (0.3, 1.0, 0.0, 10.0)
 
 
 @jit
-def greedy_choice(s: Any, lv: Any, worth: Any, n: Any, style: Any) -> Any:
+def greedy_choice(me: Any, lv: Any, worth: Any, n: Any, style: Any) -> Any:
     """Index of the best candidate by a style; 0 (PASS) if none is worth its outlay."""
     best, choice = 0.0, 0
-    cash = np.float64(s.cash) - style[3] * np.float64(upkeep_of(s, lv))
+    cash = np.float64(me.cash) - style[3] * np.float64(upkeep_of(me, lv))
     for j in range(1, n):
         value, outlay = np.float64(worth[j, 0]), np.float64(worth[j, 1])
         if value <= style[0] * outlay or value <= 1.0 or (outlay > 0.0 and cash < style[1] * outlay):
@@ -31,18 +28,3 @@ def greedy_choice(s: Any, lv: Any, worth: Any, n: Any, style: Any) -> Any:
         if merit > best:
             best, choice = merit, j
     return choice
-
-
-@jit
-def play_chosen(s: Any, pool: Any, lv: Any, scratch: Any, o: Any, taken: Any) -> None:
-    """Note an order and play it."""
-    put(taken[s.turn], o.verb, o.recipe, o.cart, o.tile, o.target)
-    play_turn(s, pool, lv, o, scratch)
-
-
-@jit
-def finish_greedily(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any) -> None:
-    """Play to the end in one style."""
-    while s.done == 0:
-        n = propose(s, pool, lv, scratch, row, worth, True)
-        play_chosen(s, pool, lv, scratch, row[greedy_choice(s, lv, worth, n, style)], taken)

@@ -39,7 +39,7 @@ def fingerprint() -> str:
 @cache
 def rules_fingerprint() -> str:
     """Hash of what decides how a game goes, 16 hex digits: a record made under another one may not replay."""
-    return _hash_of(("state", "maps", "books", "orders", "tick", "rules"))
+    return _hash_of(("state", "maps", "books", "sight", "orders", "tick", "rules"))
 
 
 def _cache_folder() -> Path:
@@ -75,6 +75,11 @@ def jit(function: F) -> F:
     It is inlined into its callers: a pool of maps is passed as some eighty machine words, which calls would copy.
     """
     return cast(F, _njit(**_OPTIONS, **_NO_MEMORY, forceinline=True)(function))
+
+
+def called(function: F) -> F:
+    """Compile a large rule that is used in many places: it is called, not inlined, or compiling takes minutes."""
+    return cast(F, _njit(**_OPTIONS, **_NO_MEMORY)(function))
 
 
 def kernel(function: F) -> F:

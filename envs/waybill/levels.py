@@ -12,6 +12,7 @@ import yaml
 
 from envs.waybill import state as st
 
+RIVALS = st.SCRIPTS[1:]
 LEVEL_FOLDER = Path(__file__).resolve().parents[2] / "conf" / "level"
 
 
@@ -39,6 +40,9 @@ class TerrainConfig:
 @dataclass
 class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
+
+    ``sight`` is how far a company sees from its sites and roads, 0 for everything; ``rivals`` are the rules by which the
+    other companies play: random, greedy or planner.
 
     Raises:
         ValueError: in one line, when a number is outside its range or names an unknown good.
@@ -75,6 +79,8 @@ class LevelConfig:
     price_spread_percent: int = 30
     market_depth: int = 24
     market_turns: int = 12
+    sight: int = 0
+    rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
 
     @property
@@ -102,6 +108,7 @@ class LevelConfig:
         for recipe in self.recipes:
             self._check_recipe(recipe)
         self._check_terrain()
+        self._check_rivals()
 
     def _need(self, fine: bool, problem: str) -> None:
         if not fine:
@@ -117,6 +124,12 @@ class LevelConfig:
         later = all(order.index(good) < order.index(recipe.output) for good in recipe.inputs)
         self._need(later, f"{many} needs a good that comes after it in the list of goods")
 
+    def _check_rivals(self) -> None:
+        many, known = len(self.rivals), ", ".join(RIVALS)
+        self._need(many < st.MAX_SEATS, f"{many} rivals, allowed are 0..{st.MAX_SEATS - 1}")
+        for rival in self.rivals:
+            self._need(rival in RIVALS, f"unknown rival {rival!r}, known are {known}")
+
     def _check_terrain(self) -> None:
         t = self.terrain
         costs, shares = (t.plain_cost, t.forest_cost, t.hill_cost), (t.forest_percent, t.hill_percent, t.water_percent)
@@ -129,6 +142,11 @@ class LevelConfig:
         """Size of the raw action space of this level."""
         return st.n_raw_actions(self.side, len(self.recipes), self.max_carts)
 
+    def script(self) -> np.ndarray:
+        """Who decides for each seat, int64 [MAX_SEATS]: seat 0 from outside, then the rivals by their rules."""
+        seats = [st.OUTSIDE, *(st.SCRIPTS.index(rival) for rival in self.rivals)]
+        return np.array(seats + [st.OUTSIDE] * (st.MAX_SEATS - len(seats)), np.int64)
+
     def record(self) -> np.ndarray:
         """The level as a LEVEL record, shape [1]."""
         array = st.records(1, st.LEVEL)
@@ -138,6 +156,7 @@ class LevelConfig:
             row[name] = getattr(self, name)
         number = {good: i for i, good in enumerate(self.goods)}
         row["n_deposits"], row["n_towns"] = self.deposits, self.towns
+        row["n_seats"] = 1 + len(self.rivals)
         row["n_goods"], row["n_raw"], row["n_recipes"] = len(self.goods), len(self.raw_goods), len(self.recipes)
         for good, price in self.prices.items():
             row["price"][number[good]] = price
@@ -171,7 +190,7 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
+    "sight": (0, 1000), "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 
 

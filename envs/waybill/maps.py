@@ -20,6 +20,7 @@ from envs.waybill.state import (
     MAX_DEPOSITS,
     MAX_GOODS,
     MAX_RECIPES,
+    MAX_SEATS,
     MAX_SIDE,
     MAX_TOWNS,
     ORDER,
@@ -29,6 +30,7 @@ from envs.waybill.state import (
 )
 
 UNREACHABLE = 65535
+RULE_CANDIDATES = 48  # orders that a rule chooses from
 NEAR = 6  # free tiles kept around each site, nearest first
 TEST_SEEDS, VALIDATION_SEEDS, TRAIN_SEEDS = (
     0,
@@ -49,7 +51,7 @@ class MapPool(NamedTuple):
     site_good: np.ndarray  # int8 [M, N], -1 for towns
     site_price: np.ndarray  # int16 [M, N, G] in an empty market, 0: does not buy
     site_travel: np.ndarray  # uint16 [M, N, T] travel units
-    near: np.ndarray  # int16 [M, N, NEAR] free land tiles, nearest first
+    near: np.ndarray  # int16 [M, N, NEAR] land tiles to build on, nearest first
 
 
 class Scratch(NamedTuple):
@@ -60,6 +62,11 @@ class Scratch(NamedTuple):
     waiting: np.ndarray  # bool [tiles]
     actions: np.ndarray  # int64 [most legal raw actions]
     order: np.ndarray  # ORDER [1]
+    rank: np.ndarray  # int64 [MAX_SEATS], see tick.py
+    script: np.ndarray  # int64 [MAX_SEATS], who decides for each seat
+    seat_orders: np.ndarray  # ORDER [MAX_SEATS], see scripted.py
+    row: np.ndarray  # ORDER [candidates of a rule]
+    worth: np.ndarray  # float32 [candidates of a rule, 2]
     flows: np.ndarray  # float64 [places, MAX_GOODS], see estimates.py
     ahead: np.ndarray  # float64 [3], see company_features.py
 
@@ -212,8 +219,11 @@ def draw_prices(rng: Any, level: Any, price: Any) -> None:
 
 
 @jit
-def fill_near(terrain: Any, site_tile: Any, travel: Any, near: Any) -> None:
-    """The NEAR free land tiles closest to each site by travel time; ties go to the lower tile. -1 pads."""
+def fill_near(terrain: Any, site_tile: Any, travel: Any, all_known: Any, near: Any) -> None:
+    """The NEAR land tiles closest to each site by travel time, ties go to the lower tile. -1 pads.
+
+    Where not all sites are known to everybody, another's tile is no exception: it would give it away.
+    """
     for site in range(len(site_tile)):
         for k in range(NEAR):
             best = -1
@@ -222,7 +232,7 @@ def fill_near(terrain: Any, site_tile: Any, travel: Any, near: Any) -> None:
                     continue
                 free = True
                 for other in range(len(site_tile)):
-                    free = free and site_tile[other] != tile
+                    free = free and (site_tile[other] != tile or (other != site and not all_known))
                 for j in range(k):
                     free = free and near[site, j] != tile
                 if free:
@@ -251,7 +261,7 @@ def generate(seed: Any, level: Any, pool: Any, row: Any, scratch: Any) -> None:
     for i in range(len(site_tile)):
         travel_field(terrain, level.terrain_cost, side, np.int64(site_tile[i]), scratch)
         pool.site_travel[row, i, :] = scratch.distance[: side * side]
-    fill_near(terrain, site_tile, pool.site_travel[row], pool.near[row])
+    fill_near(terrain, site_tile, pool.site_travel[row], level.sight == 0, pool.near[row])
 
 
 @allocating
@@ -271,6 +281,11 @@ def make_scratch() -> Scratch:
         waiting=np.zeros(tiles, np.bool_),
         actions=np.zeros(1 + MAX_DEPOSITS + MAX_RECIPES * tiles + routes + MAX_BUILDINGS, np.int64),
         order=records(1, ORDER),
+        rank=np.zeros(MAX_SEATS, np.int64),
+        script=np.zeros(MAX_SEATS, np.int64),
+        seat_orders=records(MAX_SEATS, ORDER),
+        row=records(RULE_CANDIDATES, ORDER),
+        worth=np.zeros((RULE_CANDIDATES, 2), np.float32),
         flows=np.zeros((MAX_BUILDINGS + MAX_TOWNS, MAX_GOODS), np.float64),
         ahead=np.zeros(3, np.float64),
     )

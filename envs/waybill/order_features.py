@@ -34,14 +34,14 @@ ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, 
 
 
 @jit
-def see_runway(s: Any, lv: Any, cost: Any, upkeep: Any, own: Any, route: Any, coins: Any, ahead: Any, x: Any) -> None:
+def see_runway(me: Any, lv: Any, cost: Any, upkeep: Any, own: Any, route: Any, coins: Any, ahead: Any, x: Any) -> None:
     """Does the cash left after an order pay the upkeep until the next sale, and what is left of it later?
 
     ``own`` is the turn of the order's own first sale, then every 2 · ``route`` turns, of ``coins`` each; ``ahead`` as
     ``foresee_sales`` gives it.
     """
     start, upkeep = np.float64(lv.start_cash), np.float64(upkeep)
-    cash, paid = np.float64(s.cash) - np.float64(cost), min(ahead[0], np.float64(own)) - 1.0
+    cash, paid = np.float64(me.cash) - np.float64(cost), min(ahead[0], np.float64(own)) - 1.0
     margin = cash - upkeep * paid
     runway = cash / max(1.0, upkeep)
     soon = cash + ahead[1] + np.float64(coins * sales_within(own, route, SOON)) - upkeep * SOON
@@ -55,43 +55,43 @@ def see_runway(s: Any, lv: Any, cost: Any, upkeep: Any, own: Any, route: Any, co
 
 
 @jit
-def see_route(s: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> Any:
+def see_route(s: Any, me: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> Any:
     """What is particular to a HAUL order: distance, price, supply, whether somebody already drives there.
 
     Returns the turn in which its first load is sold, FAR if a workshop gets it, the turns of a way, and the coins.
     """
-    b, place = building_at(s, np.int64(o.tile)), place_at(s, pool, lv, np.int64(o.target))
-    good = np.int64(s.buildings[b].output)
+    b, place = building_at(me, np.int64(o.tile)), place_at(s, me, pool, lv, np.int64(o.target))
+    good = np.int64(me.buildings[b].output)
     x[ORDER_GOOD_AT + good] = 1.0
-    route = turns(lv, route_units(s, pool, lv, b, place))
+    route = turns(lv, route_units(s, me, pool, lv, b, place))
     x[ORDER_AT + 2] = TURNS_SCALE * route
     x[ORDER_AT + 3] = (flows[b, SUPPLY] - flows[b, OUT]) * 0.25
-    x[ORDER_AT + 4] = np.float64(s.buildings[b].stock) / np.float64(lv.store)
-    x[ORDER_AT + 5] = TURNS_SCALE * s.buildings[b].ready_in
+    x[ORDER_AT + 4] = np.float64(me.buildings[b].stock) / np.float64(lv.store)
+    x[ORDER_AT + 5] = TURNS_SCALE * me.buildings[b].ready_in
     x[ORDER_AT + 6] = o.cart == NEW_CART
     if place >= MAX_BUILDINGS:
         town = place - MAX_BUILDINGS
         x[ORDER_AT + 7] = 1.0
-        price = see_market(s, pool, lv, flows, town, good, top, x)
-        return max(1, loading_turns(s, lv, b, 0)) + route, route, price * half_load(lv)
-    x[ORDER_AT + 10] = TURNS_SCALE * s.buildings[place].ready_in
-    x[ORDER_AT + 11] = flows[place, IN + input_slot(s, lv, place, good)] * 0.25
+        price = see_market(s, me, pool, lv, flows, town, good, top, x)
+        return max(1, loading_turns(me, lv, b, 0)) + route, route, price * half_load(lv)
+    x[ORDER_AT + 10] = TURNS_SCALE * me.buildings[place].ready_in
+    x[ORDER_AT + 11] = flows[place, IN + input_slot(me, lv, place, good)] * 0.25
     x[ORDER_AT + 12] = flows[place, OUT] * 0.25
     return FAR, route, 0
 
 
 @jit
-def see_market(s: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> Any:
+def see_market(s: Any, me: Any, pool: Any, lv: Any, flows: Any, town: Any, good: Any, top: Any, x: Any) -> Any:
     """A town's market for a good: price now, glut, what carts bring there already. Returns the price in coins."""
-    price = price_at(s, pool, lv, town, good, s.glut[town, good])
+    price = price_at(s, pool, lv, town, good, me.seen_glut[town, good])
     x[ORDER_AT + 8] = price / top
-    x[ORDER_AT + 9] = np.float64(s.glut[town, good]) / np.float64(lv.market_depth)
+    x[ORDER_AT + 9] = np.float64(me.seen_glut[town, good]) / np.float64(lv.market_depth)
     x[ORDER_AT + 16] = flows[MAX_BUILDINGS + town, good] * 0.25
     return price
 
 
 @jit
-def see_outlet(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top: Any, x: Any) -> None:
+def see_outlet(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top: Any, x: Any) -> None:
     """Where a good from a tile would best be sold, refined first if towns want it so: distance and market."""
     sold = good
     for r in range(lv.n_recipes):
@@ -101,18 +101,18 @@ def see_outlet(s: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, top
     best, choice = 0.0, -1
     for town in range(lv.n_towns):
         route = turns(lv, pool.site_travel[s.map, lv.n_deposits + town, tile])
-        income = revenue(s, pool, lv, flows, town, sold, min(1.0, cart_rate(lv, route)))
+        income = revenue(s, me, pool, lv, flows, town, sold, min(1.0, cart_rate(lv, route)))
         if income > best:
             best, choice = income, town
     if choice >= 0:
         x[ORDER_AT + 2] = TURNS_SCALE * turns(lv, pool.site_travel[s.map, lv.n_deposits + choice, tile])
         x[ORDER_AT + 17] = best / top
-        see_market(s, pool, lv, flows, choice, sold, top, x)
+        see_market(s, me, pool, lv, flows, choice, sold, top, x)
 
 
 @jit
 def see_order(
-    s: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, ahead: Any, o: Any, worth: Any, x: Any
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, ahead: Any, o: Any, worth: Any, x: Any
 ) -> None:
     """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap.
 
@@ -130,27 +130,27 @@ def see_order(
             if pool.site_tile[s.map, site] == tile:
                 good = np.int64(pool.site_good[s.map, site])
                 x[ORDER_GOOD_AT + good] = 1.0
-                see_outlet(s, pool, lv, flows, tile, good, top, x)
+                see_outlet(s, me, pool, lv, flows, tile, good, top, x)
     elif o.verb == WORKSHOP:
         cost, upkeep = np.int64(lv.workshop_cost), upkeep + np.int64(lv.workshop_upkeep)
         x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
         product = np.int64(lv.recipes[o.recipe].output)
         x[ORDER_GOOD_AT + product] = 1.0
-        see_outlet(s, pool, lv, flows, tile, product, top, x)
+        see_outlet(s, me, pool, lv, flows, tile, product, top, x)
     elif o.verb == HAUL:
         target = np.int64(o.target)
         if o.cart == NEW_CART:
             cost, upkeep = np.int64(lv.cart_cost), upkeep + np.int64(lv.cart_upkeep)
-        own, route, coins = see_route(s, pool, lv, flows, o, top, x)
+        own, route, coins = see_route(s, me, pool, lv, flows, o, top, x)
     elif o.verb == DISMANTLE:
-        b = building_at(s, tile)
-        x[ORDER_GOOD_AT + s.buildings[b].output] = 1.0
+        b = building_at(me, tile)
+        x[ORDER_GOOD_AT + me.buildings[b].output] = 1.0
         x[ORDER_AT + 3] = flows[b, OUT] * 0.25
-        digs = s.buildings[b].kind == EXTRACTOR
+        digs = me.buildings[b].kind == EXTRACTOR
         x[ORDER_AT + 7] = digs
         cost = -np.int64(lv.extractor_cost if digs else lv.workshop_cost) * np.int64(lv.refund_percent) // 100
         upkeep = upkeep - np.int64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
-    see_runway(s, lv, cost, upkeep, own, route, coins, ahead, x)
+    see_runway(me, lv, cost, upkeep, own, route, coins, ahead, x)
     if o.verb == PASS:
         return
     x[ORDER_AT] = cost / start

@@ -1,5 +1,8 @@
 """The planner: search over cloned states. The game is deterministic once its map is drawn: whole games can be planned.
 
+It plans for one seat; rivals play by their rules in its clones, those without a rule greedily. So it foresees what they
+do, and what is hidden in fog: an upper bound.
+
 Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the
 end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). The best plan ever seen is
 kept and its orders are the result, so more search never does worse. Its score measures how much there is to win.
@@ -11,15 +14,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.greedy import finish_greedily
 from envs.waybill.jit import jit, kernel
-from envs.waybill.raw_actions import put
+from envs.waybill.maps import RULE_CANDIDATES as CANDIDATES
+from envs.waybill.raw_actions import copy_order
 from envs.waybill.reducers import propose
-from envs.waybill.rules import play_turn
+from envs.waybill.scripted import finish_greedily, is_over, play_seat
 from envs.waybill.state import ORDER, STATE, records
 
 BEAM = 3
-CANDIDATES = 48
 # Greedy styles (see greedy.py) that differ widely: a mixed team finds more than a wide beam does.
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.5, 1.0, 0.2, 6.0))
 
@@ -65,19 +67,13 @@ def make_search(horizon: int, beam: int = BEAM, strict: bool = False) -> Search:
 
 
 @jit
-def copy_order(target: Any, o: Any) -> None:
-    """Copy an order."""
-    put(target, o.verb, o.recipe, o.cart, o.tile, o.target)
-
-
-@jit
-def judge(w: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
+def judge(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
     """(value, best score): a child's best final cash over all styles; a new best plan is written to ``w.best``."""
     turn, value = np.int64(w.children[child].turn), np.int64(-(1 << 40))
     for k in range(len(w.styles)):
         w.trial[0] = w.children[child]
-        finish_greedily(w.trial[0], pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k])
-        cash = np.int64(w.trial[0].cash)
+        finish_greedily(w.trial[0], seat, pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k])
+        cash = np.int64(w.trial[0].companies[seat].cash)
         value = max(value, cash)
         if cash > best_score:
             best_score = cash
@@ -90,26 +86,27 @@ def judge(w: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_
 
 
 @jit
-def expand(w: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
+def expand(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
     """All children of the beam, judged. Returns (children, best score)."""
     n = 0
     for b in range(width):
-        if w.beam[b].done != 0:
+        me = w.beam[b].companies[seat]
+        if is_over(w.beam[b], me):
             continue
-        found = propose(w.beam[b], pool, lv, scratch, w.row, w.worth, w.strict)
+        found = propose(w.beam[b], me, pool, lv, scratch, w.row, w.worth, w.strict)
         for j in range(found):
             w.children[n] = w.beam[b]
             copy_order(w.child_order[n], w.row[j])
             w.child_parent[n] = b
-            play_turn(w.children[n], pool, lv, w.row[j], scratch)
-            w.child_value[n], best_score = judge(w, pool, lv, scratch, n, plans[b], best_score)
+            play_seat(w.children[n], seat, pool, lv, w.row[j], scratch)
+            w.child_value[n], best_score = judge(w, seat, pool, lv, scratch, n, plans[b], best_score)
             n += 1
     return n, best_score
 
 
 @jit
 def alike(a: Any, b: Any) -> Any:
-    """True if two states are probably one state reached by two orders of the same things."""
+    """True if two companies are probably one state reached by two orders of the same things."""
     same = a.cash == b.cash and a.n_carts == b.n_carts and a.n_slots == b.n_slots
     for v in range(len(a.orders)):
         same = same and a.orders[v] == b.orders[v]
@@ -117,7 +114,7 @@ def alike(a: Any, b: Any) -> Any:
 
 
 @jit
-def select(w: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
+def select(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
     """The most valuable children that differ become the next beam; returns its width."""
     width = 0
     while width < len(w.beam):
@@ -129,7 +126,7 @@ def select(w: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
             break
         fresh = True
         for b in range(width):
-            fresh = fresh and not alike(w.beam[b], w.children[top])
+            fresh = fresh and not alike(w.beam[b].companies[seat], w.children[top].companies[seat])
         if fresh:
             parent = w.child_parent[top]
             for t in range(turn):
@@ -141,19 +138,34 @@ def select(w: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
     return width
 
 
-@kernel
-def plan_game(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
-    """Plan game i from its present state, note the orders in ``taken`` [N, horizon] and play them."""
-    lv, w = level[0], search
-    w.beam[0] = states[i]
+@jit
+def plan(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, s: Any) -> None:
+    """The best orders found for a seat from state ``s`` on, into ``w.best``."""
+    w.beam[0] = s
     width, best_score, flip = 1, -(1 << 40), 0
-    for turn in range(np.int64(states[i].turn), np.int64(lv.horizon)):
-        n, best_score = expand(w, pool, lv, scratch, width, w.plans[flip], best_score)
+    for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
+        n, best_score = expand(w, seat, pool, lv, scratch, width, w.plans[flip], best_score)
         if n == 0:
             break
-        width = select(w, n, w.plans[flip], w.plans[1 - flip], turn)
+        width = select(w, seat, n, w.plans[flip], w.plans[1 - flip], turn)
         flip = 1 - flip
-    while states[i].done == 0:
-        now = np.int64(states[i].turn)
-        copy_order(taken[i, now], w.best[now])
-        play_turn(states[i], pool, lv, w.best[now], scratch)
+
+
+@kernel
+def plan_game(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+    """Plan game i for a seat from its present state, note the orders in ``taken`` [N, horizon] and play them."""
+    lv, s = level[0], states[i]
+    plan(search, seat, pool, lv, scratch, s)
+    while not is_over(s, s.companies[seat]):
+        now = np.int64(s.turn)
+        copy_order(taken[i, now], search.best[now])
+        play_seat(s, seat, pool, lv, search.best[now], scratch)
+
+
+@kernel
+def plan_ahead(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, orders: Any, i: Any) -> None:
+    """Only plan: the orders of game i for a seat into ``orders`` [N, horizon]."""
+    lv, s = level[0], states[i]
+    plan(search, seat, pool, lv, scratch, s)
+    for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
+        copy_order(orders[i, turn], search.best[turn])

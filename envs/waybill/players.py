@@ -1,4 +1,7 @@
-"""Players without learning: ``random``, ``greedy``, ``planner``. They know the rules and the heuristic reducer only."""
+"""Players without learning: ``random``, ``greedy``, ``planner``. They know the rules and the heuristic reducer only.
+
+They play seat 0; a level's rivals play the others.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.greedy import GREEDY, finish_greedily, play_chosen
+from envs.waybill.facts import make_facts, note_facts
+from envs.waybill.greedy import GREEDY_STYLE
 from envs.waybill.jit import kernel
 from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import make_pool, make_scratch, mix
+from envs.waybill.maps import make_pool, make_scratch
 from envs.waybill.planner import make_search, plan_game
 from envs.waybill.reducers import propose
 from envs.waybill.rules import start_games
+from envs.waybill.scripted import finish_greedily, is_over, play_chosen, random_choice
 from envs.waybill.state import ORDER, STATE, records
 
 
@@ -22,25 +27,26 @@ class Games(NamedTuple):
     """Played games, one a map."""
 
     score: np.ndarray  # int64 [N], coins of profit
+    won: np.ndarray  # bool [N], richer than every rival
     bankrupt: np.ndarray  # bool [N]
     length: np.ndarray  # int64 [N], turns
     orders: np.ndarray  # ORDER [N, horizon]
 
 
 @kernel
-def play_random(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+def play_random(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
     """Game i with random candidates of the heuristic; the orders go to ``taken`` [N, horizon]."""
     s = states[i]
-    while s.done == 0:
-        n = propose(s, pool, level[0], scratch, search.row, search.worth, True)
-        j = np.int64(mix(s.rng ^ mix(np.uint64(s.turn))) >> np.uint64(33)) % n
-        play_chosen(s, pool, level[0], scratch, search.row[j], taken[i])
+    me = s.companies[seat]
+    while not is_over(s, me):
+        n = propose(s, me, pool, level[0], scratch, search.row, search.worth, True)
+        play_chosen(s, seat, pool, level[0], scratch, search.row[random_choice(s, me, n)], taken[i])
 
 
 @kernel
-def play_greedy(states: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
+def play_greedy(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
     """Game i with the best return on investment each turn."""
-    finish_greedily(states[i], pool, level[0], scratch, search.row, search.worth, taken[i], GREEDY)
+    finish_greedily(states[i], seat, pool, level[0], scratch, search.row, search.worth, taken[i], GREEDY_STYLE)
 
 
 PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
@@ -68,21 +74,25 @@ def play(
     """
     if name not in PLAYERS:
         raise ValueError(f"unknown player {name!r}, known are {', '.join(PLAYERS)}")
-    record = level.record()
+    record, script = level.record(), level.script()
     pool = make_pool(record, np.asarray(map_seeds, np.uint64))
     n = len(map_seeds)
     states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
     start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
     spare = [(make_scratch(), make_search(level.horizon)) for _ in range(threads)]
+    for scratch, _ in spare:
+        scratch.script[:] = script
 
     def one(i: int) -> None:
         scratch, search = spare.pop()
-        PLAYERS[name](states, pool, record, scratch, search, taken, i)
+        PLAYERS[name](states, 0, pool, record, scratch, search, taken, i)
         spare.append((scratch, search))
 
     with ThreadPoolExecutor(threads) as team:
         for done, _ in enumerate(team.map(one, range(n)), start=1):
             if progress is not None:
                 progress(done, n)
-    score = states["cash"].astype(np.int64) - level.start_cash
-    return Games(score, states["bankrupt"] != 0, states["turn"].astype(np.int64), taken)
+    companies: Any = states["companies"][:, 0]
+    facts, views = make_facts(n), np.stack([np.arange(n), np.zeros(n, np.int64)], axis=1)
+    note_facts(states, views, record, facts, 0, n)
+    return Games(facts.score, facts.won, companies["bankrupt"] != 0, states["turn"].astype(np.int64), taken)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.waybill.books import knows
 from envs.waybill.jit import jit, kernel
 from envs.waybill.orders import can_haul, is_legal
 from envs.waybill.state import DISMANTLE, EMPTY, EXTRACT, HAUL, MAX_BUILDINGS, NEW_CART, PASS, WORKSHOP
@@ -19,6 +20,12 @@ from envs.waybill.state import DISMANTLE, EMPTY, EXTRACT, HAUL, MAX_BUILDINGS, N
 def put(o: Any, verb: Any, recipe: Any, cart: Any, tile: Any, target: Any) -> None:
     """Fill an order."""
     o.verb, o.recipe, o.cart, o.tile, o.target = verb, recipe, cart, tile, target
+
+
+@jit
+def copy_order(target: Any, o: Any) -> None:
+    """Copy an order."""
+    put(target, o.verb, o.recipe, o.cart, o.tile, o.target)
 
 
 @jit
@@ -65,67 +72,72 @@ def encode(lv: Any, o: Any) -> Any:
 
 
 @jit
-def legal_actions(s: Any, pool: Any, lv: Any, o: Any, actions: Any) -> Any:
+def legal_actions(s: Any, me: Any, pool: Any, lv: Any, o: Any, actions: Any) -> Any:
     """Write the number of every legal order into ``actions``, PASS first, and return how many there are.
 
     Built from what stands, so nearly all of the space is never looked at.
     """
     actions[0] = 0
     n = 1
-    if s.done != 0:
+    if s.done != 0 or me.bankrupt != 0:
         return n
     tiles = np.int64(lv.side) * np.int64(lv.side)
     for site in range(lv.n_deposits):
         put(o, EXTRACT, 0, 0, pool.site_tile[s.map, site], 0)
-        if is_legal(s, pool, lv, o):
+        if is_legal(s, me, pool, lv, o):
             actions[n] = encode(lv, o)
             n += 1
     for tile in range(tiles):
         put(o, WORKSHOP, 0, 0, tile, 0)
-        if lv.n_recipes > 0 and is_legal(s, pool, lv, o):
+        if lv.n_recipes > 0 and is_legal(s, me, pool, lv, o):
             for r in range(lv.n_recipes):
                 actions[n] = encode(lv, o) + r * tiles
                 n += 1
-    for b in range(s.n_slots):
-        if s.buildings[b].kind == EMPTY:
+    for b in range(me.n_slots):
+        if me.buildings[b].kind == EMPTY:
             continue
-        put(o, DISMANTLE, 0, 0, s.buildings[b].tile, 0)
+        put(o, DISMANTLE, 0, 0, me.buildings[b].tile, 0)
         actions[n] = encode(lv, o)
-        n = legal_routes(s, pool, lv, o, b, actions, n + 1)
+        n = legal_routes(s, me, pool, lv, o, b, actions, n + 1)
     return n
 
 
 @jit
-def legal_routes(s: Any, pool: Any, lv: Any, o: Any, b: Any, actions: Any, n: Any) -> Any:
+def legal_routes(s: Any, me: Any, pool: Any, lv: Any, o: Any, b: Any, actions: Any, n: Any) -> Any:
     """Add the number of every legal HAUL from building ``b``."""
     for place in range(MAX_BUILDINGS + np.int64(lv.n_towns)):
         if place >= MAX_BUILDINGS:
-            target = np.int64(pool.site_tile[s.map, lv.n_deposits + place - MAX_BUILDINGS])
-        elif place < s.n_slots and s.buildings[place].kind != EMPTY:
-            target = np.int64(s.buildings[place].tile)
+            site = np.int64(lv.n_deposits) + place - MAX_BUILDINGS
+            if not knows(me, site):
+                continue
+            target = np.int64(pool.site_tile[s.map, site])
+        elif place < me.n_slots and me.buildings[place].kind != EMPTY:
+            target = np.int64(me.buildings[place].tile)
         else:
             continue
-        for cart in range(-1, s.n_carts):
-            if can_haul(s, pool, lv, cart, b, place):
-                put(o, HAUL, 0, cart, s.buildings[b].tile, target)
+        for cart in range(-1, me.n_carts):
+            if can_haul(s, me, pool, lv, cart, b, place):
+                put(o, HAUL, 0, cart, me.buildings[b].tile, target)
                 actions[n] = encode(lv, o)
                 n += 1
     return n
 
 
 @kernel
-def raw_mask(states: Any, pool: Any, level: Any, scratch: Any, mask: Any, low: Any, high: Any) -> None:
-    """Batch pass: legality of every raw action, int8 [N, A]."""
+def raw_mask(states: Any, views: Any, pool: Any, level: Any, scratch: Any, mask: Any, low: Any, high: Any) -> None:
+    """Batch pass: legality of every raw action in every view (game, seat), int8 [R, A]."""
     for i in range(low, high):
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
         mask[i, :] = 0
-        found = legal_actions(states[i], pool, level[0], scratch.order[0], scratch.actions)
+        found = legal_actions(s, me, pool, level[0], scratch.order[0], scratch.actions)
         for k in range(found):
             mask[i, scratch.actions[k]] = 1
 
 
 @kernel
 def raw_orders(level: Any, actions: Any, orders: Any, low: Any, high: Any) -> None:
-    """Batch pass: raw actions [N] to orders [N]."""
+    """Batch pass: raw actions [R] to orders [R]."""
     for i in range(low, high):
         decode(level[0], actions[i], orders[i])
 

@@ -2,11 +2,12 @@
 
 Every reducer is a batch pass of one signature, found by its name; a new one is one function here and one config file:
 
-    reducer(states, pool, level, scratch, orders, worth, count, low, high)
+    reducer(states, views, pool, level, scratch, limit, orders, worth, count, low, high)
 
-It writes candidates into ``orders`` [N, K] (ORDER), their number into ``count`` [N] and what the rule of thumb in
-``estimates.py`` says of them into ``worth`` [N, K, 2] (value and outlay of the chain, coins). Candidate 0 is always
-PASS, all are legal and no two are equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
+For each view [R], a game and a seat in it, it writes at most ``limit`` candidates into ``orders`` [R, K] (ORDER), their
+number into ``count`` [R] and what the rule of thumb in ``estimates.py`` says of them into ``worth`` [R, K, 2] (value
+and outlay of the chain, coins). Candidate 0 is always PASS, all are legal as far as the company knows and no two are
+equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.books import building_at, place_tile
+from envs.waybill.books import base_price, building_at, knows, place_tile, site_at
 from envs.waybill.estimates import dismantle_value, estimate, extract_value, haul_value, measure_flows, workshop_value
-from envs.waybill.jit import jit, kernel, named
+from envs.waybill.jit import called, jit, kernel, named
 from envs.waybill.maps import mix
 from envs.waybill.orders import can_haul, room_for_building
 from envs.waybill.raw_actions import decode, legal_actions, put
@@ -46,12 +47,12 @@ def same_order(a: Any, b: Any) -> Any:
 
 
 @jit
-def keep_best(s: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any, value: Any, outlay: Any) -> Any:
+def keep_best(me: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any, value: Any, outlay: Any) -> Any:
     """Put a legal order into the row; in a full row it replaces the least worthy one. Returns the slots filled.
 
     With ``strict`` only what pays by the rule of thumb and can be paid for to the end of its chain is let in.
     """
-    if strict and (value <= 0.0 or outlay > s.cash):
+    if strict and (value <= 0.0 or outlay > me.cash):
         return filled
     spot = filled
     if filled < len(row):
@@ -69,36 +70,36 @@ def keep_best(s: Any, order: Any, row: Any, worth: Any, filled: Any, strict: Any
 
 
 @jit
-def free_cart(s: Any, lv: Any) -> Any:
+def free_cart(me: Any, lv: Any) -> Any:
     """The executor rule: an idle cart, else one that waits at an exhausted source, else a new one if there is room."""
-    for c in range(s.n_carts):
-        if s.carts[c].phase == IDLE:
+    for c in range(me.n_carts):
+        if me.carts[c].phase == IDLE:
             return c
-    for c in range(s.n_carts):
-        k = s.carts[c]
-        source = s.buildings[k.source]
-        if k.phase == LOADING and source.kind == EXTRACTOR and source.stock == 0 and s.reserve[source.site] == 0:
+    for c in range(me.n_carts):
+        k = me.carts[c]
+        source = me.buildings[k.source]
+        if k.phase == LOADING and source.kind == EXTRACTOR and source.stock == 0 and me.seen_reserve[source.site] == 0:
             return c
     return NEW_CART
 
 
 @jit
-def anchor_tile(s: Any, pool: Any, site: Any) -> Any:
+def anchor_tile(s: Any, me: Any, pool: Any, site: Any) -> Any:
     """The place rule: the nearest tile to a site with no building on it, or -1."""
     for k in range(pool.near.shape[2]):
         tile = pool.near[s.map, site, k]
-        if tile >= 0 and building_at(s, tile) < 0:
+        if tile >= 0 and building_at(me, tile) < 0 and site_at(s, me, pool, np.int64(tile)) < 0:
             return np.int64(tile)
     return -1
 
 
 @jit
-def gives_input(s: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
+def gives_input(s: Any, me: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
     """True if a workshop with recipe ``r`` fits beside a site: an own extractor that feeds it, or a town that buys."""
     recipe = lv.recipes[r]
     if site >= lv.n_deposits:
-        return pool.site_price[s.map, site, recipe.output] > 0
-    if building_at(s, np.int64(pool.site_tile[s.map, site])) < 0:
+        return base_price(s, me, pool, lv, site - np.int64(lv.n_deposits), recipe.output) > 0
+    if building_at(me, np.int64(pool.site_tile[s.map, site])) < 0:
         return False
     for j in range(recipe.n_inputs):
         if recipe.inputs[j] == pool.site_good[s.map, site]:
@@ -107,121 +108,145 @@ def gives_input(s: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
 
 
 @jit
-def propose_extractors(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_extractors(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """An extractor on every free deposit."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for site in range(lv.n_deposits):
         tile = np.int64(pool.site_tile[s.map, site])
-        if building_at(s, tile) < 0:
+        if building_at(me, tile) < 0 and knows(me, site) and me.seen_taken[site] == 0:
             put(o, EXTRACT, 0, 0, tile, 0)
-            value, outlay = extract_value(s, pool, lv, scratch.flows, site, left)
-            n = keep_best(s, o, row, worth, n, strict, value, outlay)
+            value, outlay = extract_value(s, me, pool, lv, scratch.flows, site, left)
+            n = keep_best(me, o, row, worth, n, strict, value, outlay)
     return n
 
 
 @jit
-def propose_workshops(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_workshops(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Workshops beside own extractors that feed them and beside towns that buy the product."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for r in range(lv.n_recipes):
         for site in range(pool.site_tile.shape[1]):
-            if not gives_input(s, pool, lv, site, r):
+            if not gives_input(s, me, pool, lv, site, r):
                 continue
-            tile = anchor_tile(s, pool, site)
+            tile = anchor_tile(s, me, pool, site)
             put(o, WORKSHOP, r, 0, tile, 0)
             known = tile < 0
             for j in range(n):
                 known = known or same_order(row[j], o)
             if not known:
-                value, outlay = workshop_value(s, pool, lv, scratch.flows, r, tile, left)
-                n = keep_best(s, o, row, worth, n, strict, value, outlay)
+                value, outlay = workshop_value(s, me, pool, lv, scratch.flows, r, tile, left)
+                n = keep_best(me, o, row, worth, n, strict, value, outlay)
     return n
 
 
 @jit
-def propose_routes(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_routes(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Every pair of own source and destination that takes its good, driven by the cart the rule picks."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
-    cart = free_cart(s, lv)
-    if cart == NEW_CART and (s.n_carts >= lv.max_carts or s.cash < lv.cart_cost):
+    cart = free_cart(me, lv)
+    if cart == NEW_CART and (me.n_carts >= lv.max_carts or me.cash < lv.cart_cost):
         return n
-    for b in range(s.n_slots):
-        if s.buildings[b].kind == EMPTY:
+    for b in range(me.n_slots):
+        if me.buildings[b].kind == EMPTY:
             continue
-        for i in range(np.int64(lv.n_towns) + np.int64(s.n_slots)):
+        for i in range(np.int64(lv.n_towns) + np.int64(me.n_slots)):
             place = MAX_BUILDINGS + i if i < lv.n_towns else i - np.int64(lv.n_towns)
-            if place < MAX_BUILDINGS and s.buildings[place].kind != WORKS:
+            if place < MAX_BUILDINGS and me.buildings[place].kind != WORKS:
                 continue
-            if can_haul(s, pool, lv, cart, b, place):
-                put(o, HAUL, 0, cart, s.buildings[b].tile, place_tile(s, pool, lv, place))
-                value, outlay = haul_value(s, pool, lv, scratch.flows, b, place, cart == NEW_CART, left)
-                n = keep_best(s, o, row, worth, n, strict, value, outlay)
+            if can_haul(s, me, pool, lv, cart, b, place):
+                put(o, HAUL, 0, cart, me.buildings[b].tile, place_tile(s, me, pool, lv, place))
+                value, outlay = haul_value(s, me, pool, lv, scratch.flows, b, place, cart == NEW_CART, left)
+                n = keep_best(me, o, row, worth, n, strict, value, outlay)
     return n
 
 
 @jit
-def propose_clearing(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_clearing(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
     """Extractors that are exhausted, and in the last turns every building."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
-    for b in range(s.n_slots):
-        building = s.buildings[b]
-        spent = building.kind == EXTRACTOR and building.stock == 0 and s.reserve[building.site] == 0
+    for b in range(me.n_slots):
+        building = me.buildings[b]
+        spent = building.kind == EXTRACTOR and building.stock == 0 and me.seen_reserve[building.site] == 0
         if building.kind != EMPTY and (left <= ENDGAME_TURNS or spent):
             put(o, DISMANTLE, 0, 0, building.tile, 0)
-            value = dismantle_value(s, pool, lv, scratch.flows, b, left)
-            n = keep_best(s, o, row, worth, n, strict, value, 0.0)
+            value = dismantle_value(s, me, pool, lv, scratch.flows, b, left)
+            n = keep_best(me, o, row, worth, n, strict, value, 0.0)
     return n
 
 
-@jit
-def propose(s: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, strict: Any) -> Any:
+@called
+def propose(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, strict: Any) -> Any:
     """Fill one row with sensible orders and return how many there are; ``strict`` as in ``keep_best``."""
     put(row[0], PASS, 0, 0, 0, 0)
     worth[0, 0] = worth[0, 1] = 0.0
     n = 1
-    if s.done == 0:
-        measure_flows(s, lv, scratch.flows)
-        if room_for_building(s, lv):
-            if s.cash >= lv.extractor_cost:
-                n = propose_extractors(s, pool, lv, scratch, row, worth, n, strict)
-            if s.cash >= lv.workshop_cost:
-                n = propose_workshops(s, pool, lv, scratch, row, worth, n, strict)
-        n = propose_routes(s, pool, lv, scratch, row, worth, n, strict)
-        n = propose_clearing(s, pool, lv, scratch, row, worth, n, strict)
+    if s.done == 0 and me.bankrupt == 0:
+        measure_flows(s, me, lv, scratch.flows)
+        if room_for_building(me, lv):
+            if me.cash >= lv.extractor_cost:
+                n = propose_extractors(s, me, pool, lv, scratch, row, worth, n, strict)
+            if me.cash >= lv.workshop_cost:
+                n = propose_workshops(s, me, pool, lv, scratch, row, worth, n, strict)
+        n = propose_routes(s, me, pool, lv, scratch, row, worth, n, strict)
+        n = propose_clearing(s, me, pool, lv, scratch, row, worth, n, strict)
     return n
 
 
 @named
 @kernel
 def heuristic(
-    states: Any, pool: Any, level: Any, scratch: Any, orders: Any, worth: Any, count: Any, low: Any, high: Any
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    scratch: Any,
+    limit: Any,
+    orders: Any,
+    worth: Any,
+    count: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """Goals of the supply chain: the rule picks the executor and the place, the network picks the goal."""
     for i in range(low, high):
-        count[i] = propose(states[i], pool, level[0], scratch, orders[i], worth[i], True)
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        count[i] = propose(s, me, pool, level[0], scratch, orders[i, :limit], worth[i], True)
 
 
 @named
 @kernel
 def random_k(
-    states: Any, pool: Any, level: Any, scratch: Any, orders: Any, worth: Any, count: Any, low: Any, high: Any
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    scratch: Any,
+    limit: Any,
+    orders: Any,
+    worth: Any,
+    count: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """K legal raw orders drawn uniformly without repetition (and PASS): what any claim for the heuristic must beat.
 
-    The draw depends on the game's seed and turn alone, so looking twice gives the same candidates.
+    The draw depends on the company's key and the turn alone, so looking twice gives the same candidates.
     """
     lv = level[0]
     for i in range(low, high):
-        s, row, actions = states[i], orders[i], scratch.actions
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        row, actions = orders[i, :limit], scratch.actions
         put(row[0], PASS, 0, 0, 0, 0)
         worth[i, 0, :] = 0.0
-        measure_flows(s, lv, scratch.flows)
-        found = legal_actions(s, pool, lv, scratch.order[0], actions)
+        measure_flows(s, me, lv, scratch.flows)
+        found = legal_actions(s, me, pool, lv, scratch.order[0], actions)
         wanted = min(found, len(row))
         for k in range(1, wanted):
             step = np.uint64(s.turn) * np.uint64(1024) + np.uint64(k)
-            pick = k + np.int64(mix(np.uint64(s.rng) ^ mix(step)) >> np.uint64(33)) % (found - k)
+            pick = k + np.int64(mix(me.key ^ mix(step)) >> np.uint64(33)) % (found - k)
             actions[k], actions[pick] = actions[pick], actions[k]
             decode(lv, actions[k], row[k])
-            estimate(s, pool, lv, scratch.flows, row[k], worth[i, k])
+            estimate(s, me, pool, lv, scratch.flows, row[k], worth[i, k])
         count[i] = wanted

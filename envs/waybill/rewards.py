@@ -1,11 +1,11 @@
 """Reward functions: batch passes of one signature, found by name; a new one is one function here and one config file.
 
-    reward(states, pool, level, gamma, potential, raw, reward, low, high)
+    reward(states, views, pool, level, gamma, potential, raw, reward, low, high)
 
-Called after every turn. It writes the unshaped reward to ``raw`` [N], the training reward to ``reward`` [N] and keeps
-the potential Φ of the present state in ``potential`` [N]; all float64, in units of the starting cash. A game at turn 0
-has just begun: its potential is set, its rewards are 0. Raw reward and potential are recorded apart; scores are
-always raw.
+Called after every turn for each view [R], a game and a seat in it. It writes the unshaped reward to ``raw`` [R], the
+training reward to ``reward`` [R] and keeps the potential Φ of the present state in ``potential`` [R]; all float64, in
+units of the starting cash. A game at turn 0 has just begun: its potential is set, its rewards are 0. Raw reward and
+potential are recorded apart; scores are always raw.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def final_price(lv: Any, good: Any) -> Any:
 
 
 @jit
-def goods_value(s: Any, lv: Any) -> Any:
+def goods_value(me: Any, lv: Any) -> Any:
     """Coins of expected sales for all goods in stores and carts, by how far along the chain they are."""
     value = 0.0
-    for b in range(s.n_slots):
-        building = s.buildings[b]
+    for b in range(me.n_slots):
+        building = me.buildings[b]
         if building.kind == EMPTY:
             continue
         share = AT_EXTRACTOR if building.kind == EXTRACTOR else AS_PRODUCT
@@ -48,8 +48,8 @@ def goods_value(s: Any, lv: Any) -> Any:
             recipe = lv.recipes[building.recipe]
             for j in range(recipe.n_inputs):
                 value += AS_INPUT * np.float64(building.inputs[j]) * final_price(lv, recipe.inputs[j])
-    for c in range(s.n_carts):
-        k = s.carts[c]
+    for c in range(me.n_carts):
+        k = me.carts[c]
         if k.load > 0:
             share = ON_WAY_TO_TOWN if k.target >= MAX_BUILDINGS else ON_WAY_TO_WORKSHOP
             value += share * np.float64(k.load) * final_price(lv, k.good)
@@ -57,64 +57,70 @@ def goods_value(s: Any, lv: Any) -> Any:
 
 
 @jit
-def potential_of(s: Any, lv: Any) -> Any:
+def potential_of(s: Any, me: Any, lv: Any) -> Any:
     """Φ(s): profit so far, what stands at its price written off evenly to the horizon, and goods on their way.
 
     Zero in terminal states. Investing at the start leaves Φ as it is, and each step of the chain raises it.
     """
-    if s.done != 0:
+    if s.done != 0 or me.bankrupt != 0:
         return 0.0
     left = np.float64(lv.horizon - s.turn) / np.float64(lv.horizon)
-    assets = np.float64(s.n_carts) * np.float64(lv.cart_cost)
-    for b in range(s.n_slots):
-        if s.buildings[b].kind != EMPTY:
-            assets += np.float64(lv.extractor_cost if s.buildings[b].kind == EXTRACTOR else lv.workshop_cost)
-    profit = np.float64(s.cash) - np.float64(lv.start_cash)
-    return (profit + left * assets + goods_value(s, lv)) / np.float64(lv.start_cash)
+    assets = np.float64(me.n_carts) * np.float64(lv.cart_cost)
+    for b in range(me.n_slots):
+        if me.buildings[b].kind != EMPTY:
+            assets += np.float64(lv.extractor_cost if me.buildings[b].kind == EXTRACTOR else lv.workshop_cost)
+    profit = np.float64(me.cash) - np.float64(lv.start_cash)
+    return (profit + left * assets + goods_value(me, lv)) / np.float64(lv.start_cash)
 
 
 @jit
-def final_profit(s: Any, lv: Any) -> Any:
+def final_profit(s: Any, me: Any, lv: Any) -> Any:
     """The score in units of the starting cash if the game is over, else 0."""
-    if s.done == 0:
+    if s.done == 0 and me.bankrupt == 0:
         return 0.0
-    return (np.float64(s.cash) - np.float64(lv.start_cash)) / np.float64(lv.start_cash)
+    return (np.float64(me.cash) - np.float64(lv.start_cash)) / np.float64(lv.start_cash)
 
 
 @named
 @kernel
 def sparse(
-    states: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
 ) -> None:
     """The profit, at the end only."""
     for i in range(low, high):
-        raw[i] = reward[i] = final_profit(states[i], level[0])
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        raw[i] = reward[i] = final_profit(s, me, level[0])
         potential[i] = 0.0
 
 
 @named
 @kernel
 def cash(
-    states: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
 ) -> None:
     """Each turn's change of cash: delayed, and deceptive because costs come first."""
     for i in range(low, high):
-        change = np.float64(states[i].cash) - np.float64(states[i].cash_tm1)
-        raw[i] = reward[i] = change / np.float64(level[0].start_cash) if states[i].turn > 0 else 0.0
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        change = np.float64(me.cash) - np.float64(me.cash_tm1)
+        raw[i] = reward[i] = change / np.float64(level[0].start_cash) if s.turn > 0 else 0.0
         potential[i] = 0.0
 
 
 @named
 @kernel
 def shaped(
-    states: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
 ) -> None:
     """``sparse`` plus γΦ(s') − Φ(s): potential-based shaping keeps the optimal policy (Ng, Harada & Russell 1999).
 
     γ must be the agent's own and Φ zero in terminal states (Grześ 2017), or the best policy changes.
     """
     for i in range(low, high):
-        phi_t = potential_of(states[i], level[0])
-        raw[i] = final_profit(states[i], level[0])
-        reward[i] = raw[i] + gamma * phi_t - potential[i] if states[i].turn > 0 else 0.0
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        phi_t = potential_of(s, me, level[0])
+        raw[i] = final_profit(s, me, level[0])
+        reward[i] = raw[i] + gamma * phi_t - potential[i] if s.turn > 0 else 0.0
         potential[i] = phi_t

@@ -3,6 +3,9 @@
 A state is a record of a few KB that serves every level (capacities are those of the largest level, counts in the level
 record bound the loops). Cloning a game is one assignment (``b[0] = a[0]``), saving it is ``state.tobytes()``.
 
+The world (deposits, markets) is kept once, each company in its seat: ``state.companies[seat]``. What a company knows of
+the world is in its own record (``known``, ``seen_*``), so whoever decides or observes for it needs no other one.
+
 Units: goods in whole units, cash in whole coins, time in turns, distances in travel units (half tile costs, see
 ``maps.py``). Tiles are flat row-major indices ``row * side + column``; -1 means "no tile", "no site", "no good".
 """
@@ -18,17 +21,23 @@ import numpy as np
 MAX_SIDE = 32
 MAX_DEPOSITS = 16
 MAX_TOWNS = 8
-MAX_BUILDINGS = 24
+MAX_BUILDINGS = 16
 MAX_CARTS = 16
 MAX_GOODS = 8
 MAX_RECIPES = 4
 MAX_INPUTS = 2
 MAX_CANDIDATES = 256
+MAX_SEATS = 4
 
 # --- verbs, in the order of the flat action space ----------------------------------------------------------------
 PASS, EXTRACT, WORKSHOP, HAUL, DISMANTLE = range(5)
 VERBS = ("pass", "extract", "workshop", "haul", "dismantle")
 NEW_CART = -1
+NOBODY = -1
+
+# --- who decides for a seat: somebody outside the engine, or a rule -----------------------------------------------
+OUTSIDE, RANDOM, GREEDY, PLANNER = range(4)
+SCRIPTS = ("outside", "random", "greedy", "planner")
 
 # --- what stands on a tile ---------------------------------------------------------------------------------------
 EMPTY, EXTRACTOR, WORKS = range(3)
@@ -67,6 +76,7 @@ BUILDING = np.dtype(
         ("site", "i1"),  # EXTRACTOR: its deposit
         ("output", "i1"),  # the good it gives
         ("ready_in", "i2"),  # turns of building work left
+        ("sees", "u4"),  # sites within sight, one bit each
         ("tile", "i2"),
         ("stock", "i2"),  # units of the output good
         ("inputs", "i2", (MAX_INPUTS,)),  # WORKS: units of each input good
@@ -87,6 +97,35 @@ CART = np.dtype(
         ("leg_to", "i2"),  # tile
         ("leg_turns", "i2"),  # of the whole leg
         ("leg_left", "i2"),  # still to drive
+        ("sees", "u4"),  # sites within sight of its road, one bit each, once it has driven it
+    ],
+    align=True,
+)
+
+COMPANY = np.dtype(
+    [
+        ("key", "u8"),  # of its own random draws, ties among them
+        ("seat", "i1"),
+        ("home", "i1"),  # the town (site) where it was founded
+        ("bankrupt", "i1"),
+        ("cash", "i4"),
+        ("cash_tm1", "i4"),  # cash before this turn's order
+        ("sales", "i4"),  # coins taken in the last turn
+        ("public_sales", "i4"),  # what others know of it: one turn late
+        ("public_total", "i4"),  # all sales known to others
+        ("n_carts", "i2"),
+        ("n_slots", "i2"),  # building slots ever used: the bound of loops over buildings
+        ("illegal", "i2"),
+        ("orders", "i2", (len(VERBS),)),  # legal orders given, by verb
+        ("stage_turn", "i2", (len(STAGES),)),  # first turn that reached the stage, -1 before
+        ("known", "u4"),  # sites it has ever seen, one bit each
+        ("seen_reserve", "i2", (MAX_DEPOSITS,)),  # as it last saw them
+        ("seen_taken", "i1", (MAX_DEPOSITS,)),  # by another company
+        ("seen_glut", "i4", (MAX_TOWNS, MAX_GOODS)),
+        ("cash_ledger", "i4", (len(CASH_ACCOUNTS),)),
+        ("goods_ledger", "i4", (MAX_GOODS, len(GOODS_ACCOUNTS))),
+        ("buildings", BUILDING, (MAX_BUILDINGS,)),
+        ("carts", CART, (MAX_CARTS,)),
     ],
     align=True,
 )
@@ -98,21 +137,11 @@ STATE = np.dtype(
         ("map", "i4"),  # row of the map pool
         ("turn", "i2"),
         ("done", "i1"),
-        ("bankrupt", "i1"),
-        ("cash", "i4"),
-        ("cash_tm1", "i4"),  # cash before this turn's order
-        ("n_carts", "i2"),
-        ("n_slots", "i2"),  # building slots ever used: the bound of loops over buildings
-        ("illegal", "i2"),
-        ("orders", "i2", (len(VERBS),)),  # legal orders given, by verb
-        ("stage_turn", "i2", (len(STAGES),)),  # first turn that reached the stage, -1 before
         ("reserve", "i2", (MAX_DEPOSITS,)),
         ("renewed", "i4", (MAX_DEPOSITS,)),
+        ("owner", "i1", (MAX_DEPOSITS,)),  # seat whose extractor stands there, NOBODY
         ("glut", "i4", (MAX_TOWNS, MAX_GOODS)),  # units sold and not yet forgotten by the market
-        ("cash_ledger", "i4", (len(CASH_ACCOUNTS),)),
-        ("goods_ledger", "i4", (MAX_GOODS, len(GOODS_ACCOUNTS))),
-        ("buildings", BUILDING, (MAX_BUILDINGS,)),
-        ("carts", CART, (MAX_CARTS,)),
+        ("companies", COMPANY, (MAX_SEATS,)),
     ],
     align=True,
 )
@@ -136,6 +165,8 @@ LEVEL = np.dtype(
         ("n_goods", "i2"),
         ("n_raw", "i2"),
         ("n_recipes", "i2"),
+        ("n_seats", "i2"),
+        ("sight", "i2"),  # travel units; 0: everything is seen
         ("max_buildings", "i2"),
         ("max_carts", "i2"),
         ("horizon", "i2"),
