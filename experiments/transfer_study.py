@@ -129,7 +129,7 @@ def run(job: Job, out: Path, seeds: int) -> None:
             raise ValueError(f"{folder} holds a run of {there}: take the same, or another out=")
     if len(done) == seeds:
         return
-    print(f"{folder}…", flush=True)
+    print(f"{folder}…\n", end="", flush=True)  # one write: others print, too
     command = [sys.executable, str(ROOT / "train.py")]
     if (folder / LAST).is_file():
         for result in done:  # its last minute was not finished
