@@ -224,7 +224,7 @@ def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
         f"curves:   tensorboard --logdir {folder.parent}\n"
         f"measure:  python evaluate.py {folder}\n"
         f"watch:    python replay.py {folder} --format gif --out game.gif\n"
-        f"extend:   python train.py resume={folder} steps={2 * result['env_steps']}",
+        f"extend:   python train.py resume={folder} steps={2 * (result['env_steps'] or setup.config.steps)}",
         flush=True,
     )
 

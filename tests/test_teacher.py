@@ -15,7 +15,7 @@ from test_fused_candidates import make_network as make_candidates
 from agents import losses
 from agents.batch import Buffers
 from agents.dqn_settings import DQNSettings
-from agents.heads import ScalarHead
+from agents.heads import ScalarHead, make_head
 from agents.policy import QPolicy
 from agents.teacher import Teacher, Teaching
 
@@ -45,17 +45,19 @@ def test_weight_falls_linearly_to_exactly_nothing() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_gradients_are_those_of_both_losses(seeds: int) -> None:
-    """The TD loss's by hand, plus those of the cross-entropy alone, in each seed."""
-    network = make_candidates(seeds, 1)
-    plain, taught = (make_learner(network, "scalar", True) for _ in range(2))
+@pytest.mark.parametrize("kind", ["scalar", "quantile", "categorical", "hl_gauss"])
+def test_gradients_are_those_of_both_losses(kind: str, seeds: int) -> None:
+    """The TD loss's by hand, plus those of the cross-entropy alone, in each seed, whatever the student's head is."""
+    head = make_head(kind, atoms=5, v_min=-3.0, v_max=3.0, huber_delta=1.0)
+    network = make_candidates(seeds, head.outputs)
+    plain, taught = (make_learner(network, kind, True) for _ in range(2))
     assert taught.fused is not None
     taught.teacher = teacher = make_teacher(seeds)
     buffers = buffers_of(seeds)
     fill(buffers, 0)
     batch = buffers.batch
     plain.update(batch, 60)
-    q = network(batch.obs_tm1, batch.mask_tm1).squeeze(3)
+    q = head.mean(network(batch.obs_tm1, batch.mask_tm1))
     entropy = losses.distillation(
         q, teacher.policy.network(batch.obs_tm1, batch.mask_tm1).squeeze(3), batch.mask_tm1, 0.2
     )
