@@ -185,7 +185,7 @@ def test_training_ends_when_an_evaluation_reaches_the_score(tmp_path: Path, caps
     assert all(score < 30 for _, score in result["curve"][:-1])
     assert reached["score"] == result["policy"]["validation_score"] >= 30
     assert reached["seconds_since_start"] > reached["seconds"] > 0
-    assert f"after {reached['env_step']} steps, {reached['seconds_since_start']:,.1f} s after the process began" in (
+    assert f"after {reached['env_step']:,} steps, {reached['seconds_since_start']:,.1f} s after the process began" in (
         capsys.readouterr().out
     )
     for overrides in ([], ["steps=4000"]):
