@@ -56,8 +56,8 @@ class Evaluator:
     def __call__(self, policy: ActGreedily) -> Measured:
         """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         games = [_play_batch(env, policy) for env in self._parts]
-        *columns, contested = zip(*games, strict=True)
-        return Measured(*(np.concatenate(parts) for parts in columns), contested[0])  # type: ignore[arg-type]
+        score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
+        return Measured(score, bankrupt, reward, length, won, games[0].contested)
 
 
 def _play_batch(env: Any, policy: ActGreedily) -> Measured:

@@ -39,8 +39,8 @@ def win_shares(shares: Shares) -> dict[tuple[str, str], Interval]:
 def rate(shares: Shares) -> dict[str, Rating]:
     """Ratings of all players, the strongest first (Plackett-Luce: Weng & Lin 2011, algorithm 4, as openskill has it).
 
-    On each map the players are ranked by the games they won there. Who is rated later counts for more, so that the means
-    over many orders of the maps are taken; the order of players counts nothing.
+    On each map the players are ranked by the games they won there. Later maps count for more, so the means over many
+    orders of the maps are taken; the order of players counts nothing.
     """
     wins = both_ways(shares)
     players = sorted({a for a, _ in wins})
