@@ -148,7 +148,7 @@ def _print(title: str, games: Games, ratings: dict[str, Rating], matrix: dict[tu
 
 def share_text(share: Interval) -> str:
     """A share of games with its interval, in per cent."""
-    return f"{share.mean:.0%} ({share.low:.0%} … {share.high:.0%})"
+    return f"{share.mean:.0%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
 
 
 def draw(out: Path, ratings: dict[str, Rating], matrix: dict[tuple[str, str], Interval], *, title: str) -> None:
