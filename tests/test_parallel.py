@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from envs.waybill.env import WaybillVectorEnv
 from envs.waybill.maps import TRAIN_SEEDS
 from envs.waybill.parallel import WaybillParallelEnv
 
+ROOT = Path(__file__).resolve().parents[1]
 MAPS = (TRAIN_SEEDS, 4)
 FACTS = ("score", "won", "bankrupt", "illegal", "raw_reward", "potential", "map_seed")
 
@@ -87,3 +91,18 @@ def test_mistakes_are_one_line() -> None:
         env.step({"company_0": 0})
     with pytest.raises(ValueError, match=re.escape("action 12 is outside the action space, allowed are 0..11")):
         env.step(dict.fromkeys(env.agents, 12))
+
+
+def test_it_draws_the_board() -> None:
+    env = make(render_mode="rgb_array")
+    env.reset(seed=0)
+    picture = env.render()
+    assert picture.dtype == np.uint8
+    assert picture.ndim == 3
+    assert make().render() is None
+
+
+def test_without_pettingzoo_it_says_how_to_get_it() -> None:
+    script = "import sys; sys.modules['pettingzoo'] = None; import envs.waybill.parallel"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'waybill[pettingzoo]'")
