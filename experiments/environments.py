@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.waybill import encodings
@@ -13,6 +13,7 @@ from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup, WaybillConfig
 from experiments.machine import threads_of
+from experiments.rivals import RivalGames, outside_seats, refuse_policies, rivals_of, with_rivals
 
 
 def waybill(setup: Setup) -> WaybillConfig:
@@ -21,10 +22,10 @@ def waybill(setup: Setup) -> WaybillConfig:
     return setup.config
 
 
-def training_env(setup: Setup) -> WaybillVectorEnv:
+def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames:
     """All training games in one batch."""
     config = setup.config
-    return batch_env(setup, num_envs=config.num_envs, maps=training_maps(config))
+    return batch_env(setup, num_envs=config.num_envs, maps=training_maps(config), selfplay=True)
 
 
 def training_maps(config: Config) -> tuple[int, int]:
@@ -33,13 +34,35 @@ def training_maps(config: Config) -> tuple[int, int]:
 
 
 def batch_env(
-    setup: Setup, *, num_envs: int, maps: tuple[int, int], level: LevelConfig | None = None, in_order: bool = False
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None = None,
+    in_order: bool = False,
+    selfplay: bool = False,
+) -> WaybillVectorEnv | RivalGames:
+    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
+
+    With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
+    """
+    seats = (0, *outside_seats(rivals_of(setup), selfplay=selfplay))
+    env = seats_env(setup, num_envs=num_envs, maps=maps, level=level, in_order=in_order, seats=seats)
+    return with_rivals(setup, env)
+
+
+def seats_env(
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None,
+    in_order: bool,
+    seats: Sequence[int],
 ) -> WaybillVectorEnv:
-    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``."""
-    options = _choices(setup, level)
-    return WaybillVectorEnv(
-        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), copy=False, **options
-    )
+    """The same with these seats played from outside, a row for each of them."""
+    options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
+    return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
 
 
 def sb3_env(setup: Setup) -> Any:
@@ -50,6 +73,7 @@ def sb3_env(setup: Setup) -> Any:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     config = setup.config
+    refuse_policies(rivals_of(setup), f"agent={setup.names['agent']}")
     first, count = training_maps(config)
     share = -(-count // config.num_envs)
 
