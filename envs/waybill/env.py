@@ -180,6 +180,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "games_begun": self._games_begun,
+            "limit": batch.limit,
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -201,6 +202,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         batch.potential[:] = saved["potential"]
         self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
         self._games_begun = int(saved["games_begun"])
+        batch.limit = int(saved.get("limit", batch.limit))
         batch.look()
         return self._observations(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
 
