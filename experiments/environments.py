@@ -51,7 +51,7 @@ def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]
         if env.layout != found[0].layout:
             encoding = setup.names["encoding"]
             line = f"encoding={encoding} sees places of level {name} in other numbers than those of {levels[0].name}"
-            raise ValueError(f"curriculum={setup.names['curriculum']}: {line}; take coordinates or reference_points")
+            raise ValueError(f"curriculum={setup.names['curriculum']}: {line}")
     return max((env.stages for env in found), key=len)
 
 
