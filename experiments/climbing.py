@@ -69,7 +69,7 @@ class Climb:
 
     def after_step(self, env_step: int) -> dict[str, float]:
         """Move up if it is time; returns what curves show of that, empty if not."""
-        if self.on_top or env_step >= self.total_steps:
+        if self.on_top or self.games.is_moving or env_step >= self.total_steps:
             return {}
         here = (env_step - self.begun[self.level.name]) / self.total_steps
         if here < self.settings.most_steps and not (self._mastered and here >= self.settings.least_steps):

@@ -69,10 +69,15 @@ class LadderGames:
             for part in self.parts:
                 part.batch.limit = self._limit(self.env_step)
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether the games of the level before are still to be cut off or replaced."""
+        return self._next != PLAYING
+
     def move_up(self) -> None:
         """Go on with the next level: the next step ends all games."""
         assert self.rung + 1 < len(self.levels), "there is no higher level"
-        assert self._next == PLAYING, "it is moving up already"
+        assert not self.is_moving, "it is moving up already"
         self._next = CUTTING
 
     def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
