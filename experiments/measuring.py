@@ -29,7 +29,8 @@ def measure(
 ) -> dict[str, Any]:
     """Scores by player of a run folder or a player's name, on held-out games; prints the table.
 
-    What is None is the run's own; ``candidates`` are the slots that a reducer fills. ``seed`` is the random player's where games have maps, else the first episode's.
+    What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
+    else the first episode's.
 
     Raises:
         ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from test_ladder import games
 from test_training import differences, trained
 
 from agents.plasticity import flat_values
@@ -21,7 +22,6 @@ from experiments.evaluation import Measured
 from experiments.policies import load_policy
 from experiments.session import BEST
 from experiments.training import make_loop
-from test_ladder import games
 from tiny import DQN, tiny_node, tiny_setup
 
 LADDER = (

@@ -127,7 +127,7 @@ def test_only_games_on_the_present_level_count_as_episodes(tmp_path: Path) -> No
 def test_saved_games_go_on_bit_for_bit_also_in_the_middle_of_a_move(saved_at: int, tmp_path: Path) -> None:
     """The move is asked for after step 10: the 11th cuts off, the 12th begins anew."""
     grows = ("actions.candidates_start=3", "steps=240", "actions.candidates_growth=1.0")
-    env, rng = games(tmp_path, *grows), np.random.default_rng(1)
+    env, other, rng = games(tmp_path, *grows), games(tmp_path, *grows), np.random.default_rng(1)
     obs, infos = env.reset(seed=0)
     for step in range(1, 31):
         actions = first_legal(infos, rng)
@@ -136,7 +136,6 @@ def test_saved_games_go_on_bit_for_bit_also_in_the_middle_of_a_move(saved_at: in
             if saved_at < 10:
                 other.move_up()
         if step - 1 == saved_at:
-            other = games(tmp_path, *grows)
             loaded, loaded_infos = other.load_state_dict(env.state_dict())
             np.testing.assert_array_equal(loaded, obs)
             np.testing.assert_array_equal(loaded_infos["action_mask"], infos["action_mask"])

@@ -61,13 +61,13 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
-    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when
-    games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``;
+    when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 
-    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those of the batch: they stay as they
-    are until the step after the next. The pool is refilled with new maps once it has been played through on average.
+    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those of
+    the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has been played through on average.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -212,7 +212,8 @@ class WaybillEnv(_Spaces, gymnasium.Env):
 
     ``reset(options={"map_seed": m})`` plays the map of seed m. Infos as in ``WaybillVectorEnv``, without the game axis.
 
-    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or
+    ``rgb_array``.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}

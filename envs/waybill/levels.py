@@ -41,8 +41,8 @@ class TerrainConfig:
 class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
 
-    ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which the
-    other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and orders
+    ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
+    the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and orders
     that the planner keeps each turn: how long it may think. ``rung`` is the level's place on the ladder, from 1 for the
     easiest; None if it is not on it. It says nothing of the games.
 
@@ -200,7 +200,8 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48), "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
+    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48),
+    "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 
 
