@@ -66,8 +66,9 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 
-    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those of
-    the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has been played through on average.
+    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those
+    of the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has
+    been played through on average.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}

@@ -42,9 +42,9 @@ class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
 
     ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
-    the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and orders
-    that the planner keeps each turn: how long it may think. ``rung`` is the level's place on the ladder, from 1 for the
-    easiest; None if it is not on it. It says nothing of the games.
+    the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and
+    orders that the planner keeps each turn: how long it may think. ``rung`` is the level's place on the ladder, from 1
+    for the easiest; None if it is not on it. It says nothing of the games.
 
     Raises:
         ValueError: in one line, when a number is outside its range or names an unknown good.
