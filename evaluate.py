@@ -26,6 +26,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, help="the first episode's seed (default: the run's); with maps: the random player's, 0"
     )
+    parser.add_argument(
+        "--candidates", type=int, help="slots for candidates, 2..256 (default: the run's actions.candidates)"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")
     return parser.parse_args()

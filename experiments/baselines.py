@@ -6,7 +6,6 @@ going on after a stop, plays only those that are missing.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import zipfile
@@ -108,7 +107,7 @@ def _report(report: ProgressReport, before: int, done: int, _: int) -> None:
 
 
 def _key(name: str, level: LevelConfig, seed: int) -> str:
-    described = [name, dataclasses.asdict(level), seed, jit.fingerprint()]
+    described = [name, level.numbers(), seed, jit.fingerprint()]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
 
 

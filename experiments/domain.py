@@ -18,6 +18,7 @@ from experiments.config import Config, Setup
 from experiments.logging import EpisodeWindow
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
+Shake = Callable[[int, float], Mapping[str, float]]  # (number of fresh weights, share of the way there) → dormant
 Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
 
 
@@ -113,6 +114,24 @@ class HeldOut(Protocol):
         """A row of figures for each player: ``mean``, ``low``, ``high`` and more; ``games`` holds the baselines."""
 
 
+class Climb(Protocol):
+    """Moving up from level to level in training."""
+
+    begun: dict[str, int]  # environment step at which each level was begun, in order
+
+    def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
+        """What curves show beside the evaluation of the run's own games."""
+
+    def after_step(self, env_step: int) -> dict[str, float]:
+        """Move up if it is time; what curves show of that."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+
+
 class Domain(Protocol):
     """A kind of games."""
 
@@ -137,6 +156,9 @@ class Domain(Protocol):
         Raises:
             ValueError: if the games asked for don't exist.
         """
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
+        """How the seed whose training games these are goes through several levels; None: it doesn't."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show one game of a run's policy, see ``watching.watch_game``."""

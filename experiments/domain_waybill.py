@@ -17,8 +17,9 @@ from envs.waybill.state import VERBS
 from experiments import environments
 from experiments.arena import Arena
 from experiments.baselines import PLAYER_SEED, evaluate_players
+from experiments.climbing import Climb, make_climb
 from experiments.config import Config, EvaluationConfig, Setup, WaybillConfig
-from experiments.domain import Asked, Columns
+from experiments.domain import Asked, Columns, Shake
 from experiments.environments import waybill
 from experiments.evaluation import Evaluator, Measured
 from experiments.logging import EpisodeWindow
@@ -72,6 +73,10 @@ class WaybillDomain:
             level = replace(level, rivals=placeholders(config.rivals))
         first, maps = _maps(asked, config.evaluation)
         return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=asked.seed, out=Path(config.out))
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
+        """Up the ladder, with ``curriculum=ladder``."""
+        return make_climb(setup=setup, games=games, shake=shake, cache=Path(setup.config.out) / CACHE)
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """A game on a map."""

@@ -40,6 +40,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "reward": "shaped",
         "actions": "heuristic",
         "encoding": "reference_points",
+        "curriculum": "none",
         "agent": "dqn",
         "network": "candidates",
     }
@@ -84,7 +85,7 @@ def test_an_agent_with_a_network_of_its_own_says_so() -> None:
 
 def test_foreign_games_use_no_groups_of_waybills_and_bring_their_own_defaults() -> None:
     setup = read(composed("env=gym", "env.id=CartPole-v1", "agent.gamma=0.9"))
-    assert [setup.names[group] for group in GAME_GROUPS] == ["-"] * 4
+    assert [setup.names[group] for group in GAME_GROUPS] == ["-"] * 5
     assert not set(GAME_GROUPS) & setup.plain.keys()
     assert (setup.names["env"], setup.names["network"]) == ("gym", "mlp")
     assert (setup.config.steps, setup.gamma, setup.domain.id) == (100_000, 0.9, "CartPole-v1")
