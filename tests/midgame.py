@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from handmade import Play, random_orders
+from handmade import Play, company, random_orders, views
 
 from envs.waybill import levels
 from envs.waybill.maps import make_pool
@@ -38,7 +38,7 @@ def seen(name: str) -> Play:
     running = play.states["done"] == 0
     play.states = play.states[running].copy()
     assert running.sum() >= 16
-    assert {0, 1, 2} < set(play.states["n_carts"].tolist())
+    assert {0, 1, 2} < set(company(play.states)["n_carts"].tolist())
     return play
 
 
@@ -54,7 +54,7 @@ def raw(name: str) -> np.ndarray:
 def mask_of(play: Play) -> np.ndarray:
     """int8 [N, A]."""
     mask = np.full((len(play.states), play.level.n_raw_actions), 7, np.int8)
-    raw_mask(play.states, play.pool, play.record, play.scratch, mask, 0, len(mask))
+    raw_mask(play.states, views(len(mask)), play.pool, play.record, play.scratch, mask, 0, len(mask))
     return mask
 
 
@@ -62,13 +62,13 @@ def candidates(play: Play, reducer: Any, k: int) -> tuple[np.ndarray, np.ndarray
     """Orders [N, k], worth [N, k, 2] and count [N] that a reducer gives."""
     n = len(play.states)
     orders, worth, count = records(n * k, ORDER).reshape(n, k), np.zeros((n, k, 2), np.float32), np.zeros(n, np.int64)
-    reducer(play.states, play.pool, play.record, play.scratch, orders, worth, count, 0, n)
+    reducer(play.states, views(n), play.pool, play.record, play.scratch, k, orders, worth, count, 0, n)
     return orders, worth, count
 
 
 def copies_of(play: Play, i: int, n: int) -> Play:
-    """n games in the state of game i, each with random numbers of its own."""
+    """n games in the state of game i, each with a key of its own."""
     copies = Play(play.level, play.pool, 1)
     copies.states = np.repeat(play.states[i : i + 1], n)
-    copies.states["rng"] = np.random.default_rng(5).integers(2**64, size=n, dtype=np.uint64)
+    company(copies.states)["key"] = np.random.default_rng(5).integers(2**64, size=n, dtype=np.uint64)
     return copies

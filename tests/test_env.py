@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from gymnasium.utils.env_checker import check_env as check_as_gymnasium
+from handmade import company
 from stable_baselines3.common.env_checker import check_env as check_as_sb3
 
 import envs  # noqa: F401 - registers the ids
@@ -189,7 +190,7 @@ def test_what_an_episode_was_worth_and_whether_it_succeeded() -> None:
             assert truncated is False
             rewards.append(reward)
             turns += 1
-        assert info["score"] == games.score[number] == env.state["cash"] - level.start_cash
+        assert info["score"] == games.score[number] == company(env.state)["cash"] - level.start_cash
         assert info["is_success"] is True
         assert info["bankrupt"] is False
         assert info["illegal"] == 0

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade import Play, hand_level, make_order, random_orders
+from handmade import Play, company, hand_level, make_order, random_orders
 
-from envs.waybill import levels, record
+from envs.waybill import levels, notation, record
 from envs.waybill import state as st
 from envs.waybill.maps import make_pool
 from envs.waybill.record import Game
@@ -67,7 +67,7 @@ def test_a_game_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     states = list(record.replay(again))
     assert len(states) == len(game.orders) + 1
     assert states[-1][0].tobytes() == play.s.tobytes()
-    assert game.score == int(play.s["cash"]) - game.level.start_cash
+    assert game.score == int(company(play.s)["cash"]) - game.level.start_cash
     again.save(tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "game.jsonl").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.jsonl", "game.jsonl"]
@@ -93,16 +93,16 @@ def test_orders_in_words_by_literals() -> None:
         (make_order(-1), {"order": "none"}),
     ]  # fmt: skip
     for order, expected in words:
-        assert record.order_to_words(order[0], level) == expected
-        back = record.order_from_words(expected, level, "test")
-        assert record.order_to_words(back, level) == expected
+        assert notation.order_to_words(order[0], level) == expected
+        back = notation.order_from_words(expected, level, "test")
+        assert notation.order_to_words(back, level) == expected
         assert (back["verb"], back["tile"]) == (order[0]["verb"], order[0]["tile"])
 
 
 def test_recipes_of_the_same_good_have_names_of_their_own() -> None:
     recipe = levels.RecipeConfig
     level = hand_level(recipes=[recipe({"wood": 2}, "planks"), recipe({"wood": 3}, "planks", 2)])
-    assert record.recipe_names(level) == ["planks #0", "planks #1"]
+    assert notation.recipe_names(level) == ["planks #0", "planks #1"]
 
 
 def test_the_hash_knows_the_game_but_not_the_row_of_its_map() -> None:

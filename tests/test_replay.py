@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade import company
 from PIL import Image
 
 from envs.waybill import levels, record
@@ -58,7 +59,7 @@ def test_the_record_of_a_player_replays_as_it_was_played(saved: Path, capsys: py
     game = record.load(saved)
     states = list(record.replay(game))
     assert (game.player, game.level, game.map_seed) == ("greedy", levels.load("haul"), 2)
-    assert int(states[-1]["cash"][0]) - game.level.start_cash == game.score
+    assert int(company(states[-1])["cash"][0]) - game.level.start_cash == game.score
     again = show(saved)
     assert again.score == game.score
     assert f"score {game.score} after" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
+from handmade import company
 
 from envs.waybill import levels
 from envs.waybill.batch import Batch
@@ -155,7 +156,7 @@ def test_an_episode_s_statistics_are_the_sums_of_its_steps(reward: str) -> None:
             np.testing.assert_allclose(infos["episode"]["r"][over], returns[over], atol=1e-12)
             np.testing.assert_array_equal(infos["episode"]["l"][over], lengths[over])
             np.testing.assert_array_equal(infos["episode"]["l"][over], env.states["turn"][over])
-            cash = env.states["cash"].astype(int) - env.level.start_cash
+            cash = company(env.states)["cash"].astype(int) - env.level.start_cash
             np.testing.assert_array_equal(infos["episode"]["score"][over], cash[over])
             np.testing.assert_array_equal(infos["is_success"][over], cash[over] > 0)
             finished += int(over.sum())

@@ -47,9 +47,9 @@ class Panel:
         return top
 
     def _headline(self) -> None:
-        c, s, level = self.c, self.scene.state, self.scene.level
+        c, me, level = self.c, self.scene.me, self.scene.level
         c.box(self.x, self.y, self.width, 92, CARD, round_by=7, edge=RULE, line=1)
-        turn, x, y = int(s["turn"]), self.x + 12, self.y
+        turn, x, y = int(self.scene.state["turn"]), self.x + 12, self.y
         c.text(x, y + 20, f"Waybill · {level.name}", 17, INK, bold=True)
         status = words.status(self.scene)
         wide = c.width_of(status, 11) + 18
@@ -58,9 +58,9 @@ class Panel:
         for k, (name, value, colour) in enumerate(
             (
                 ("turn", f"{turn} / {level.horizon}", INK),
-                ("cash", str(int(s["cash"])), INK if s["cash"] >= 0 else RED),
+                ("cash", str(int(me["cash"])), INK if me["cash"] >= 0 else RED),
                 ("score", f"{self.scene.score:+d}", GREEN if self.scene.score >= 0 else RED),
-                ("illegal", str(int(s["illegal"])), FAINT if s["illegal"] == 0 else RED),
+                ("illegal", str(int(me["illegal"])), FAINT if me["illegal"] == 0 else RED),
             )
         ):
             left = x + k * (self.width - 24) / 4
@@ -128,7 +128,7 @@ class Panel:
     def _stages(self) -> None:
         """The turn in which each stage of the supply chain was first reached."""
         top = self._card(self.x, self.width, 50, "REACHED FIRST IN TURN")
-        turns = [int(turn) for turn in self.scene.state["stage_turn"]]
+        turns = [int(turn) for turn in self.scene.me["stage_turn"]]
         texts = [f"{stage} {turn}" if turn >= 0 else stage for stage, turn in zip(st.STAGES, turns, strict=True)]
         gap = (self.width - 24 - sum(12 + self.c.width_of(text, 10.5) for text in texts)) / (len(texts) - 1)
         left = self.x + 12

@@ -27,6 +27,11 @@ class Scene:
     scratch: Scratch
 
     @property
+    def me(self) -> Any:
+        """The COMPANY record in seat 0: the player whose game is shown."""
+        return self.state["companies"][0]
+
+    @property
     def row(self) -> int:
         """Row of the game's map in the pool."""
         return int(self.state["map"])
@@ -39,7 +44,7 @@ class Scene:
     @property
     def score(self) -> int:
         """Profit so far in coins."""
-        return int(self.state["cash"]) - self.level.start_cash
+        return int(self.me["cash"]) - self.level.start_cash
 
     def terrain(self) -> np.ndarray:
         """Terrain of the map, int8 [side, side]."""
@@ -55,18 +60,18 @@ class Scene:
 
     def buildings(self) -> list[tuple[int, Any]]:
         """(slot, BUILDING record) of all that stands."""
-        slots = self.state["buildings"][: int(self.state["n_slots"])]
+        slots = self.me["buildings"][: int(self.me["n_slots"])]
         return [(slot, building) for slot, building in enumerate(slots) if building["kind"] != st.EMPTY]
 
     def carts(self) -> list[Any]:
         """CART records of the carts owned."""
-        return list(self.state["carts"][: int(self.state["n_carts"])])
+        return list(self.me["carts"][: int(self.me["n_carts"])])
 
     def place_tile(self, place: int) -> int:
         """Tile of a place: a building's slot, or MAX_BUILDINGS + town."""
         if place >= MAX_BUILDINGS:
             return self.town_tile(place - MAX_BUILDINGS)
-        return int(self.state["buildings"][place]["tile"])
+        return int(self.me["buildings"][place]["tile"])
 
     def inputs(self, building: Any) -> list[tuple[int, int]]:
         """(good, units in store) of a workshop's inputs; nothing for an extractor."""

@@ -44,8 +44,8 @@ def to_text(
 
 def _headline(scene: Scene) -> str:
     s = scene.state
-    parts = [scene.level.name, f"turn {int(s['turn'])}/{scene.level.horizon}", f"cash {int(s['cash'])}"]
-    parts += [f"score {scene.score:+d}", f"illegal orders {int(s['illegal'])}", words.status(scene)]
+    parts = [scene.level.name, f"turn {int(s['turn'])}/{scene.level.horizon}", f"cash {int(scene.me['cash'])}"]
+    parts += [f"score {scene.score:+d}", f"illegal orders {int(scene.me['illegal'])}", words.status(scene)]
     return "  ".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from envs.waybill import state as st
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import MapPool
-from envs.waybill.record import recipe_names
+from envs.waybill.notation import recipe_names
 from envs.waybill.render.scene import Scene, look
 
 
@@ -79,19 +79,19 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
 
 def status(scene: Scene) -> str:
     """How the game stands: "playing", "over" or "bankrupt"."""
-    if scene.state["bankrupt"]:
+    if scene.me["bankrupt"]:
         return "bankrupt"
     return "over" if scene.state["done"] else "playing"
 
 
 def money_rows(scene: Scene) -> list[tuple[str, int]]:
     """(account, coins that came in or, negative, went out)."""
-    return list(zip(st.CASH_ACCOUNTS, map(int, scene.state["cash_ledger"]), strict=True))
+    return list(zip(st.CASH_ACCOUNTS, map(int, scene.me["cash_ledger"]), strict=True))
 
 
 def goods_rows(scene: Scene) -> list[tuple[str, list[int]]]:
     """(good, [in store, on carts, dug, consumed, produced, sold, lost])."""
-    ledger = scene.state["goods_ledger"]
+    ledger = scene.me["goods_ledger"]
     return [(name, [*scene.stored(i), *(abs(int(v)) for v in ledger[i])]) for i, name in enumerate(scene.level.goods)]
 
 
