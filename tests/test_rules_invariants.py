@@ -142,12 +142,7 @@ def test_judging_orders_agrees_with_giving_them() -> None:
 
 def test_the_state_record_has_no_gaps_that_a_hash_would_see() -> None:
     assert st.STATE.itemsize == 7240
-    play, rng = real("refine", 4), np.random.default_rng(9)
-    for _ in range(40):
-        play.step(random_orders(rng, play))
-    filled = np.zeros(4, st.STATE)
-    filled[:] = repack_fields(play.states, recurse=True)  # field by field: whatever lies between them stays zero
-    assert filled.tobytes() == play.states.tobytes()
+    assert repack_fields(st.STATE, recurse=True).itemsize == 7240
 
 
 @pytest.mark.slow
