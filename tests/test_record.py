@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from handmade import Play, company, hand_level, make_order, random_orders
+from spoilt import Line, complaint, in_header, in_level, in_turn, lines_of, write
 
 from envs.waybill import levels, notation, record
 from envs.waybill import state as st
 from envs.waybill.maps import make_pool
 from envs.waybill.record import Game
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, PASS, WORKSHOP
-
-Line = dict[str, Any]
 
 
 def played(name: str = "refine", turns: int = 60) -> tuple[Game, Play]:
@@ -37,24 +34,6 @@ def saved(tmp_path: Path) -> Path:
     path = tmp_path / "game.jsonl"
     played(turns=30)[0].save(path)
     return path
-
-
-def lines_of(path: Path) -> list[Line]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def write(path: Path, lines: list[Line]) -> None:
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def complaint(path: Path) -> str:
-    """The one line that reading and replaying the file gives."""
-    with pytest.raises(ValueError, match="game.jsonl") as caught:
-        list(record.replay(record.load(path)))
-    line = str(caught.value)
-    assert line.startswith(str(path))
-    assert "\n" not in line
-    return line
 
 
 @pytest.mark.parametrize("name", ["haul", "refine"])
@@ -150,18 +129,6 @@ def leave_end_out(lines: list[Line]) -> None:
 def add_turns(lines: list[Line]) -> None:
     lines.insert(-1, {"turn": len(lines) - 2, "order": "pass", "state": "0" * 16})
     lines[-1]["turns"] += 1
-
-
-def in_header(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[0].update(values)
-
-
-def in_level(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[0]["level"].update(values)
-
-
-def in_turn(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[6].update(values)
 
 
 @pytest.mark.parametrize(
