@@ -232,7 +232,8 @@ def load(path: str | Path) -> Game:
     where = f"{source}: turn {len(orders)}"
     end = read_object(lines[-1], where)
     if "seal" not in end or end.get("turns") != len(orders):
-        raise ValueError(f"{where}: the last line, with turns, score and seal, is missing: the file is cut off or damaged")
+        what = "the last line, with turns, score and seal, is missing"
+        raise ValueError(f"{where}: {what}, the file is cut off or damaged")
     return Game(
         level=level,
         map_seed=header["map_seed"],

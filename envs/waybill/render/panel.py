@@ -33,6 +33,7 @@ class Panel:
         self.y = max(left_end, self.y)
         self._goods()
         self._stages()
+        self._rivals()
         if candidates:
             self._candidates(candidates)
         else:
@@ -136,6 +137,24 @@ class Panel:
             self.c.disc(left + 4, top, 4, GREEN if turn >= 0 else RULE)
             self.c.text(left + 12, top, text, 10.5, INK if turn >= 0 else FAINT)
             left += 12 + self.c.width_of(text, 10.5) + gap
+
+    def _rivals(self) -> None:
+        """A line for each rival: the flag, the rule it plays by, and how it stands."""
+        rivals = self.scene.rivals()
+        if not rivals:
+            return
+        title = "RIVALS (companies know only of each other's sales, a turn late)"
+        top = self._card(self.x, self.width, 52 + _LINE * len(rivals), title)
+        across = (self.width - 92) / 5
+        for j, (name, _) in enumerate(words.rival_row(rivals[0])):
+            self.c.text(self.x + 80 + (j + 1) * across, top, name, 9.5, FAINT, at="rm")
+        for k, rival in enumerate(rivals):
+            y, gone = top + _LINE * (k + 1), bool(rival.me["bankrupt"])
+            icons.flag(self.c, self.x + 15, y + 6, 12, rival.seat)
+            self.c.text(self.x + 32, y, rival.level.rivals[k], 12, FAINT if gone else INK)
+            figures = [("", "bankrupt")] if gone else words.rival_row(rival)
+            for j, (_, value) in enumerate(figures):
+                self.c.text(self.x + 80 + (j + 1) * across, y, value, 12, RED if gone else INK, at="rm")
 
     def _fleet(self) -> None:
         """What each cart does, where the Q-values would stand."""

@@ -1,8 +1,11 @@
-"""A state with its map and level side by side, and the few things that text and pictures both need to know of it."""
+"""A state with its map and level side by side, and the few things that text and pictures both need to know of it.
+
+A game is shown as it is, rivals and what the player hasn't seen included; what it doesn't know of is marked.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,18 +21,27 @@ Candidate = tuple[str, float, bool]  # text, Q-value, chosen
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One state to be shown. ``state`` is a STATE record, ``pool`` the map pool it points into."""
+    """One state to be shown, from one seat. ``state`` is a STATE record, ``pool`` the map pool it points into."""
 
     state: Any
     pool: MapPool
     level: LevelConfig
     record: np.ndarray  # LEVEL [1]
     scratch: Scratch
+    seat: int = 0
 
     @property
     def me(self) -> Any:
-        """The COMPANY record in seat 0: the player whose game is shown."""
-        return self.state["companies"][0]
+        """The COMPANY record in the seat: the player whose game is shown, or a rival."""
+        return self.state["companies"][self.seat]
+
+    def rivals(self) -> list[Scene]:
+        """The same state as each rival's."""
+        return [replace(self, seat=seat) for seat in range(1, 1 + len(self.level.rivals))]
+
+    def knows(self, site: int) -> bool:
+        """True if the company has ever seen a site."""
+        return bool(int(self.me["known"]) >> site & 1)
 
     @property
     def row(self) -> int:

@@ -131,6 +131,21 @@ def cart_line(scene: Scene, number: int, cart: Any) -> str:
     return f"cart {number}: {phase}{left}, {load}, from {source} to {target}"
 
 
+def rival_row(rival: Scene) -> list[tuple[str, str]]:
+    """(what, value) of one rival; only its sales are public, and a turn later."""
+    me = rival.me
+    sales, last = int(me["public_total"] + me["sales"]), int(me["sales"])
+    figures = {"sales": sales, "last turn": last, "cash": int(me["cash"]), "buildings": len(rival.buildings())}
+    return [(name, str(value)) for name, value in {**figures, "carts": len(rival.carts())}.items()]
+
+
+def rival_line(rival: Scene) -> str:
+    """One rival: its number, the rule it plays by, and how it stands."""
+    figures = ", ".join(f"{name} {value}" for name, value in rival_row(rival))
+    end = ", bankrupt" if rival.me["bankrupt"] else ""
+    return f"rival {rival.seat} ({rival.level.rivals[rival.seat - 1]}): {figures}{end}"
+
+
 def best_candidates(candidates: list[tuple[str, float, bool]], count: int) -> list[tuple[str, float, bool]]:
     """The ``count`` candidates of highest value, best first; the chosen one is always among them."""
     ranked = sorted(candidates, key=lambda row: -row[1])
