@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from handmade import Play, company, random_orders
 from numpy.lib.recfunctions import repack_fields
+from rivalry import contested, mixed_orders
 
 from envs.waybill import levels, record
 from envs.waybill import state as st
@@ -33,16 +34,19 @@ def chain_level() -> LevelConfig:
 
 
 def real(name: str, games: int, **numbers: int) -> Play:
-    level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
+    if name in ("rivals", "fog"):
+        level = contested("greedy", "random", "greedy", sight=8 if name == "fog" else 0, **numbers)
+    else:
+        level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
     return Play(level, make_pool(level.record(), np.arange(games)), games)
 
 
-def held(play: Play) -> np.ndarray:
-    """Units of each good in stores and on carts, [N, goods]."""
+def held(play: Play, seat: int = 0) -> np.ndarray:
+    """Units of each good in a company's stores and on its carts, [N, goods]."""
     states, goods = play.states, len(play.level.goods)
     found = np.zeros((len(states), goods), np.int64)
     for i, state in enumerate(states):
-        me = company(state)
+        me = company(state, seat)
         for building in me["buildings"][: me["n_slots"]]:
             if building["kind"] == st.EMPTY:
                 continue
@@ -56,27 +60,41 @@ def held(play: Play) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize("name", ["haul", "refine", "two stages"])
+def check_company(play: Play, seat: int) -> None:
+    """The books of a company balance, in coins and in goods."""
+    me, level = company(play.states, seat), play.level
+    assert (me["cash"] == me["cash_ledger"].sum(1)).all()
+    goods, units = me["goods_ledger"].sum(2)[:, : len(level.goods)], held(play, seat)
+    np.testing.assert_array_equal(goods, units)
+    assert (units >= 0).all()
+    assert (me["buildings"]["stock"] <= level.store).all()
+    assert (me["carts"]["load"] <= level.cart_capacity).all()
+    holds = (play.states["owner"] == seat).sum(1)
+    extractors = (me["buildings"]["kind"] == st.EXTRACTOR).sum(1)
+    np.testing.assert_array_equal(holds, np.where(me["bankrupt"] == 1, 0, extractors))
+
+
+@pytest.mark.parametrize("name", ["haul", "refine", "two stages", "rivals", "fog"])
 def test_the_books_balance_every_turn(name: str) -> None:
     games = 12
     play, rng = real(name, games, start_cash=5000, horizon=240), np.random.default_rng(3)
     level = play.level
     for _ in range(level.horizon):
-        play.step(random_orders(rng, play))
-        s, own = play.states, company(play.states)
-        assert (own["cash"] == own["cash_ledger"].sum(1)).all()
-        goods = own["goods_ledger"].sum(2)[:, : len(level.goods)]
-        np.testing.assert_array_equal(goods, held(play))
+        play.step(mixed_orders(rng, play) if play.seats > 1 else random_orders(rng, play))
+        s = play.states
+        for seat in range(play.seats):
+            check_company(play, seat)
         start = np.full((games, level.deposits), level.reserve)
         grown = (start + s["renewed"][:, : level.deposits] - s["reserve"][:, : level.deposits]).sum(1)
-        np.testing.assert_array_equal(grown, own["goods_ledger"][:, :, st.DUG].sum(1))
-        assert (held(play) >= 0).all()
+        np.testing.assert_array_equal(grown, s["companies"]["goods_ledger"][:, :, :, st.DUG].sum((1, 2)))
+        assert (s["reserve"] >= 0).all()
         assert (s["glut"] >= 0).all()
-        assert (own["buildings"]["stock"] <= level.store).all()
-        assert (own["carts"]["load"] <= level.cart_capacity).all()
     assert (play.states["done"] == 1).all()
-    assert (company(play.states)["orders"].sum(0) > 0).tolist() == [True, True, name != "haul", True, True]
-    assert company(play.states)["cash_ledger"][:, st.SALES].sum() > 0
+    for seat in range(play.seats):
+        me = company(play.states, seat)
+        assert (me["orders"].sum(0) > 0).tolist() == [True, True, name != "haul", True, True]
+        assert me["cash_ledger"][:, st.SALES].sum() > 0
+    assert not play.states["companies"]["orders"][:, play.seats :].any()  # nobody sits in the other seats
 
 
 @pytest.mark.parametrize("name", ["haul", "refine"])
