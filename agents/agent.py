@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from agents import transfer
 from agents.exploration import EpsilonGreedy
+from agents.networks import QNetwork
 from agents.policy import QPolicy
+from agents.teacher import Teacher
 from agents.updater import Updater
 
 
@@ -19,8 +23,12 @@ class QAgent:
     game of a seed: a batch step counts N.
     """
 
-    def __init__(self, *, policy: QPolicy, updater: Updater, explorations: Sequence[EpsilonGreedy]) -> None:
+    def __init__(
+        self, *, policy: QPolicy, updater: Updater, explorations: Sequence[EpsilonGreedy],
+        teacher: Teacher | None = None,
+    ) -> None:  # fmt: skip
         self.policy, self.explorations, self._updater = policy, explorations, updater
+        self.teacher = updater.teacher = teacher
         self.policy.flat = updater.flat
         self._metrics: list[dict[str, float]] = [{} for _ in explorations]
 
@@ -49,6 +57,26 @@ class QAgent:
                 of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
                 shape = (len(rows), self.policy.n_actions)
                 actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
+
+    def guide(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
+        """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.guide``."""
+        if self.teacher is not None:
+            self.teacher.guide(actions, obs, mask, env_step)
+
+    def begin_with(
+        self, saved: Sequence[Mapping[str, Tensor]], *, mode: str, fresh: QNetwork, shrink_perturb: float
+    ) -> None:
+        """Take over saved weights before the first step, one network [1, ...] for each seed; see ``transfer``.
+
+        A teacher gets them whole, whatever the mode is.
+
+        Raises:
+            ValueError: in one line, if a tensor doesn't fit.
+        """
+        together = transfer.joined(saved)
+        transfer.begin_with(self._updater, together, mode=mode, fresh=fresh, shrink_perturb=shrink_perturb)
+        if self.teacher is not None:
+            self.teacher.load(together)
 
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """float32 [S * N, A], see ``QPolicy.q_values``."""
@@ -82,7 +110,10 @@ class QAgent:
 
     def shared_state(self) -> dict[str, Any]:
         """Weights, optimiser, counters and the generators of exploration, as tensors and plain data."""
-        return self._updater.state_dict() | {"exploration": [part.state_dict() for part in self.explorations]}
+        return self._updater.state_dict() | {
+            "exploration": [part.state_dict() for part in self.explorations],
+            "teacher": None if self.teacher is None else self.teacher.state_dict(),
+        }
 
     def load_shared_state(self, state: dict[str, Any]) -> None:
         """Go on from that state.
@@ -93,3 +124,5 @@ class QAgent:
         self._updater.load_state_dict(state)
         for part, kept in zip(self.explorations, state["exploration"], strict=True):
             part.load_state_dict(kept)
+        if self.teacher is not None:
+            self.teacher.load_state_dict(state["teacher"])

@@ -79,6 +79,8 @@ class CandidateNetwork(QNetwork):
     nor that of candidates, so one network plays every level.
     """
 
+    encoder = ("entity", "state")
+
     def __init__(
         self, *, layout: Layout, width: int, layer_norm: bool, outputs: int = 1, dueling: bool = False,
         noisy: bool = False,

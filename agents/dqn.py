@@ -16,6 +16,7 @@ from agents.learner import QLearner
 from agents.memory import SequentialMemory
 from agents.plasticity import Plasticity
 from agents.policy import QPolicy
+from agents.teacher import Teacher
 
 
 class DQN(QAgent):
@@ -39,8 +40,9 @@ class DQN(QAgent):
         gamma: float,
         updates_per_step: float,
         learning_starts: int,
+        teacher: Teacher | None = None,
     ) -> None:
-        super().__init__(policy=policy, updater=learner, explorations=explorations)
+        super().__init__(policy=policy, updater=learner, explorations=explorations, teacher=teacher)
         self.learner, self.memories = learner, memories
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
@@ -49,6 +51,7 @@ class DQN(QAgent):
         self._credit = 0.0  # updates that are due, with a fraction
         self._buffers: Buffers | None = None
         self._batch: Batch | None = None  # the last one
+        self._first: list[dict[str, float]] = [{} for _ in memories]  # the dormant share before the first update
 
     def act(self, obs: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None, *, env_step: int) -> np.ndarray:
         """Epsilon-greedy actions, int64 [S * N].
@@ -73,6 +76,7 @@ class DQN(QAgent):
         elif not explore.all():
             actions = self.policy.best(obs, mask)
         self.explore(actions, explore, mask, groups)
+        self.guide(actions, obs, mask, env_step)
         return actions
 
     def observe(
@@ -116,6 +120,9 @@ class DQN(QAgent):
 
     def _update(self, env_step: int, n_step: int) -> None:
         self._batch = batch = self._sample(env_step, n_step)
+        if self.learner.updates == 0:
+            found = self.plasticity.metrics(self.learner.network, batch)
+            self._first = [{"dormant_at_first": row["dormant"]} for row in found]
         if self.noise:
             draw_noise(self.learner.network, self.noise)
             draw_noise(self.learner.target_network, self.noise)
@@ -142,9 +149,12 @@ class DQN(QAgent):
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:
-        """Also dormant: the share of hidden units that hardly act in the last batch."""
-        extra = self.plasticity.metrics(self.learner.network, self._batch)
-        return [row | (more if row else {}) for row, more in zip(super().means(), extra, strict=True)]
+        """Also dormant: the share of hidden units that hardly act in the last batch; once also in the first batch."""
+        extra, means = self.plasticity.metrics(self.learner.network, self._batch), super().means()
+        if not means[0]:
+            return means
+        first, self._first = self._first, [{} for _ in means]
+        return [row | more | once for row, more, once in zip(means, extra, first, strict=True)]
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""

@@ -19,6 +19,7 @@ from agents.plasticity import Plasticity
 from agents.policy import QPolicy
 from agents.priorities import Priorities
 from agents.settings import MakeNetwork, QSettings, Ranges
+from agents.teacher import Teaching
 
 RISKS = ("cvar",)
 
@@ -84,9 +85,14 @@ class DQNSettings(QSettings):
         if self.n_step_end is not None and self.n_step_end > self.n_step:
             raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
 
+    @property
+    def has_noise(self) -> bool:
+        """By the switch."""
+        return self.noisy
+
     def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """For acting alone: load weights with ``load_policy``."""
-        return self.policy(self.network(make_network, 0, device, noisy=self.noisy), n_actions, device)
+        return self.policy(self.network(make_network, 0, device), n_actions, device)
 
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """Acts with that network, by the mean or by the risk."""
@@ -106,10 +112,12 @@ class DQNSettings(QSettings):
         store_masks: bool,
         gamma: float | None = None,
         threads: int = 1,
+        teaching: Teaching | None = None,
     ) -> DQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps.
 
         ``store_masks=False`` means that all actions are always legal; ``threads`` is for updates of several seeds.
+        With ``teaching`` the agent has a teacher, whose weights are to be loaded.
 
         Raises:
             ValueError: in one line, if the memory would not fit into ``memory_bytes``.
@@ -118,7 +126,7 @@ class DQNSettings(QSettings):
         weight_seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
 
         def networks(shift: int) -> QNetwork:
-            return stack([self.network(make_network, seed + shift, device, noisy=self.noisy) for seed in weight_seeds])
+            return stack([self.network(make_network, seed + shift, device) for seed in weight_seeds])
 
         shape = {"num_envs": num_envs, "obs_size": obs_size, "n_actions": n_actions, "store_masks": store_masks}
         network = networks(0)
@@ -139,6 +147,7 @@ class DQNSettings(QSettings):
             gamma=self.gamma if gamma is None else gamma,
             updates_per_step=self.updates_per_step,
             learning_starts=self.learning_starts,
+            teacher=self.teacher(teaching, make_network, seeds, n_actions, device),
         )  # fmt: skip
 
     def _n_step(self, total_steps: int) -> Callable[[int], int]:

@@ -40,9 +40,10 @@ class QFitter(Updater):
         if "mask" not in batch:
             one = torch.ones(1, 1, 1, dtype=torch.bool, device=batch["a"].device)
             batch["mask"] = one.expand(*batch["a"].shape, self.n_actions)
-        by_hand = self._by_hand(batch["a"].shape[1])
+        teaching = self.teaching(env_step)
+        by_hand = self._by_hand(batch["a"].shape[1]) if teaching == 0 else None
         if by_hand is None:
-            self._differentiate(batch)
+            self._differentiate(batch, teaching)
         else:
             arrays = (batch[name].numpy() for name in ("mask", "a", "target", "weights"))
             by_hand.fit(batch["obs"], *arrays)
@@ -65,12 +66,12 @@ class QFitter(Updater):
             )  # fmt: skip
         return self.fused
 
-    def _differentiate(self, batch: dict[str, Tensor]) -> None:
+    def _differentiate(self, batch: dict[str, Tensor], teaching: float) -> None:
         """The general way, by autograd."""
         weights = batch["weights"]
-        outputs = self.network.of(batch["obs"], batch["mask"], batch["a"])  # [S, B, Z]
+        outputs, taught = self._outputs(batch["obs"], batch["mask"], batch["a"], teaching)  # [S, B, Z]
         loss, td_error = self.head.scalar_loss(out_tm1=outputs, target=batch["target"])
-        loss = (loss * weights).mean(1)  # [S]
+        loss = ((loss + taught) * weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
             self._sums[:, :3] += torch.stack([loss, self.head.mean(outputs).mean(1), td_error.abs().mean(1)], dim=1)

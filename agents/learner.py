@@ -83,31 +83,34 @@ class QLearner(Updater):
     def update(self, batch: Batch, env_step: int) -> Tensor:
         """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
         self.optimizer.begin(self.learning_rate(env_step))
-        td_error = self._run(batch)
+        teaching = self.teaching(env_step)
+        # The teacher's loss is written for autograd alone; what it leaves is shared by all ways: weights and optimiser.
+        td_error = self._run(batch) if teaching == 0 else self.step(batch, teaching)
         self.updates += 1
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)
         self._counted += 1
         return td_error
 
-    def step(self, batch: Batch) -> Tensor:
+    def step(self, batch: Batch, teaching: float = 0.0) -> Tensor:
         """What an update does with numbers alone: gradients, optimiser, moving target."""
-        td_error = self._gradients(batch) if self.fused is None else self.fused.gradients(batch)
+        by_hand = self.fused if teaching == 0 else None
+        td_error = self._gradients(batch, teaching) if by_hand is None else by_hand.gradients(batch)
         self.optimizer.step(*(() if self.tau is None else (self.target_flat.values, self.tau)))
         return td_error
 
-    def _gradients(self, batch: Batch) -> Tensor:
+    def _gradients(self, batch: Batch, teaching: float) -> Tensor:
         """The general way, by autograd."""
         with torch.no_grad():
             target = self._munchausen_target(batch) if self.munchausen else self._target_outputs(batch)
-        out_tm1 = self.network.of(batch.obs_tm1, batch.mask_tm1, batch.a_tm1)  # [S, B, Z]
+        out_tm1, taught = self._outputs(batch.obs_tm1, batch.mask_tm1, batch.a_tm1, teaching)
         if self.munchausen:
             loss, td_error = self.head.scalar_loss(out_tm1=out_tm1, target=target)
         else:
             loss, td_error = self.head.loss(
                 out_tm1=out_tm1, r_t=batch.r_t, discount_t=batch.discount_t, out_t=target
             )  # [S, B], [S, B]
-        loss = (loss * batch.weights).mean(1)  # [S]
+        loss = ((loss + taught) * batch.weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
             q_mean = self.head.mean(out_tm1).mean(1)
@@ -135,6 +138,11 @@ class QLearner(Updater):
             q_t=q_t, mask_t=batch.mask_t, alpha=self.munchausen.alpha, temperature=self.munchausen.temperature,
             lowest=self.munchausen.lowest, correct=self.munchausen.corrected,
         )  # fmt: skip
+
+    def set_weights(self, values: Tensor) -> None:
+        """The target network begins with them, too."""
+        super().set_weights(values)
+        self.target_flat.values.copy_(values)
 
     def state_dict(self) -> dict[str, Any]:
         """Also the target network's weights."""

@@ -161,6 +161,16 @@ def log_policy(q: Tensor, mask: Tensor, temperature: float) -> Tensor:
     return torch.where(mask, scaled - total.log(), torch.finfo(q.dtype).min)
 
 
+def distillation(q: Tensor, q_teacher: Tensor, mask: Tensor, temperature: float) -> Tensor:
+    """Cross-entropy [...] of a student's policy under its teacher's, over the legal actions; 0 where none is legal.
+
+    Both policies are ``softmax(q / temperature)`` of q, q_teacher [..., A] (QDagger, Agarwal et al. 2022, sec. 4). The
+    least it can be is the entropy of the teacher's policy.
+    """
+    teacher = torch.where(mask, log_policy(q_teacher, mask, temperature).exp(), 0.0)
+    return -torch.where(mask, teacher * log_policy(q, mask, temperature), 0.0).sum(-1)
+
+
 def munchausen_target(
     *,
     r_t: Tensor,

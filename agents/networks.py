@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,7 @@ class QNetwork(nn.Module):
     """What every network offers: outputs of all actions, and of the taken action alone."""
 
     outputs: int  # Z
+    encoder: ClassVar[tuple[str, ...]]  # its submodules that see the state; the others score actions
 
     def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
         """[S, B, A, Z] from obs [S, B, D] and mask [S, B, A] bool."""
@@ -106,6 +107,7 @@ def dueling(value: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
 class MLP(QNetwork):
     """Q(s, a) for all actions from the flattened observation, by way of convolutions first if it is an image."""
 
+    encoder = ("see", "body")
     SMALL = 4096  # up to so many outputs all are computed even if one is wanted
 
     def __init__(

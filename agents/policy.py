@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -127,16 +128,24 @@ class QPolicy:
         return legal.unflatten(0, (self.seeds, -1))
 
 
+def check_fit(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    """Whether saved weights have the names and shapes of a network's own.
+
+    Raises:
+        ValueError: in one line, naming the first that differs.
+    """
+    for name in [*own, *saved]:
+        theirs = tuple(saved[name].shape) if name in saved else "absent"
+        ours = tuple(own[name].shape) if name in own else "absent"
+        if theirs != ours:
+            raise ValueError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")
+
+
 def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Load weights, naming the first that does not fit.
 
     Raises:
         ValueError: in one line.
     """
-    own = network.state_dict()
-    for name in [*own, *weights]:
-        theirs = tuple(weights[name].shape) if name in weights else "absent"
-        ours = tuple(own[name].shape) if name in own else "absent"
-        if theirs != ours:
-            raise ValueError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")
+    check_fit(network.state_dict(), weights)
     network.load_state_dict(weights)

@@ -21,6 +21,7 @@ from agents.fitting import QFitter
 from agents.networks import stack
 from agents.policy import QPolicy
 from agents.settings import MakeNetwork, QSettings, Ranges
+from agents.teacher import Teacher, Teaching
 
 
 class PQN(QAgent):
@@ -38,8 +39,9 @@ class PQN(QAgent):
         epochs: int,
         gamma: float,
         lambda_: float,
+        teacher: Teacher | None = None,
     ) -> None:
-        super().__init__(policy=policy, updater=fitter, explorations=explorations)
+        super().__init__(policy=policy, updater=fitter, explorations=explorations, teacher=teacher)
         self.fitter, self.generators = fitter, generators
         self.rollout, self.minibatches, self.epochs = rollout, minibatches, epochs
         self.gamma, self.lambda_ = gamma, lambda_
@@ -53,6 +55,7 @@ class PQN(QAgent):
         self._v = v.flatten().cpu().numpy()
         actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
         self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
+        self.guide(actions, obs, mask, env_step)
         return actions
 
     def observe(
@@ -178,6 +181,7 @@ class PQNSettings(QSettings):
         store_masks: bool,
         gamma: float | None = None,
         threads: int = 1,
+        teaching: Teaching | None = None,
     ) -> PQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps; see ``DQNSettings.build``.
 
@@ -203,4 +207,5 @@ class PQNSettings(QSettings):
             generators=[np.random.default_rng(x[2]) for x in drawn],
             rollout=self.rollout, minibatches=self.minibatches, epochs=self.epochs,
             gamma=self.gamma if gamma is None else gamma, lambda_=self.lambda_,
+            teacher=self.teacher(teaching, make_network, seeds, n_actions, device),
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -11,10 +11,12 @@ import torch
 
 from agents.exploration import EpsilonGreedy, LinearSchedule
 from agents.heads import Head, make_head
-from agents.networks import QNetwork
+from agents.networks import QNetwork, stack
 from agents.policy import QPolicy
+from agents.teacher import Teacher, Teaching
 
 Ranges = dict[str, tuple[float, float]]
+_FRESH, _TEACHER = 1000, 1001  # beside the few numbers with which ``build`` spawns
 
 
 class MakeNetwork(Protocol):
@@ -69,11 +71,33 @@ class QSettings:
         """What the network's outputs mean."""
         return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
 
-    def network(self, make_network: MakeNetwork, seed: int, device: torch.device, *, noisy: bool = False) -> QNetwork:
+    @property
+    def has_noise(self) -> bool:
+        """Whether networks have noisy layers."""
+        return False
+
+    def network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
         """A network of one seed; the global generator stays as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=noisy).to(device)
+            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise).to(device)
+
+    def fresh_network(self, make_network: MakeNetwork, seeds: Sequence[int], device: torch.device) -> QNetwork:
+        """New weights that no agent of these seeds begins with: other ones than ``build`` gives."""
+        drawn = [int(_drawn(seed, _FRESH).generate_state(1)[0]) for seed in seeds]
+        return stack([self.network(make_network, seed, device) for seed in drawn])
+
+    def teacher(
+        self, teaching: Teaching | None, make_network: MakeNetwork, seeds: Sequence[int], n_actions: int,
+        device: torch.device,
+    ) -> Teacher | None:  # fmt: skip
+        """A teacher whose weights are still to be loaded; None if there is to be none."""
+        if teaching is None:
+            return None
+        return Teacher(
+            policy=self.policy(self.fresh_network(make_network, seeds, device), n_actions, device),
+            teaching=teaching, generators=[np.random.default_rng(_drawn(seed, _TEACHER)) for seed in seeds],
+        )  # fmt: skip
 
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """Acts with that network."""
@@ -94,3 +118,7 @@ class QSettings:
             group_weights=None if self.group_weights is None else np.asarray(self.group_weights, np.float64),
             generator=np.random.default_rng(drawn),
         )
+
+
+def _drawn(seed: int, purpose: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(purpose,))

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from agents.heads import Head
 from agents.networks import QNetwork
 from agents.optimiser import FlatAdamW, FlatParameters
 from agents.policy import load_weights
+from agents.teacher import Teacher
 
 METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
@@ -32,9 +34,27 @@ class Updater:
         self.flat = FlatParameters(network)
         self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
         self.updates = 0
+        self.teacher: Teacher | None = None
         self.fused: Any = None  # where the update is written out by hand: adds up ``sums`` [S, 3] of its own
         self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
         self._counted = 0  # updates since the last read of the sums
+
+    def set_weights(self, values: Tensor) -> None:
+        """Go on with weights [S, P], in the order of ``FlatParameters``; the optimiser starts anew."""
+        self.flat.values.copy_(values)
+        self.optimizer.forget(torch.ones_like(values, dtype=torch.bool))
+
+    def teaching(self, env_step: int) -> float:
+        """Weight of the teacher's loss at that step; 0 without a teacher."""
+        return 0.0 if self.teacher is None else self.teacher.weight(env_step)
+
+    def _outputs(self, obs: Tensor, mask: Tensor, a: Tensor, teaching: float) -> tuple[Tensor, Tensor | float]:
+        """Outputs [S, B, Z] of the actions a [S, B], and what the teacher's loss adds for each row, [S, B] or 0."""
+        if teaching == 0 or self.teacher is None:
+            return self.network.of(obs, mask, a), 0.0
+        outputs = self.network(obs, mask)  # [S, B, A, Z]: all legal actions are compared with the teacher's
+        taken = outputs.gather(2, a[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
+        return taken, teaching * self.teacher.loss(self.head.mean(outputs), obs, mask)
 
     def metrics(self) -> list[dict[str, float]]:
         """Means over the updates since the last call, for each seed; empty if there were none."""

@@ -20,6 +20,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from envs.waybill.levels import LevelConfig
+from experiments.transfer_settings import TransferSettings
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding")  # of Waybill's own games
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
@@ -92,6 +93,7 @@ class Config:
     network: Any
     env: Any = field(default_factory=lambda: dict(_DEFAULT_ENV))
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    transfer: dict[str, Any] = field(default_factory=dict)  # see ``TransferSettings``
     seed: int = 0
     seeds: int = 1
     steps: int = MISSING
@@ -148,6 +150,7 @@ class Setup:
     agent: Any
     network: Any
     gamma: float
+    transfer: TransferSettings
     names: dict[str, str]
     plain: dict[str, Any]
 
@@ -192,6 +195,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
     domain, agent, network = (_settings(group, getattr(config, group)) for group in ("env", "agent", "network"))
+    transfer = _transfer(config.transfer)
     names = {group: plain[group].get("name", "?") if group in plain else UNUSED for group in GROUPS}
     if isinstance(agent, PlayerSettings):
         known = ", ".join(domain.players)
@@ -201,8 +205,11 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         names["network"] = "own"
         only = f"1 with agent={names['agent']}: only dqn and pqn train several"
         _need(config.seeds == 1, "seeds", config.seeds, only)
+        if transfer.source is not None:
+            line = f"agent={names['agent']} takes over no weights, only dqn and pqn do"
+            raise ValueError(f"transfer.from={transfer.source}: {line}")
     gamma = config.reward.gamma if isinstance(config, WaybillConfig) else plain["agent"]["gamma"]
-    return Setup(config, domain, agent, network, gamma, names, {str(key): plain[key] for key in plain})
+    return Setup(config, domain, agent, network, gamma, transfer, names, {str(key): plain[key] for key in plain})
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
@@ -241,6 +248,19 @@ def _settings(group: str, values: Any) -> Any:
         raise ValueError(explain(error, prefix=f"{group}.")) from None
     except ValueError as error:
         raise ValueError(f"{group}={name}: {error}") from None
+
+
+def _transfer(values: Mapping[str, Any]) -> TransferSettings:
+    """The section ``transfer``, checked. What is ``from`` there, a word that Python keeps for itself, is ``source``."""
+    known = {"from" if f.name == "source" else f.name for f in dataclasses.fields(TransferSettings)}
+    for key in values:
+        if key not in known:
+            raise ValueError(f"transfer.{key}: there is no such key, known are {', '.join(sorted(known))}")
+    given = {"source" if key == "from" else key: value for key, value in values.items()}
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TransferSettings), given))  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        raise ValueError(explain(error, prefix="transfer.").replace("transfer.source", "transfer.from")) from None
 
 
 def load(folder: Path) -> Setup:

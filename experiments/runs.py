@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import checkpoints, results, seeds
+from experiments import checkpoints, results, seeds, transfer
 from experiments import config as configs
 from experiments.config import RESUMABLE, UNUSED, Setup
 from experiments.domain import HeldOut
@@ -87,10 +87,13 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
 
 
 def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None) -> float:
+    sources = transfer.sources(setup) if state is None else []  # a resumed run has them in its weights
     with StopRequest() as stop:
         validation = setup.domain.validation(setup)
         validation.warm_up()
         loop = make_loop(setup, validation=validation)
+        if sources:
+            transfer.take_over(setup, loop, sources)
         _claim(folder, setup, new=state is None)
         for one in seeds.split(setup) if setup.config.seeds > 1 else ():
             _claim(seeds.folder_of(folder, one), one, new=state is None)
@@ -154,11 +157,12 @@ def _result(
         **_header(setup),
         "env_steps": steps,
         "updates": updates,
-        "updates_per_step": updates / steps,
+        "updates_per_step": updates / max(steps, 1),
         "batch_size": getattr(settings, "batch_size", None),
         "seconds": seconds,
         "steps_per_s": steps / seconds,
         "reached": session.reached,
+        "curve": session.curve,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,
@@ -220,7 +224,7 @@ def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
         f"curves:   tensorboard --logdir {folder.parent}\n"
         f"measure:  python evaluate.py {folder}\n"
         f"watch:    python replay.py {folder} --format gif --out game.gif\n"
-        f"extend:   python train.py resume={folder} steps={2 * result['env_steps']}",
+        f"extend:   python train.py resume={folder} steps={2 * (result['env_steps'] or setup.config.steps)}",
         flush=True,
     )
 

@@ -98,6 +98,7 @@ class Session:
         self.best_score: float | None = None
         self.best_step = 0
         self.reached: dict[str, Any] | None = None  # the evaluation that ended training, see ``stop_at_score``
+        self.curve: list[list[float]] = []  # [env_step, score] of each evaluation
         self._evaluated_step = -1
         self._seconds_before, self._resumed = 0.0, False
         self._start, self._start_step = time.perf_counter(), 0
@@ -111,16 +112,19 @@ class Session:
         return self._seconds_before + time.perf_counter() - self._start
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
-        """Start the clock and the curves, from a checkpoint if there is one."""
+        """Start the clock and the curves, from a checkpoint if there is one; otherwise with an evaluation."""
         if state is not None:
             self._resumed = True
             self.env_step, self._evaluated_step = state["env_step"], state["evaluated_step"]
             self.best_score, self.best_step = state["best_score"], state["best_step"]
+            self.curve = [list(point) for point in state.get("curve", [])]
             self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
             self._seconds_before = state["seconds"]
             self.window.load_state_dict(state["window"])
             self._adopt_later_best()
         self._curves = Curves(folder=self.folder, from_step=self.env_step)
+        if state is None:
+            self._evaluate()  # what it can before it has learnt anything: where the curve begins
         self._start, self._start_step = time.perf_counter(), self.env_step
 
     def _adopt_later_best(self) -> None:
@@ -183,6 +187,7 @@ class Session:
             "evaluated_step": self._evaluated_step,
             "best_score": self.best_score,
             "best_step": self.best_step,
+            "curve": [list(point) for point in self.curve],
             "reached": self.reached,
             "seconds": self.seconds,
             "window": self.window.state_dict(),
@@ -201,6 +206,7 @@ class Session:
         games = self._validation(self.agent.greedy)
         score = float(games.score.mean())
         self._evaluated_step = self.env_step
+        self.curve.append([self.env_step, score])
         assert self._curves is not None
         self._curves.add(games.tags(), self.env_step)
         if self.best_score is None or score >= self.best_score:  # of equals the one that has learnt longer

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import seeds
+from experiments import seeds, transfer
 from experiments.config import Setup, brings_own_loop
 from experiments.domain import Batch, Evaluator, layout_of, n_actions_of
 from experiments.machine import device_of, threads_of
@@ -28,8 +28,9 @@ class BatchLoop:
         games: list[Batch] = [one.domain.training_games(one) for one in setups]
         self.env: Batch = games[0] if len(games) == 1 else seeds.JointGames(games)
         layout, n_actions = layout_of(self.env), n_actions_of(self.env)
-        self.agent = setup.agent.build(
-            make_network=partial(setup.network.build, layout=layout, n_actions=n_actions),
+        self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
+        self.agent = transfer.agent_settings(setup).build(
+            make_network=self.make_network,
             num_envs=self.config.num_envs,
             obs_size=layout.size,
             n_actions=n_actions,
@@ -39,6 +40,7 @@ class BatchLoop:
             seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
             threads=threads_of(self.config),
+            teaching=setup.transfer.teaching(),
         )
         self.windows = [setup.domain.window(own) for own in games]
         self.env_step = 0

@@ -12,6 +12,7 @@ from agents.dqn import DQN
 from agents.dqn_settings import DQNSettings
 from agents.networks import Layout, MLPSettings, QNetwork
 from agents.pqn import PQN, PQNSettings
+from agents.teacher import Teaching
 
 LEFT, RIGHT, QUIT = range(3)
 STATES = 6
@@ -94,7 +95,13 @@ def make_network(width: int = 32, **options: Any) -> QNetwork:
     return MLPSettings(width=[width]).build(layout=LAYOUT, n_actions=3, **options)
 
 
-def build(num_envs: int = 8, seeds: tuple[int, ...] = (0,), total_steps: int = 20_000, **changes: Any) -> DQN:
+def build(
+    num_envs: int = 8,
+    seeds: tuple[int, ...] = (0,),
+    total_steps: int = 20_000,
+    teaching: Teaching | None = None,
+    **changes: Any,
+) -> DQN:
     """A DQN for the chain."""
     defaults: dict[str, Any] = {
         "batch_size": 64, "updates_per_step": 1 / 16, "learning_starts": 200, "n_step": 1, "target_every": 50,
@@ -102,18 +109,24 @@ def build(num_envs: int = 8, seeds: tuple[int, ...] = (0,), total_steps: int = 2
     }  # fmt: skip
     return DQNSettings(**(defaults | changes)).build(
         make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True,
+        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
     )  # fmt: skip
 
 
-def build_pqn(num_envs: int = 8, seeds: tuple[int, ...] = (0,), total_steps: int = 20_000, **changes: Any) -> PQN:
+def build_pqn(
+    num_envs: int = 8,
+    seeds: tuple[int, ...] = (0,),
+    total_steps: int = 20_000,
+    teaching: Teaching | None = None,
+    **changes: Any,
+) -> PQN:
     """A PQN for the chain."""
     defaults: dict[str, Any] = {
         "gamma": 0.8, "rollout": 16, "minibatches": 4, "epochs": 2, "learning_rate": 3e-3, "epsilon_fraction": 0.4,
     }  # fmt: skip
     return PQNSettings(**(defaults | changes)).build(
         make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True,
+        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
     )  # fmt: skip
 
 

@@ -43,11 +43,14 @@ def test_metrics_are_means_since_the_last_read(switches: dict[str, Any]) -> None
     metrics = [agent.metrics(s) for s in (0, 1)]
     assert metrics[0] != metrics[1]
     for row in metrics:
-        assert set(row) == {"loss", "q_mean", "td_error_abs", "grad_norm", "dormant"}
+        assert set(row) == {"loss", "q_mean", "td_error_abs", "grad_norm", "dormant", "dormant_at_first"}
         assert all(np.isfinite(value) for value in row.values())
         assert 0 < row["loss"] <= row["td_error_abs"]
         assert 0 <= row["dormant"] <= 1
+        assert 0 <= row["dormant_at_first"] <= 1
     assert [agent.metrics(s) for s in (0, 1)] == [{}, {}]
+    play(agent, Chain(num_envs=16), 400, 800)
+    assert "dormant_at_first" not in agent.metrics()
 
 
 @pytest.mark.parametrize("switches", [{}, {"noisy": True}], ids=["fused", "general"])

@@ -176,29 +176,39 @@ def test_the_random_player_has_a_result_without_training(tmp_path: Path) -> None
 # --- stopping at a score ----------------------------------------------------------------------------------------------
 def test_training_ends_when_an_evaluation_reaches_the_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
-    runs.start(node(tmp_path, "env.id=CartPole-v1", *LEARNS, "stop_at_score=5.5"), folder=folder)
+    given = ("env.id=CartPole-v1", *LEARNS, "seed=1", "steps=3000", "stop_at_score=30")  # untrained it scores 9
+    runs.start(node(tmp_path, *given), folder=folder)
     result = result_of(folder)
     reached = result["reached"]
-    assert 400 <= result["env_steps"] == reached["env_step"] < 500
-    assert reached["score"] == result["policy"]["validation_score"] >= 5.5
+    assert 400 <= result["env_steps"] == reached["env_step"] < 2000
+    assert result["curve"][-1] == [reached["env_step"], reached["score"]]
+    assert all(score < 30 for _, score in result["curve"][:-1])
+    assert reached["score"] == result["policy"]["validation_score"] >= 30
     assert reached["seconds_since_start"] > reached["seconds"] > 0
-    assert f"after {reached['env_step']} steps, {reached['seconds_since_start']:,.1f} s after the process began" in (
+    assert f"after {reached['env_step']:,} steps, {reached['seconds_since_start']:,.1f} s after the process began" in (
         capsys.readouterr().out
     )
-    for given in ([], ["steps=2000"]):
+    for overrides in ([], ["steps=4000"]):
         with pytest.raises(
             ValueError, match=r"the run is finished \(it reached .*\); to go on, add stop_at_score=null"
         ):
-            runs.resume(folder, overrides=given)
+            runs.resume(folder, overrides=overrides)
     runs.resume(folder, overrides=["stop_at_score=null"])
     again = result_of(folder)
-    assert again["env_steps"] >= 1200
+    assert again["env_steps"] >= 3000
     assert again["reached"] is None
 
 
-def test_waybills_own_games_stop_at_a_score_too(tmp_path: Path) -> None:
-    runs.start(tiny_node(tmp_path, *DQN, "stop_at_score=-100000"), folder=tmp_path / "run")
-    assert 400 <= result_of(tmp_path / "run")["reached"]["env_step"] < 500
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_what_reaches_the_score_before_training_is_not_trained(tmp_path: Path, seeds: int) -> None:
+    """On Waybill's own games; it goes on when asked to."""
+    folder = tmp_path / "run"
+    own = folder if seeds == 1 else folder / "seed1"
+    runs.start(tiny_node(tmp_path, *DQN, f"seeds={seeds}", "stop_at_score=-100000"), folder=folder)
+    result = result_of(own)
+    assert result["env_steps"] == result["updates"] == result["reached"]["env_step"] == 0
+    runs.resume(folder, overrides=["stop_at_score=null"])
+    assert [step for step, _ in result_of(own)["curve"]] == [0, 400, 800, 1200]
 
 
 def test_seconds_count_from_the_start_of_the_process() -> None:

@@ -217,6 +217,30 @@ def test_lambda_returns_by_hand() -> None:
     assert losses.q_lambda_returns(r, discount, v, 0.5, truncated).flatten().tolist() == [1 + 0.5 * (4 + 2) / 2, 2, 8]
 
 
+def test_distillation_is_the_cross_entropy_of_legal_actions() -> None:
+    """Teacher 1/4, 3/4; student 1/2, 1/2, then the teacher itself; the third action is illegal, then all are."""
+    temperature = 0.5
+    teacher = temperature * torch.tensor([0.0, math.log(3), 99.0])
+    mask = torch.tensor([True, True, False])
+    student = torch.tensor([7.0, 7.0, -50.0])
+    assert losses.distillation(student, teacher, mask, temperature).item() == pytest.approx(math.log(2))
+    entropy = 0.25 * math.log(4) + 0.75 * math.log(4 / 3)
+    assert losses.distillation(teacher + 3, teacher, mask, temperature).item() == pytest.approx(entropy)
+    assert losses.distillation(student, teacher, torch.zeros(3, dtype=torch.bool), temperature).item() == 0
+    one = torch.tensor([False, True, False])
+    assert losses.distillation(student, teacher, one, temperature).item() == 0
+
+
+def test_distillation_pulls_the_student_towards_the_teacher() -> None:
+    """Its slope is (student - teacher) / temperature in probabilities, and 0 for illegal actions."""
+    q = torch.zeros(2, 3, requires_grad=True)
+    teacher = 0.5 * torch.tensor([0.0, math.log(3), 99.0]).expand(2, 3)
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    losses.distillation(q, teacher, mask, 0.5).sum().backward()
+    assert q.grad is not None
+    assert q.grad.flatten().tolist() == pytest.approx([0.5, -0.5, 0, 0, 0, 0])
+
+
 def test_lambda_returns_mix_n_step_returns() -> None:
     """The forward view: the share (1 - lambda) lambda^(n - 1) of each n-step return, all the rest of the last one."""
     generator, steps, games, gamma, lambda_ = torch.Generator().manual_seed(0), 12, 40, 0.9, 0.7
@@ -248,3 +272,4 @@ def test_nothing_waits_for_the_data() -> None:
         )  # fmt: skip
         assert target.shape == (2, 3)
     assert losses.q_lambda_returns(r_t, r_t, r_t, 0.5, mask[..., 0]).shape == (2, 3)
+    assert losses.distillation(q, q, mask, 0.1).shape == (2, 3)

@@ -112,7 +112,9 @@ def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> No
         "time/fps", "train/loss", "train/n_updates", "game/score", "game/bankruptcies", "game/illegal_orders",
         "game/orders/pass", "game/orders/haul", "game/funnel/profit",
     }  # fmt: skip
-    assert events.Scalars("eval/score")[0].step >= 400
+    points = [(point.step, point.value) for point in events.Scalars("eval/score")]
+    assert [step for step, _ in points] == [0, 400, 800, 1200]
+    assert result["curve"] == [[step, pytest.approx(score)] for step, score in points]
 
 
 def test_a_finished_run_is_extended_by_steps_and_by_nothing_else(tmp_path: Path) -> None:

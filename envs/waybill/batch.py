@@ -114,7 +114,7 @@ class Batch:
             scratch.script[:] = script
         self._planners = np.flatnonzero(script == PLANNER).tolist()
         horizon, count = self.level.horizon, len(self._planners)
-        self._searches = [make_search(horizon) for _ in self._scratch] if count else []
+        self._searches = [make_search(self.level) for _ in self._scratch] if count else []
         self._plans = [records(n * horizon, ORDER).reshape(n, horizon) for _ in range(count)]
 
     def _allocate(self, n: int, k: int, entities: int | None) -> None:

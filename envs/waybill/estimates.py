@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.books import base_price, building_at, input_slot, place_at, route_units, site_at, turns
+from envs.waybill.books import base_price, building_at, input_slot, knows, place_at, route_units, site_at, turns
 from envs.waybill.jit import jit
 from envs.waybill.state import (
     DISMANTLE,
+    EMPTY,
     EXTRACT,
     EXTRACTOR,
     HAUL,
     IDLE,
     MAX_BUILDINGS,
     MAX_GOODS,
+    MAX_TOWNS,
     NEW_CART,
     WORKS,
     WORKSHOP,
@@ -30,6 +32,10 @@ from envs.waybill.state import (
 
 OUT, SUPPLY, IN = 0, 1, 2  # columns of the flows
 FLOWS = MAX_GOODS  # a town's row has one for each good
+# Rows after the places', a column a good: what it takes to bring a good to a workshop that has it not yet. NEED_KEPT is
+# coins to the end (-1: nobody needs it), NEED_OUTLAY coins now, NEED_TURNS until it comes.
+NEED_KEPT, NEED_OUTLAY, NEED_TURNS = range(MAX_BUILDINGS + MAX_TOWNS, MAX_BUILDINGS + MAX_TOWNS + 3)
+IMPOSSIBLE = 1e6  # coins
 
 
 @jit
@@ -46,7 +52,7 @@ def dig_supply(me: Any, lv: Any, site: Any, left: Any) -> Any:
 
 
 @jit
-def measure_flows(s: Any, me: Any, lv: Any, flows: Any) -> None:
+def measure_flows(s: Any, me: Any, pool: Any, lv: Any, flows: Any) -> None:
     """What the carts carry now, in units a turn, for every place: float64 [places, FLOWS].
 
     Of a building: OUT is what its carts could take away, SUPPLY what it gives with the carts it has, IN + j what
@@ -64,9 +70,21 @@ def measure_flows(s: Any, me: Any, lv: Any, flows: Any) -> None:
         k = me.carts[c]
         if k.phase != IDLE:
             flows[k.source, OUT] += cart_rate(lv, np.int64(k.route))
+    measure_stage(me, lv, flows, EXTRACTOR)
+    measure_stage(me, lv, flows, WORKS)
     for c in range(me.n_carts):
         k = me.carts[c]
-        if k.phase != IDLE and k.target < MAX_BUILDINGS:
+        if k.phase != IDLE and k.target >= MAX_BUILDINGS:
+            flows[k.target, k.good] += carried(lv, flows, k)
+    measure_needs(s, me, pool, lv, flows, left)
+
+
+@jit
+def measure_stage(me: Any, lv: Any, flows: Any, kind: Any) -> None:
+    """Add what carts bring from buildings of a kind to workshops, and what the workshops then give."""
+    for c in range(me.n_carts):
+        k = me.carts[c]
+        if k.phase != IDLE and k.target < MAX_BUILDINGS and me.buildings[k.source].kind == kind:
             flows[k.target, IN + input_slot(me, lv, k.target, k.good)] += carried(lv, flows, k)
     for b in range(me.n_slots):
         if me.buildings[b].kind == WORKS:
@@ -75,10 +93,58 @@ def measure_flows(s: Any, me: Any, lv: Any, flows: Any) -> None:
             for j in range(recipe.n_inputs):
                 batches = min(batches, flows[b, IN + j] / np.float64(recipe.input_units[j]))
             flows[b, SUPPLY] = batches * np.float64(recipe.output_units)
-    for c in range(me.n_carts):
-        k = me.carts[c]
-        if k.phase != IDLE and k.target >= MAX_BUILDINGS:
-            flows[k.target, k.good] += carried(lv, flows, k)
+
+
+@jit
+def measure_needs(s: Any, me: Any, pool: Any, lv: Any, flows: Any, left: Any) -> None:
+    """Fill the rows NEED_*: of inputs of recipes with several, and of refined inputs."""
+    flows[NEED_KEPT, :] = -1.0
+    for r in range(lv.n_recipes):
+        recipe = lv.recipes[r]
+        for j in range(recipe.n_inputs):
+            good = np.int64(recipe.inputs[j])
+            if (recipe.n_inputs > 1 or good >= lv.n_raw) and flows[NEED_KEPT, good] < 0.0:
+                coins, outlay, wait = need_of(s, me, pool, lv, flows, good, left)
+                flows[NEED_KEPT, good], flows[NEED_OUTLAY, good], flows[NEED_TURNS, good] = coins, outlay, wait
+
+
+@jit
+def need_of(s: Any, me: Any, pool: Any, lv: Any, flows: Any, good: Any, left: Any) -> Any:
+    """(coins to the end, coins now, turns) to bring a good: from an own building, or by all that makes it."""
+    cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
+    if good < lv.n_raw:
+        coins, outlay, wait = dug(s, me, pool, lv, flows, good, left)
+        return coins + cart, outlay + cost, wait
+    best, outlay, wait = IMPOSSIBLE, IMPOSSIBLE, 0.0
+    for b in range(me.n_slots):
+        if me.buildings[b].kind == WORKS and me.buildings[b].output == good:
+            return cart, cost, np.float64(me.buildings[b].ready_in) + 2.0
+    for r in range(lv.n_recipes):
+        recipe = lv.recipes[r]
+        if recipe.output == good:
+            coins = kept(lv.workshop_cost, lv.workshop_upkeep, left) + cart
+            now, turns_until = np.float64(lv.workshop_cost) + cost, np.float64(lv.workshop_lead)
+            for j in range(recipe.n_inputs):
+                more, pay, until = dug(s, me, pool, lv, flows, np.int64(recipe.inputs[j]), left)
+                coins, now, turns_until = coins + more + cart, now + pay + cost, max(turns_until, until + 2.0)
+            if coins < best:
+                best, outlay, wait = coins, now, turns_until + 2.0
+    return best, outlay, wait
+
+
+@jit
+def dug(s: Any, me: Any, pool: Any, lv: Any, flows: Any, good: Any, left: Any) -> Any:
+    """(coins to the end, coins now, turns) for a raw good: from an own extractor with goods to spare, or a new one."""
+    for b in range(me.n_slots):
+        if me.buildings[b].kind == EXTRACTOR and me.buildings[b].output == good:
+            if flows[b, SUPPLY] - flows[b, OUT] > 0.1:
+                return 0.0, 0.0, np.float64(me.buildings[b].ready_in)
+    for site in range(lv.n_deposits):
+        if pool.site_good[s.map, site] == good and knows(me, site) and me.seen_taken[site] == 0:
+            if building_at(me, np.int64(pool.site_tile[s.map, site])) < 0:
+                lead = np.float64(lv.extractor_lead)
+                return kept(lv.extractor_cost, lv.extractor_upkeep, left), np.float64(lv.extractor_cost), lead
+    return IMPOSSIBLE, IMPOSSIBLE, 0.0
 
 
 @jit
@@ -99,7 +165,9 @@ def revenue(s: Any, me: Any, pool: Any, lv: Any, flows: Any, town: Any, good: An
 
 
 @jit
-def best_sale(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+def best_sale(
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any
+) -> Any:
     """Best coins over the turns left from a flow of ``good`` that one more cart takes from a tile to a town."""
     best = 0.0
     for town in range(lv.n_towns):
@@ -114,23 +182,98 @@ def best_sale(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: 
 
 
 @jit
-def refined_sale(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, tile: Any, rate: Any, delay: Any, left: Any, served: Any
+def made_sale(
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
+    left: Any,
 ) -> Any:
-    """Best coins from ``rate`` units of input ``slot`` of recipe ``r`` at a workshop tile, sold after refining.
+    """(value, outlay, units, delay): coins from ``rate`` units of an input of recipe ``r`` at a tile, its output sold.
 
-    If no cart takes the output away already (``served``), one more is paid for and kept.
+    ``b`` is the workshop there, -1 for a new one. If another input does not come yet, what it takes to bring it is
+    paid, too. ``units`` is the flow of output, without the cart that takes it away.
     """
     recipe = lv.recipes[r]
-    batches = min(1.0, rate / np.float64(recipe.input_units[slot]))
-    sale = best_sale(s, me, pool, lv, flows, tile, recipe.output, batches * np.float64(recipe.output_units), delay, left)
-    if not served:
-        sale -= kept(lv.cart_cost, lv.cart_upkeep, left)
-    return sale
+    batches, cost, outlay = min(1.0, rate / np.float64(recipe.input_units[slot])), 0.0, 0.0
+    for j in range(recipe.n_inputs):
+        if j != slot:
+            inflow = flows[b, IN + j] if b >= 0 else 0.0
+            if inflow > 0.0:
+                batches = min(batches, inflow / np.float64(recipe.input_units[j]))
+            else:
+                cost += flows[NEED_KEPT, recipe.inputs[j]]
+                outlay += flows[NEED_OUTLAY, recipe.inputs[j]]
+                delay = max(delay, flows[NEED_TURNS, recipe.inputs[j]])
+    units = batches * np.float64(recipe.output_units)
+    return best_sale(s, me, pool, lv, flows, tile, recipe.output, units, delay, left) - cost, outlay, units, delay
 
 
 @jit
-def raw_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any) -> Any:
+def refined_sale(
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
+    left: Any, budget: Any,
+) -> Any:
+    """(value, outlay): best net coins from ``rate`` units of an input of recipe ``r`` at a tile: its output is sold, or
+    refined once more and sold then, if the ``budget`` in coins allows it. ``b`` is the workshop, -1 for a new one.
+
+    If no cart takes the output away already, one more is paid for and kept.
+    """
+    served = b >= 0 and flows[b, OUT] > 0.0
+    value, outlay, units, delay = made_sale(s, me, pool, lv, flows, r, slot, b, tile, rate, delay, left)
+    cart = kept(lv.cart_cost, lv.cart_upkeep, left)
+    if flows[NEED_KEPT, lv.recipes[r].output] >= 0.0:  # something is made of the output, too
+        further, more = further_sale(s, me, pool, lv, flows, lv.recipes[r].output, tile, units, delay, left)
+        if further > value - (0.0 if served else cart) and outlay + more <= budget:
+            return further, outlay + more
+    if not served:
+        value, outlay = value - cart, outlay + np.float64(lv.cart_cost)
+    return value, outlay
+
+
+@jit
+def by_sites(s: Any, pool: Any, a: Any, b: Any) -> Any:
+    """Travel units between two tiles by way of the site that lies best, which is close to the shortest way."""
+    best = np.int64(1 << 30)
+    for site in range(pool.site_tile.shape[1]):
+        best = min(best, np.int64(pool.site_travel[s.map, site, a]) + np.int64(pool.site_travel[s.map, site, b]))
+    return best
+
+
+@jit
+def further_sale(
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, good: Any, tile: Any, rate: Any, delay: Any, left: Any
+) -> Any:
+    """(value, outlay): net coins from bringing a refined good to a workshop of the next stage, standing or new."""
+    best, outlay = 0.0, 0.0
+    cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
+    works = kept(lv.workshop_cost, lv.workshop_upkeep, left)
+    for r in range(lv.n_recipes):
+        recipe = lv.recipes[r]
+        for j in range(recipe.n_inputs):
+            if recipe.inputs[j] != good:
+                continue
+            stands = False
+            for b in range(me.n_slots):
+                if me.buildings[b].kind == WORKS and me.buildings[b].recipe == r:
+                    stands = True
+                    route = turns(lv, by_sites(s, pool, tile, np.int64(me.buildings[b].tile)))
+                    flow = min(rate, max(0.0, np.float64(recipe.input_units[j]) - flows[b, IN + j]))
+                    wait = max(delay, np.float64(me.buildings[b].ready_in)) + np.float64(route)
+                    there = np.int64(me.buildings[b].tile)
+                    value, more, _, _ = made_sale(s, me, pool, lv, flows, r, j, b, there, flow, wait, left)
+                    carts = 1.0 if flows[b, OUT] > 0.0 else 2.0
+                    if value - carts * cart > best:
+                        best, outlay = value - carts * cart, more + carts * cost
+            if not stands:
+                lead = max(delay, np.float64(lv.workshop_lead)) + 1.0
+                value, more, _, _ = made_sale(s, me, pool, lv, flows, r, j, -1, tile, rate, lead, left)
+                if value - works - 2.0 * cart > best:
+                    best, outlay = value - works - 2.0 * cart, more + np.float64(lv.workshop_cost) + 2.0 * cost
+    return best, outlay
+
+
+@jit
+def raw_value(
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any, budget: Any
+) -> Any:
     """(value, outlay): best net coins from a flow of a raw good at a tile, all later orders of its chain paid."""
     cart, cost = kept(lv.cart_cost, lv.cart_upkeep, left), np.float64(lv.cart_cost)
     works, works_cost = kept(lv.workshop_cost, lv.workshop_upkeep, left), np.float64(lv.workshop_cost)
@@ -142,14 +285,18 @@ def raw_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good: 
                 continue
             lead = max(delay, np.float64(lv.workshop_lead)) + 1.0
             flow = min(rate, cart_rate(lv, 1))
-            fresh = refined_sale(s, me, pool, lv, flows, r, j, tile, flow, lead, left, False) - works - cart
-            if fresh > best:
-                best, outlay = fresh, works_cost + 2.0 * cost
+            value, more = refined_sale(
+                s, me, pool, lv, flows, r, j, -1, tile, flow, lead, left, budget - works_cost - cost
+            )
+            if value - works - cart > best:
+                best, outlay = value - works - cart, works_cost + cost + more
             for b in range(me.n_slots):
                 if me.buildings[b].kind == WORKS and me.buildings[b].recipe == r:
-                    value = shared_value(s, me, pool, lv, flows, b, j, tile, good, rate, delay, left) - cart
-                    if value > best:
-                        best, outlay = value, (1.0 if flows[b, OUT] > 0.0 else 2.0) * cost
+                    value, more = shared_value(
+                        s, me, pool, lv, flows, b, j, tile, good, rate, delay, left, budget - cost
+                    )
+                    if value - cart > best:
+                        best, outlay = value - cart, cost + more
     return best, outlay
 
 
@@ -161,9 +308,10 @@ def kept(cost: Any, upkeep: Any, left: Any) -> Any:
 
 @jit
 def shared_value(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any, left: Any
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any,
+    left: Any, budget: Any,
 ) -> Any:
-    """Coins from bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
+    """(value, outlay) of bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
     building = me.buildings[b]
     site = site_at(s, me, pool, tile)
     route = turns(lv, pool.site_travel[s.map, site, building.tile])
@@ -171,8 +319,7 @@ def shared_value(
     room = max(0.0, np.float64(recipe.input_units[slot]) - flows[b, IN + slot])
     flow = min(min(rate, cart_rate(lv, route)), room)
     wait = max(delay, np.float64(building.ready_in)) + np.float64(route)
-    served = flows[b, OUT] > 0.0
-    return refined_sale(s, me, pool, lv, flows, building.recipe, slot, building.tile, flow, wait, left, served)
+    return refined_sale(s, me, pool, lv, flows, building.recipe, slot, b, building.tile, flow, wait, left, budget)
 
 
 @jit
@@ -180,30 +327,57 @@ def extract_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, site: Any, le
     """(value, outlay) of a new extractor on a deposit with the rest of its chain."""
     rate = dig_supply(me, lv, site, left)
     tile, good = np.int64(pool.site_tile[s.map, site]), np.int64(pool.site_good[s.map, site])
-    value, outlay = raw_value(s, me, pool, lv, flows, tile, good, rate, np.float64(lv.extractor_lead), left)
+    budget = np.float64(me.cash) - np.float64(lv.extractor_cost)
+    value, outlay = raw_value(
+        s, me, pool, lv, flows, tile, good, rate, np.float64(lv.extractor_lead), left, budget
+    )
     return value - kept(lv.extractor_cost, lv.extractor_upkeep, left), outlay + np.float64(lv.extractor_cost)
 
 
 @jit
+def branched(me: Any, lv: Any, flows: Any, b: Any, rate: Any, left: Any) -> Any:
+    """(flow, loss): what one more cart takes from a workshop, and the coins that its other carts bring less for it.
+
+    Carts at one source share its goods. A refined good that is sold already may be worth more as an input.
+    """
+    supply, out = flows[b, SUPPLY], flows[b, OUT]
+    spare = max(0.0, supply - out)
+    flow = min(rate, max(spare, supply * rate / (out + rate)))
+    price = np.float64(lv.price[me.buildings[b].output])
+    return flow, (flow - min(flow, spare)) * 0.5 * price * np.float64(left)
+
+
+@jit
+def fed_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, j: Any, b: Any, tile: Any, left: Any) -> Any:
+    """(value, outlay) of a new workshop on a tile whose input ``j`` comes from building ``b``; without the workshop."""
+    building = me.buildings[b]
+    loss = 0.0
+    if building.kind == EXTRACTOR:
+        route = turns(lv, pool.site_travel[s.map, building.site, tile])
+        flow = min(flows[b, SUPPLY] - flows[b, OUT], cart_rate(lv, route))
+    else:
+        route = turns(lv, by_sites(s, pool, np.int64(building.tile), tile))
+        flow, loss = branched(me, lv, flows, b, cart_rate(lv, route), left)
+    if flow <= 0.0:
+        return 0.0, 0.0
+    wait = max(np.float64(building.ready_in), np.float64(lv.workshop_lead)) + np.float64(route)
+    budget = np.float64(me.cash) - np.float64(lv.workshop_cost) - np.float64(lv.cart_cost)
+    value, outlay = refined_sale(s, me, pool, lv, flows, r, j, -1, tile, flow, wait, left, budget)
+    return value - loss - kept(lv.cart_cost, lv.cart_upkeep, left), outlay + np.float64(lv.cart_cost)
+
+
+@jit
 def workshop_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, tile: Any, left: Any) -> Any:
-    """(value, outlay) of a new workshop on a tile, fed by the best extractor that has goods to spare."""
+    """(value, outlay) of a new workshop on a tile, fed by the best building that has goods to spare."""
     recipe = lv.recipes[r]
-    best = 0.0
+    best, outlay = 0.0, 2.0 * np.float64(lv.cart_cost)
     for b in range(me.n_slots):
-        building = me.buildings[b]
-        if building.kind != EXTRACTOR:
-            continue
         for j in range(recipe.n_inputs):
-            if recipe.inputs[j] == building.output:
-                spare = flows[b, SUPPLY] - flows[b, OUT]
-                route = turns(lv, pool.site_travel[s.map, building.site, tile])
-                flow = min(spare, cart_rate(lv, route))
-                wait = max(np.float64(building.ready_in), np.float64(lv.workshop_lead)) + np.float64(route)
-                if flow > 0.0:
-                    sale = refined_sale(s, me, pool, lv, flows, r, j, tile, flow, wait, left, False)
-                    best = max(best, sale - kept(lv.cart_cost, lv.cart_upkeep, left))
-    outlay = np.float64(lv.workshop_cost) + 2.0 * np.float64(lv.cart_cost)
-    return best - kept(lv.workshop_cost, lv.workshop_upkeep, left), outlay
+            if me.buildings[b].kind != EMPTY and recipe.inputs[j] == me.buildings[b].output:
+                value, more = fed_value(s, me, pool, lv, flows, r, j, b, tile, left)
+                if value > best:
+                    best, outlay = value, more
+    return best - kept(lv.workshop_cost, lv.workshop_upkeep, left), outlay + np.float64(lv.workshop_cost)
 
 
 @jit
@@ -216,24 +390,27 @@ def haul_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, place: A
     spare += np.float64(building.stock) / np.float64(max(1, left))
     flow = min(spare, cart_rate(lv, route))
     delay = np.float64(building.ready_in)
-    cost = np.float64(lv.cart_cost)
     value = outlay = 0.0
     if place >= MAX_BUILDINGS:
         selling = np.float64(left) - delay - np.float64(route)
         if selling > 0.0:
             value = selling * revenue(s, me, pool, lv, flows, place - MAX_BUILDINGS, good, flow)
     else:
+        loss, budget = 0.0, np.float64(me.cash) - (np.float64(lv.cart_cost) if buys else 0.0)
+        if building.kind == WORKS:
+            flow, loss = branched(me, lv, flows, b, cart_rate(lv, route), left)
         slot = input_slot(me, lv, place, good)
         target = me.buildings[place]
         recipe = lv.recipes[target.recipe]
         room = max(0.0, np.float64(recipe.input_units[slot]) - flows[place, IN + slot])
         wait = max(delay, np.float64(target.ready_in)) + np.float64(route)
-        served = flows[place, OUT] > 0.0
-        value = refined_sale(s, me, pool, lv, flows, target.recipe, slot, target.tile, min(flow, room), wait, left, served)
-        outlay = 0.0 if served else cost
+        value, outlay = refined_sale(
+            s, me, pool, lv, flows, target.recipe, slot, place, target.tile, min(flow, room), wait, left, budget
+        )
+        value -= loss
     if buys:
         value -= kept(lv.cart_cost, lv.cart_upkeep, left)
-        outlay += cost
+        outlay += np.float64(lv.cart_cost)
     return value, outlay
 
 

@@ -103,7 +103,7 @@ def observe(
         entities, candidates = rows.entities[i], rows.candidates[i]
         entities[: rows.filled[i, 0], :] = 0.0
         candidates[: rows.filled[i, 1], :] = 0.0
-        measure_flows(s, me, lv, flows)
+        measure_flows(s, me, pool, lv, flows)
         upkeep = upkeep_of(me, lv)
         foresee_sales(s, me, pool, lv, scratch.ahead)
         see_company(s, me, lv, upkeep, scratch.ahead[0], rows.company[i])

@@ -41,8 +41,9 @@ class TerrainConfig:
 class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
 
-    ``sight`` is how far a company sees from its sites and roads, 0 for everything; ``rivals`` are the rules by which the
-    other companies play: random, greedy or planner.
+    ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which the
+    other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and orders
+    that the planner keeps each turn: how long it may think.
 
     Raises:
         ValueError: in one line, when a number is outside its range or names an unknown good.
@@ -80,6 +81,8 @@ class LevelConfig:
     market_depth: int = 24
     market_turns: int = 12
     sight: int = 0
+    planner_beam: int = 3
+    planner_width: int = 48
     rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
 
@@ -190,7 +193,7 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "sight": (0, 1000), "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
+    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48), "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class Scratch(NamedTuple):
     seat_orders: np.ndarray  # ORDER [MAX_SEATS], see scripted.py
     row: np.ndarray  # ORDER [candidates of a rule]
     worth: np.ndarray  # float32 [candidates of a rule, 2]
-    flows: np.ndarray  # float64 [places, MAX_GOODS], see estimates.py
+    flows: np.ndarray  # float64 [places + 3, MAX_GOODS], see estimates.py
     ahead: np.ndarray  # float64 [3], see company_features.py
 
 
@@ -286,7 +286,7 @@ def make_scratch() -> Scratch:
         seat_orders=records(MAX_SEATS, ORDER),
         row=records(RULE_CANDIDATES, ORDER),
         worth=np.zeros((RULE_CANDIDATES, 2), np.float32),
-        flows=np.zeros((MAX_BUILDINGS + MAX_TOWNS, MAX_GOODS), np.float64),
+        flows=np.zeros((MAX_BUILDINGS + MAX_TOWNS + 3, MAX_GOODS), np.float64),
         ahead=np.zeros(3, np.float64),
     )
 

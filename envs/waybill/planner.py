@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.waybill.jit import jit, kernel
-from envs.waybill.maps import RULE_CANDIDATES as CANDIDATES
+from envs.waybill.levels import LevelConfig
+from envs.waybill.maps import RULE_CANDIDATES
 from envs.waybill.raw_actions import copy_order
 from envs.waybill.reducers import propose
 from envs.waybill.scripted import finish_greedily, is_over, play_seat
 from envs.waybill.state import ORDER, STATE, records
 
-BEAM = 3
 # Greedy styles (see greedy.py) that differ widely: a mixed team finds more than a wide beam does.
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.5, 1.0, 0.2, 6.0))
 
@@ -29,25 +29,26 @@ STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.
 class Search(NamedTuple):
     """Working memory of one planner."""
 
-    beam: np.ndarray  # STATE [BEAM]
-    children: np.ndarray  # STATE [BEAM * CANDIDATES]
-    child_value: np.ndarray  # int64 [BEAM * CANDIDATES]
-    child_parent: np.ndarray  # int64 [BEAM * CANDIDATES]
-    child_order: np.ndarray  # ORDER [BEAM * CANDIDATES]
+    beam: np.ndarray  # STATE [beam]
+    children: np.ndarray  # STATE [beam * width]
+    child_value: np.ndarray  # int64 [beam * width]
+    child_parent: np.ndarray  # int64 [beam * width]
+    child_order: np.ndarray  # ORDER [beam * width]
     trial: np.ndarray  # STATE [1]
-    plans: np.ndarray  # ORDER [2, BEAM, horizon]
+    plans: np.ndarray  # ORDER [2, beam, horizon]
     rollout: np.ndarray  # ORDER [horizon]
     best: np.ndarray  # ORDER [horizon]
-    row: np.ndarray  # ORDER [CANDIDATES]
-    roll_row: np.ndarray  # ORDER [CANDIDATES]
-    worth: np.ndarray  # float32 [CANDIDATES, 2]
+    row: np.ndarray  # ORDER [width]
+    roll_row: np.ndarray  # ORDER [RULE_CANDIDATES]
+    worth: np.ndarray  # float32 [RULE_CANDIDATES, 2]
     styles: np.ndarray  # float64 [styles, 4]
     strict: bool  # confined to what the heuristic reducer would propose
 
 
-def make_search(horizon: int, beam: int = BEAM, strict: bool = False) -> Search:
-    """Working memory for games of that many turns and a beam of that many states."""
-    n = beam * CANDIDATES
+def make_search(level: LevelConfig, *, strict: bool = False) -> Search:
+    """Working memory for games of a level."""
+    horizon, beam = level.horizon, level.planner_beam
+    n = beam * level.planner_width
     return Search(
         beam=records(beam, STATE),
         children=records(n, STATE),
@@ -58,9 +59,9 @@ def make_search(horizon: int, beam: int = BEAM, strict: bool = False) -> Search:
         plans=records(2 * beam * horizon, ORDER).reshape(2, beam, horizon),
         rollout=records(horizon, ORDER),
         best=records(horizon, ORDER),
-        row=records(CANDIDATES, ORDER),
-        roll_row=records(CANDIDATES, ORDER),
-        worth=np.zeros((CANDIDATES, 2), np.float32),
+        row=records(level.planner_width, ORDER),
+        roll_row=records(RULE_CANDIDATES, ORDER),
+        worth=np.zeros((RULE_CANDIDATES, 2), np.float32),
         styles=np.array(STYLES),
         strict=strict,
     )

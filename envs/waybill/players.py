@@ -79,7 +79,7 @@ def play(
     n = len(map_seeds)
     states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
     start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
-    spare = [(make_scratch(), make_search(level.horizon)) for _ in range(threads)]
+    spare = [(make_scratch(), make_search(level)) for _ in range(threads)]
     for scratch, _ in spare:
         scratch.script[:] = script
 

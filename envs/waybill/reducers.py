@@ -94,15 +94,29 @@ def anchor_tile(s: Any, me: Any, pool: Any, site: Any) -> Any:
 
 
 @jit
-def gives_input(s: Any, me: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
-    """True if a workshop with recipe ``r`` fits beside a site: an own extractor that feeds it, or a town that buys."""
+def takes_good(lv: Any, r: Any, good: Any) -> Any:
+    """True if a recipe has the good among its inputs."""
     recipe = lv.recipes[r]
+    for j in range(recipe.n_inputs):
+        if recipe.inputs[j] == good:
+            return True
+    return False
+
+
+@jit
+def gives_input(s: Any, me: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
+    """True if a workshop with recipe ``r`` fits beside a site: an own extractor whose good feeds it, at once or refined
+    once, or a town that buys the product.
+    """
     if site >= lv.n_deposits:
-        return base_price(s, me, pool, lv, site - np.int64(lv.n_deposits), recipe.output) > 0
+        return base_price(s, me, pool, lv, site - np.int64(lv.n_deposits), lv.recipes[r].output) > 0
     if building_at(me, np.int64(pool.site_tile[s.map, site])) < 0:
         return False
-    for j in range(recipe.n_inputs):
-        if recipe.inputs[j] == pool.site_good[s.map, site]:
+    good = np.int64(pool.site_good[s.map, site])
+    if takes_good(lv, r, good):
+        return True
+    for first in range(lv.n_recipes):
+        if takes_good(lv, first, good) and takes_good(lv, r, np.int64(lv.recipes[first].output)):
             return True
     return False
 
@@ -181,7 +195,7 @@ def propose(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: 
     worth[0, 0] = worth[0, 1] = 0.0
     n = 1
     if s.done == 0 and me.bankrupt == 0:
-        measure_flows(s, me, lv, scratch.flows)
+        measure_flows(s, me, pool, lv, scratch.flows)
         if room_for_building(me, lv):
             if me.cash >= lv.extractor_cost:
                 n = propose_extractors(s, me, pool, lv, scratch, row, worth, n, strict)
@@ -240,7 +254,7 @@ def random_k(
         row, actions = orders[i, :limit], scratch.actions
         put(row[0], PASS, 0, 0, 0, 0)
         worth[i, 0, :] = 0.0
-        measure_flows(s, me, lv, scratch.flows)
+        measure_flows(s, me, pool, lv, scratch.flows)
         found = legal_actions(s, me, pool, lv, scratch.order[0], actions)
         wanted = min(found, len(row))
         for k in range(1, wanted):

@@ -22,15 +22,32 @@ AT_EXTRACTOR, ON_WAY_TO_WORKSHOP, AS_INPUT, AS_PRODUCT, ON_WAY_TO_TOWN = 0.2, 0.
 
 
 @jit
-def final_price(lv: Any, good: Any) -> Any:
-    """Mean price of one unit of a good, or of what one unit of it becomes."""
+def made_price(lv: Any, r: Any, slot: Any, price: Any) -> Any:
+    """Coins of a recipe's output at a price that one unit of an input stands for: inputs share it equally."""
+    recipe = lv.recipes[r]
+    units = np.float64(recipe.output_units) / np.float64(recipe.input_units[slot])
+    return price * units / np.float64(recipe.n_inputs)
+
+
+@jit
+def product_price(lv: Any, good: Any) -> Any:
+    """Mean price of one unit of a good, or of what one unit of it becomes in one stage."""
     best = np.float64(lv.price[good])
     for r in range(lv.n_recipes):
-        recipe = lv.recipes[r]
-        for j in range(recipe.n_inputs):
-            if recipe.inputs[j] == good:
-                ratio = np.float64(recipe.output_units) / np.float64(recipe.input_units[j])
-                best = max(best, np.float64(lv.price[recipe.output]) * ratio)
+        for j in range(lv.recipes[r].n_inputs):
+            if lv.recipes[r].inputs[j] == good:
+                best = max(best, made_price(lv, r, j, np.float64(lv.price[lv.recipes[r].output])))
+    return best
+
+
+@jit
+def final_price(lv: Any, good: Any) -> Any:
+    """Mean price of one unit of a good, or of what one unit of it becomes in one or two stages."""
+    best = np.float64(lv.price[good])
+    for r in range(lv.n_recipes):
+        for j in range(lv.recipes[r].n_inputs):
+            if lv.recipes[r].inputs[j] == good:
+                best = max(best, made_price(lv, r, j, product_price(lv, np.int64(lv.recipes[r].output))))
     return best
 
 
