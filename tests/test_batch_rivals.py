@@ -183,7 +183,7 @@ def test_a_planner_among_the_rivals_plays_its_plan() -> None:
     level = contested("planner", deposits=3, horizon=24)
     batch, plans = batch_of(level=level, num_envs=2), records(48, ORDER).reshape(2, 24)
     for i in range(2):
-        plan_ahead(batch.states, 1, batch.pool, level.record(), make_scratch(), make_search(24), plans, i)
+        plan_ahead(batch.states, 1, batch.pool, level.record(), make_scratch(), make_search(level), plans, i)
     start, given = batch.states.copy(), []
     for _ in range(24):
         batch.step(np.zeros(2, int))  # nobody stands in its way

@@ -131,7 +131,7 @@ def test_candidates_on_the_first_turn() -> None:
     assert (np.delete(rows[0], runway)[2:] == 0).all()  # PASS: no cost, no place
     record, scratch, side = env.level.record()[0], make_scratch(), 11
     me = company(env.state)
-    measure_flows(env.state, me, record, scratch.flows)
+    measure_flows(env.state, me, env.batch.pool, record, scratch.flows)
     for row, order in zip(rows[1:3], orders[1:3], strict=True):
         tile = int(order["tile"])
         x, y = tile % side / 10, tile // side / 10

@@ -43,7 +43,7 @@ def test_worth_is_the_estimate_of_the_order(name: str, reducer: str) -> None:
     orders, worth, count = candidates(play, getattr(reducers, reducer), 32)
     level, one = play.record[0], np.zeros(2, np.float32)
     for i in range(len(orders)):
-        measure_flows(play.states[i], company(play.states[i]), level, play.scratch.flows)
+        measure_flows(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows)
         for k in range(1, count[i]):
             estimate(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows, orders[i, k], one)
             np.testing.assert_array_equal(worth[i, k], one)
@@ -83,7 +83,7 @@ def test_the_heuristic_forgets_no_free_deposit_and_no_route_that_pays(name: str)
         have = {proposed[i, k].item() for k in range(count[i])}
         carts = {order[2] for order in have if order[0] == HAUL}
         assert len(carts) <= 1  # the rule picks the executor
-        measure_flows(play.states[i], company(play.states[i]), level, play.scratch.flows)
+        measure_flows(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows)
         for number in np.flatnonzero(mask[i] & np.isin(orders["verb"], (EXTRACT, HAUL))):
             order = orders[number]
             if order["verb"] == HAUL and order["cart"] not in carts:

@@ -152,7 +152,7 @@ def test_sales_are_public_one_turn_late() -> None:
 @pytest.mark.parametrize("sight", [0, 8])
 def test_a_scripted_rival_plays_as_the_player_of_its_name_would(name: str, script: int, sight: int) -> None:
     play, rng = games_of(contested("greedy", sight=sight)), np.random.default_rng(4)
-    n, scratch, search = len(play.states), make_scratch(), make_search(play.level.horizon)
+    n, scratch, search = len(play.states), make_scratch(), make_search(play.level)
     given = records(n * 2, ORDER).reshape(n, 2)
     acted = 0
     for _ in range(30):
@@ -173,7 +173,7 @@ def test_a_scripted_rival_plays_as_the_player_of_its_name_would(name: str, scrip
 
 def test_a_planner_plans_alike_in_every_seat() -> None:
     play = games_of(contested("greedy", horizon=14, deposits=3), 2)
-    scratch, search = make_scratch(), make_search(14)
+    scratch, search = make_scratch(), make_search(play.level)
     here, there = (records(2 * 14, ORDER).reshape(2, 14) for _ in range(2))
     mirror = swapped(play.states, 0, 1)
     for i in range(2):

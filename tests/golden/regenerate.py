@@ -55,6 +55,12 @@ def supply(level: LevelConfig, pool: MapPool, good: str, tile: int, site: int, u
     return [*orders, order(st.HAUL, tile=near, target=tile, cart=st.NEW_CART)]
 
 
+def cost(level: LevelConfig, chain: list[np.ndarray]) -> int:
+    """Coins to build a chain of orders."""
+    price = {st.EXTRACT: level.extractor_cost, st.WORKSHOP: level.workshop_cost, st.HAUL: level.cart_cost}
+    return sum(price[int(one["verb"][0])] for one in chain)
+
+
 def plan(level: LevelConfig, pool: MapPool, known: int) -> list[list[np.ndarray]]:
     """A chain to the best offer, one to the next and more carts; at the end a mistake, a turn, a clearance.
 
@@ -70,7 +76,14 @@ def plan(level: LevelConfig, pool: MapPool, known: int) -> list[list[np.ndarray]
         offers.append((int(pool.site_price[0, site, good]) * 1000 // (10 + far), town, good))
     used = set(hidden)
     chains = []
-    for _, town, good in sorted(offers, reverse=True)[:2]:
+    offers.sort(reverse=True)
+    for k, (_, town, good) in enumerate(offers):  # the first chain must be one that can be paid for
+        site = level.deposits + town
+        trial = supply(level, pool, level.goods[good], int(pool.site_tile[0, site]), site, set(used))
+        if trial and cost(level, trial) <= level.start_cash * 9 // 10:
+            offers.insert(0, offers.pop(k))
+            break
+    for _, town, good in offers[:2]:
         site = level.deposits + town
         chains.append(supply(level, pool, level.goods[good], int(pool.site_tile[0, site]), site, used))
     hauls = [one for chain in chains for one in chain if one["verb"][0] == st.HAUL]
