@@ -14,7 +14,15 @@ from envs.waybill.maps import make_pool
 from envs.waybill.raw_actions import encode, raw_mask, raw_orders
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, ORDER, PASS, STATE, WORKSHOP, records
 
+# Levels whose raw action space can be looked at as a whole.
+SMALL_LEVELS = [name for name in levels.names() if levels.load(name).n_raw_actions < 600_000]
 VERBS = (PASS,) * 4 + (EXTRACT, WORKSHOP, HAUL, HAUL) * 2 + (DISMANTLE,)
+
+
+def choices(*actions: str) -> list[tuple[str, str]]:
+    """(level, actions) of all levels, raw spaces with the small ones only."""
+    raw_spaces = ("masked", "full")
+    return [(name, kind) for name in levels.names() for kind in actions if name in SMALL_LEVELS or kind not in raw_spaces]
 
 
 def encode_all(level: Any, orders: Any, numbers: Any) -> None:

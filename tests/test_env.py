@@ -43,8 +43,14 @@ def encodings() -> list[tuple[str, dict[str, Any]]]:
     return [(name, values.get("options", {})) for name, values in parts("encoding").items()]
 
 
+def level_of(id: str) -> levels.LevelConfig:
+    return levels.load(id.removeprefix("waybill/").removesuffix("-v0").lower())
+
+
 COMBINATIONS = [
-    (*names, *encoding) for *names, encoding in itertools.product(IDS, parts("reward"), parts("actions"), encodings())
+    (*names, *encoding)
+    for *names, encoding in itertools.product(IDS, parts("reward"), parts("actions"), encodings())
+    if names[2] in ("heuristic", "random_k") or level_of(names[0]).n_raw_actions < 600_000
 ] + [
     (IDS[-1], "shaped", "heuristic", "reference_points", {"metric": metric, "points": points, "count": 3})
     for metric, points in itertools.product(("travel", "straight"), ("fixed", "farthest"))

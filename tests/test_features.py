@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from handmade import company
+from midgame import choices
 
 from envs.waybill import company_features as cf
 from envs.waybill import entity_features as ef
@@ -190,8 +191,7 @@ def test_the_next_sale_comes_when_it_was_foreseen() -> None:
     assert (sold[hauling] > 0).mean() > 0.9
 
 
-@pytest.mark.parametrize("level", levels.names())
-@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
+@pytest.mark.parametrize(("level", "actions"), choices("heuristic", "random_k", "masked"))
 @pytest.mark.parametrize("encoding", ["coordinates", "one_hot", "reference_points"])
 def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encoding: str) -> None:
     games, rng = 4 if actions == "masked" else 12, np.random.default_rng(1)
