@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from handmade import Play, company, random_orders, views
+from rivalry import mixed_orders
 
 from envs.waybill import levels
 from envs.waybill.maps import make_pool
@@ -21,8 +22,8 @@ VERBS = (PASS,) * 4 + (EXTRACT, WORKSHOP, HAUL, HAUL) * 2 + (DISMANTLE,)
 
 def choices(*actions: str) -> list[tuple[str, str]]:
     """(level, actions) of all levels, raw spaces with the small ones only."""
-    raw_spaces = ("masked", "full")
-    return [(name, kind) for name in levels.names() for kind in actions if name in SMALL_LEVELS or kind not in raw_spaces]
+    all_pairs = [(name, kind) for name in levels.names() for kind in actions]
+    return [(name, kind) for name, kind in all_pairs if name in SMALL_LEVELS or kind not in ("masked", "full")]
 
 
 def encode_all(level: Any, orders: Any, numbers: Any) -> None:
@@ -34,16 +35,17 @@ def encode_all(level: Any, orders: Any, numbers: Any) -> None:
 @cache
 def seen(name: str) -> Play:
     """Games of a level at random turns of random play, well-off so that all orders come up; states are not touched."""
-    games = 32
-    level = dataclasses.replace(levels.load(name), start_cash=900)
+    games, level = 32, levels.load(name)
+    small = level.horizon <= 80  # on larger ones, random orders alone make no chain
+    level = dataclasses.replace(level, start_cash=900 if small else 4000)
     play, rng = Play(level, make_pool(level.record(), np.arange(games)), games), np.random.default_rng(1)
     stop = rng.integers(0, level.horizon - 1, games)
     kept = records(games, STATE)
     for turn in range(level.horizon - 1):
         kept[stop == turn] = play.states[stop == turn]
-        play.step(random_orders(rng, play, VERBS, tries=96))
+        play.step(random_orders(rng, play, VERBS, tries=96) if small else mixed_orders(rng, play))
     play.states[:] = kept
-    running = play.states["done"] == 0
+    running = (play.states["done"] == 0) & (company(play.states)["bankrupt"] == 0)
     play.states = play.states[running].copy()
     assert running.sum() >= 16
     assert {0, 1, 2} < set(company(play.states)["n_carts"].tolist())

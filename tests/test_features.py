@@ -234,6 +234,6 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
         mask = infos["action_mask"]
         pick = (rng.random(mask.shape) * mask * (1 + 9 * (mask.cumsum(1) > 1))).argmax(1)
         observed, *_, infos = env.step(np.where(rng.random(games) < 0.7, PASS, pick))
-    assert infos["orders"][:, EXTRACT].sum() > 0
+    assert actions == "masked" or infos["orders"][:, EXTRACT].sum() > 0
     assert actions == "masked" or carts_seen > 1
     assert not lv.recipes or works_seen > 0
