@@ -93,7 +93,7 @@ def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
 
 
 def test_a_policy_among_rivals(tmp_path: Path) -> None:
-    choices = ("level.rivals=[greedy,random]", "level.sight=8", "steps=300")
+    choices = ("level.rivals=[greedy,random]", "level.sight=8", "level.horizon=50", "steps=400")
     runs.start(tiny_node(tmp_path, *DQN, *choices), folder=tmp_path / "run")
     watched = replaying.watch(str(tmp_path / "run"), level=None, map_seed=2, device="cpu")
     game = watched.game
