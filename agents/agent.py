@@ -49,7 +49,12 @@ class QAgent:
         return np.concatenate([part.explorers(env_step, rows // self.seeds) for part in self.explorations])
 
     def explore(
-        self, actions: np.ndarray, explore: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None
+        self,
+        actions: np.ndarray,
+        explore: np.ndarray,
+        mask: np.ndarray | None,
+        groups: np.ndarray | None,
+        advice: np.ndarray | None,
     ) -> None:
         """Replace the ``actions`` [S * N] of games that explore by random legal ones, by their seed's generator."""
         n_games = len(actions) // self.seeds
@@ -58,7 +63,8 @@ class QAgent:
             if len(rows):
                 of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
                 shape = (len(rows), self.policy.n_actions)
-                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
+                advised = None if advice is None else advice[rows]
+                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape, advised)
 
     def guide(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
         """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.guide``."""

@@ -53,7 +53,15 @@ class DQN(QAgent):
         self._batch: Batch | None = None  # the last one
         self._first: list[dict[str, float]] = [{} for _ in memories]  # the dormant share before the first update
 
-    def act(self, obs: np.ndarray, mask: np.ndarray | None, groups: np.ndarray | None, *, env_step: int) -> np.ndarray:
+    def act(
+        self,
+        obs: np.ndarray,
+        mask: np.ndarray | None,
+        groups: np.ndarray | None,
+        *,
+        env_step: int,
+        advice: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Epsilon-greedy actions, int64 [S * N].
 
         Args:
@@ -61,6 +69,7 @@ class DQN(QAgent):
             mask: [S * N, A] bool or int8; None means that all actions are legal.
             groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
             env_step: environment steps so far, for the schedule.
+            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
         """
         if not self.memories[0].stores_masks:
             mask = None  # constant: all actions are always legal
@@ -75,7 +84,7 @@ class DQN(QAgent):
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
-        self.explore(actions, explore, mask, groups)
+        self.explore(actions, explore, mask, groups, advice)
         self.guide(actions, obs, mask, env_step)
         return actions
 

@@ -95,7 +95,8 @@ class EpsilonGreedy:
     """Who explores at this step, and what they do: epsilon by schedule, optionally a ladder of it over the games.
 
     With ``ladder`` > 0 game i of N explores with ``eps ** (1 + ladder * i / (N - 1))`` (Ape-X, Horgan
-    et al. 2018, sec. 4).
+    et al. 2018, sec. 4). A share ``advised`` of the exploring actions follows a rule's advice, where there is any:
+    uniform exploration hardly ever gives the many orders in a row that a long chain needs.
     """
 
     def __init__(
@@ -105,8 +106,10 @@ class EpsilonGreedy:
         ladder: float,
         group_weights: np.ndarray | None,
         generator: np.random.Generator,
+        advised: float = 0.0,
     ) -> None:
         self.schedule, self.ladder, self.group_weights, self.generator = schedule, ladder, group_weights, generator
+        self.advised = advised
 
     def epsilon(self, env_step: int, num_envs: int) -> np.ndarray:
         """Chance to explore of each game, float64 [N]."""
@@ -117,11 +120,20 @@ class EpsilonGreedy:
         """Which games explore at this step, bool [N]."""
         return self.generator.random(num_envs) < self.epsilon(env_step, num_envs)
 
-    def actions(self, mask: np.ndarray | None, groups: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
-        """Random legal actions of the exploring games alone, int64 [M]: see ``random_legal``."""
-        return random_legal(
+    def actions(
+        self,
+        mask: np.ndarray | None,
+        groups: np.ndarray | None,
+        shape: tuple[int, int],
+        advice: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Random legal actions of the exploring games alone, int64 [M]: see ``random_legal``; ``advice`` is [M], too."""
+        drawn = random_legal(
             generator=self.generator, mask=mask, groups=groups, group_weights=self.group_weights, shape=shape
         )
+        if advice is None or self.advised <= 0.0:
+            return drawn
+        return np.where(self.generator.random(len(drawn)) < self.advised, advice, drawn)
 
     def state_dict(self) -> dict[str, Any]:
         """The generator, as plain numbers."""

@@ -67,7 +67,7 @@ class JointGames:
 
 
 def _joined(infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    shared = {name for name in ("action_mask", "reset", "action_group") if name in infos[0]}
+    shared = {name for name in ("action_mask", "reset", "action_group", "advice") if name in infos[0]}
     return {name: np.concatenate([part[name] for part in infos]) for name in shared} | {"parts": list(infos)}
 
 

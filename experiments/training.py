@@ -46,10 +46,10 @@ class BatchLoop:
         self.windows = [setup.domain.window(own) for own in games]
         self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
-        self.mask, self.groups = self._legal(infos)  # [N, A]; [N, A] or [A]
+        self.mask, self.groups, self.advice = self._legal(infos)  # [N, A]; [N, A] or [A]; [N]
 
-    def _legal(self, infos: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
-        return infos["action_mask"], infos.get("action_group", self.env.action_groups)
+    def _legal(self, infos: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        return infos["action_mask"], infos.get("action_group", self.env.action_groups), infos.get("advice")
 
     def run(self, session: Session) -> None:
         """Train until the config's last step, or until asked to stop."""
@@ -64,9 +64,9 @@ class BatchLoop:
         agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
         for k, own in self._selfplay:
             own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
-        a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step)
+        a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step, advice=self.advice)
         self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
-        self.mask, self.groups = self._legal(infos)
+        self.mask, self.groups, self.advice = self._legal(infos)
         reset_rows = infos["reset"]
         agent.observe(
             obs_tm1=obs_tm1,
@@ -87,7 +87,7 @@ class BatchLoop:
         """Games and what the agent sees of them."""
         mask = None if self.env.mask_is_constant else self.mask
         groups = None if self.env.action_groups is not None else self.groups
-        games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups}
+        games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups, "advice": self.advice}
         return games | {"env_step": self.env_step}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -95,11 +95,12 @@ class BatchLoop:
         obs, infos = self.env.load_state_dict(state["env"])
         if not state["env"]:
             self._leave_games(state["obs"], self.mask if state["mask"] is None else state["mask"], state["env_step"])
-            self.obs, (self.mask, self.groups) = obs, self._legal(infos)
+            self.obs, (self.mask, self.groups, self.advice) = obs, self._legal(infos)
             return
         self.obs = state["obs"]
         self.mask = self.mask if state["mask"] is None else state["mask"]
         self.groups = self.groups if state["groups"] is None else state["groups"]
+        self.advice = state["advice"]
 
     def climb(self, setup: Setup, seed: int) -> Climb | None:
         """The way of the loop's ``seed``-th run, ``setup``, through several levels."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill import encodings, features, reducers, rewards
-from envs.waybill.facts import make_facts, note_candidates, note_facts
+from envs.waybill.facts import make_facts, note_advice, note_candidates, note_facts
 from envs.waybill.jit import Threads, find_part
 from envs.waybill.levels import LevelConfig, load
 from envs.waybill.maps import MapPool, make_pool, make_scratch
@@ -34,7 +34,7 @@ class Batch:
     seat: R = N · E views, those of game 0 first. All that comes out is one row a view.
 
     Arrays, made anew by every step: ``mask`` int8 [R, A], ``groups`` int8 [R, A] (the verb of each candidate; None for
-    raw spaces), ``reward``, ``raw``, ``potential`` float64 [R], ``restarted`` bool [R] and ``facts``; only
+    raw spaces), ``advice`` int64 [R] (the candidate that the greedy rule would take), ``reward``, ``raw``, ``potential`` float64 [R], ``restarted`` bool [R] and ``facts``; only
     ``observations`` float32 [R, D] are overwritten, by the step after the next. ``limit`` is how many candidates a
     reducer may propose, at most K; it may be changed at any time.
 
@@ -135,6 +135,7 @@ class Batch:
         self.restarted = np.ones(r, np.bool_)
         self._restart = np.ones(n, np.bool_)
         self.groups = np.zeros((r, k), np.int8) if k else None
+        self.advice = np.zeros(r, np.int64)
         self.mask = np.broadcast_to(np.ones(self.n_actions, np.int8), (r, self.n_actions))
         self._begun = False
         self._renew()
@@ -159,6 +160,7 @@ class Batch:
             self.mask = np.empty((r, self.n_actions), np.int8)
         if self.groups is not None:
             self.groups = np.empty((r, self.n_actions), np.int8)
+            self.advice = np.empty(r, np.int64)
 
     @property
     def observations(self) -> np.ndarray:
@@ -264,6 +266,7 @@ class Batch:
         if self._reducer is not None and self.groups is not None:
             self._reducer(*games, scratch, self.limit, *found, first, last)
             note_candidates(self.orders, self.count, self.mask, self.groups, first, last)
+            note_advice(self.states, self.views, self._record, self.worth, self.count, self.advice, first, last)
         elif self.actions == "masked":
             raw_mask(*games, scratch, self.mask, first, last)
         note_facts(self.states, self.views, self._record, self.facts, first, last)

@@ -50,7 +50,7 @@ class _Spaces:
         facts["stages"] = facts["stages"][:, self._stage_columns]
         facts |= {"action_mask": batch.mask, "raw_reward": batch.raw, "potential": batch.potential}
         if batch.groups is not None:
-            facts["action_group"] = batch.groups
+            facts |= {"action_group": batch.groups, "advice": batch.advice}
         return facts
 
 
@@ -60,7 +60,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     After a game has ended, the next ``step`` ignores its action, begins a new game, gives its first observation and
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
-    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
+    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (what greedy would take), ``score``, ``bankrupt``,
     ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``;
     when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
