@@ -14,6 +14,9 @@ def _arguments() -> argparse.Namespace:
         "--level", help="another level than the run's (its network must fit; default for a player: refine)"
     )
     parser.add_argument(
+        "--rivals", help="who plays the others: 1 to 3 of random, greedy, planner and run folders, separated by commas"
+    )
+    parser.add_argument(
         "--maps", type=int, help="number of maps (default: as many as the run's result, 100 for a player)"
     )
     parser.add_argument("--map-seed", type=int, help="the first map's seed (default: the run's, 0 for a player)")
@@ -22,6 +25,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--seed", type=int, help="the first episode's seed (default: the run's); with maps: the random player's, 0"
+    )
+    parser.add_argument(
+        "--candidates", type=int, help="slots for candidates, 2..256 (default: the run's actions.candidates)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from agents import transfer
 from agents.exploration import EpsilonGreedy
 from agents.networks import QNetwork
+from agents.plasticity import flat_values
 from agents.policy import QPolicy
 from agents.teacher import Teacher
 from agents.updater import Updater
@@ -77,6 +79,15 @@ class QAgent:
         transfer.begin_with(self._updater, together, mode=mode, fresh=fresh, shrink_perturb=shrink_perturb)
         if self.teacher is not None:
             self.teacher.load(together)
+
+    @torch.no_grad()
+    def shrink_perturb(self, fresh: QNetwork, share: float, seed: int) -> None:
+        """Move one seed's weights by a share of the way to fresh ones (Ash & Adams 2020, sec. 4)."""
+        self._updater.move_towards(flat_values(fresh), share, seed)
+
+    def dormant(self, seed: int = 0) -> float | None:
+        """The share of one seed's hidden units that hardly act now; None where nobody knows."""
+        return None
 
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """float32 [S * N, A], see ``QPolicy.q_values``."""

@@ -156,6 +156,10 @@ class DQN(QAgent):
         first, self._first = self._first, [{} for _ in means]
         return [row | more | once for row, more, once in zip(means, extra, first, strict=True)]
 
+    def dormant(self, seed: int = 0) -> float | None:
+        """In the batch of the last update, before the first (of this process) None."""
+        return self.plasticity.metrics(self.learner.network, self._batch)[seed].get("dormant")
+
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""
         return self.shared_state() | {

@@ -17,7 +17,7 @@ from agents.heads import Head, ScalarHead
 from agents.networks import QNetwork
 from agents.optimiser import FlatParameters
 from agents.policy import load_weights
-from agents.updater import Updater
+from agents.updater import Updater, rows_of
 
 
 class Munchausen(NamedTuple):
@@ -143,6 +143,12 @@ class QLearner(Updater):
         """The target network begins with them, too."""
         super().set_weights(values)
         self.target_flat.values.copy_(values)
+
+    def move_towards(self, values: Tensor, share: float, seed: int | None = None) -> None:
+        """The target network follows."""
+        super().move_towards(values, share, seed)
+        own = rows_of(seed)
+        self.target_flat.values[own].copy_(self.flat.values[own])
 
     def state_dict(self) -> dict[str, Any]:
         """Also the target network's weights."""

@@ -72,10 +72,12 @@ def restart(learner: QLearner, fresh: QNetwork, share: float) -> None:
 
     Nikishin et al. 2022, sec. 4; Ash & Adams 2020, sec. 4. The target network follows, the optimiser starts anew.
     """
-    new = torch.cat([p.flatten(1) for p in fresh.parameters()], dim=1)
-    learner.flat.values.lerp_(new, share)
-    learner.target_flat.values.copy_(learner.flat.values)
-    learner.optimizer.forget(torch.ones_like(new, dtype=torch.bool))
+    learner.move_towards(flat_values(fresh), share)
+
+
+def flat_values(network: QNetwork) -> Tensor:
+    """All weights of a network, [S, P]."""
+    return torch.cat([p.flatten(1) for p in network.parameters()], dim=1)
 
 
 class Plasticity:

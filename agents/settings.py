@@ -82,9 +82,12 @@ class QSettings:
             torch.manual_seed(seed)
             return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise).to(device)
 
-    def fresh_network(self, make_network: MakeNetwork, seeds: Sequence[int], device: torch.device) -> QNetwork:
-        """New weights that no agent of these seeds begins with: other ones than ``build`` gives."""
-        drawn = [int(_drawn(seed, _FRESH).generate_state(1)[0]) for seed in seeds]
+    def fresh_network(
+        self, make_network: MakeNetwork, seeds: Sequence[int], device: torch.device, *, draw: int = 0
+    ) -> QNetwork:
+        """New weights that no agent of these seeds begins with: not those of ``build``, and others for each draw."""
+        purpose = (_FRESH, draw) if draw else (_FRESH,)
+        drawn = [int(_drawn(seed, *purpose).generate_state(1)[0]) for seed in seeds]
         return stack([self.network(make_network, seed, device) for seed in drawn])
 
     def teacher(
@@ -120,5 +123,5 @@ class QSettings:
         )
 
 
-def _drawn(seed: int, purpose: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(seed, spawn_key=(purpose,))
+def _drawn(seed: int, *purpose: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=purpose)

@@ -18,6 +18,11 @@ from agents.teacher import Teacher
 METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
 
+def rows_of(seed: int | None) -> slice:
+    """The rows of one seed in tensors [S, ...]; None: of all."""
+    return slice(None) if seed is None else slice(seed, seed + 1)
+
+
 class Updater:
     """A network of S seeds that learns."""
 
@@ -43,6 +48,16 @@ class Updater:
         """Go on with weights [S, P], in the order of ``FlatParameters``; the optimiser starts anew."""
         self.flat.values.copy_(values)
         self.optimizer.forget(torch.ones_like(values, dtype=torch.bool))
+
+    def move_towards(self, values: Tensor, share: float, seed: int | None = None) -> None:
+        """Move the weights of one seed (None: of all) by a share of the way to ``values`` [S, P].
+
+        The optimiser forgets what it knew of them.
+        """
+        own, moved = rows_of(seed), torch.zeros_like(values, dtype=torch.bool)
+        self.flat.values[own].lerp_(values[own], share)
+        moved[own] = True
+        self.optimizer.forget(moved)
 
     def teaching(self, env_step: int) -> float:
         """Weight of the teacher's loss at that step; 0 without a teacher."""

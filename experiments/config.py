@@ -19,68 +19,24 @@ from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from envs.waybill.levels import LevelConfig
+from envs.waybill.levels import RIVALS, LevelConfig
+from experiments.config_groups import (
+    ActionsConfig,
+    CurriculumConfig,
+    EncodingConfig,
+    EvaluationConfig,
+    RewardConfig,
+    need,
+)
+from experiments.rival_settings import SelfplaySettings, check_rivals, placeholders
 from experiments.transfer_settings import TransferSettings
 
-GAME_GROUPS = ("level", "reward", "actions", "encoding")  # of Waybill's own games
+GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
+GAME_KEYS = (*GAME_GROUPS, "rivals", "selfplay")  # all keys that only they have
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
 RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
 UNUSED = "-"  # the choice in a group that the run's games don't use
 _DEFAULT_ENV = {"_target_": "experiments.domain_waybill.WaybillDomain", "name": "waybill"}  # of configs without one
-
-
-@dataclass
-class RewardConfig:
-    """A reward function by name, and the discount that its shaping needs: the agent's."""
-
-    name: str = MISSING
-    gamma: float = MISSING
-
-    def __post_init__(self) -> None:
-        _need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
-
-
-@dataclass
-class ActionsConfig:
-    """An action space by name; ``candidates`` is the number of slots that a reducer fills."""
-
-    name: str = MISSING
-    candidates: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.candidates is not None:
-            _need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
-
-
-@dataclass
-class EncodingConfig:
-    """A position encoding by name, with the options of its own."""
-
-    name: str = MISSING
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class EvaluationConfig:
-    """When and on which games a policy is measured: one a map, or one a seed where games have no maps (env=gym)."""
-
-    every: int = 50_000  # environment steps
-    maps: int = 32
-    final_maps: int = 100
-    map_seed: int = 0
-    episodes: int = 20
-    final_episodes: int = 100
-    episode_seed: int = 0
-    max_steps: int = 27_000
-
-    def __post_init__(self) -> None:
-        _need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
-        for name in ("maps", "final_maps", "episodes", "final_episodes"):
-            value = getattr(self, name)
-            _need(2 <= value <= 100_000, f"evaluation.{name}", value, f"2..100000 {name.removeprefix('final_')}")
-        _need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
-        _need(0 <= self.episode_seed < 2**30 - 100_000, "evaluation.episode_seed", self.episode_seed, "0..1073641823")
-        _need(self.max_steps >= 1, "evaluation.max_steps", self.max_steps, "1 or more steps")
 
 
 @dataclass
@@ -110,27 +66,54 @@ class Config:
     progress: bool = True
 
     def __post_init__(self) -> None:
-        _need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")
-        _need(1 <= self.seeds <= min(1024, 2**16 - self.seed), "seeds", self.seeds, "1..1024, seed + seeds up to 65536")
-        _need(1 <= self.steps <= 10**12, "steps", self.steps, "1 or more environment steps")
-        _need(1 <= self.num_envs <= 65536, "num_envs", self.num_envs, "1..65536 games")
-        _need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
-        _need(self.log_every >= 1, "log_every", self.log_every, "1 or more environment steps")
-        _need(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "1 or more environment steps")
+        need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")
+        need(1 <= self.seeds <= min(1024, 2**16 - self.seed), "seeds", self.seeds, "1..1024, seed + seeds up to 65536")
+        need(1 <= self.steps <= 10**12, "steps", self.steps, "1 or more environment steps")
+        need(1 <= self.num_envs <= 65536, "num_envs", self.num_envs, "1..65536 games")
+        need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
+        need(self.log_every >= 1, "log_every", self.log_every, "1 or more environment steps")
+        need(self.checkpoint_every >= 1, "checkpoint_every", self.checkpoint_every, "1 or more environment steps")
         check_device(self.device)
         if self.threads is not None:
-            _need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
-        _need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
+            need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
+        need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
 
 
 @dataclass
 class WaybillConfig(Config):
-    """The same for games on Waybill's own levels."""
+    """The same for games on Waybill's own levels. With ``rivals`` the level's own are replaced: ``level.rivals`` then
+    holds the rules that play in place of policies, see ``rival_settings.placeholders``.
+    """
 
     level: LevelConfig = MISSING
     reward: RewardConfig = MISSING
     actions: ActionsConfig = MISSING
     encoding: EncodingConfig = MISSING
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    rivals: list[str] | None = None
+    selfplay: SelfplaySettings = field(default_factory=SelfplaySettings)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rivals is not None:
+            check_rivals(self.rivals, "rivals")
+            self.level = dataclasses.replace(self.level, rivals=placeholders(self.rivals))
+        self.ladder()
+        if self.curriculum.climbs and self.actions.candidates is None:
+            line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
+            raise ValueError(f"curriculum={self.curriculum.name}: {line}")
+        if self.curriculum.climbs or self.actions.candidates_start is not None:
+            self._refuse_policies()
+
+    def _refuse_policies(self) -> None:
+        key = f"curriculum={self.curriculum.name}" if self.curriculum.climbs else "actions.candidates_start"
+        for rival in self.rivals or []:
+            if rival not in RIVALS:
+                raise ValueError(f"rivals={rival}: with {key} only rules can be rivals, which are {', '.join(RIVALS)}")
+
+    def ladder(self) -> list[LevelConfig]:
+        """The levels that training goes through: without a curriculum just the run's own."""
+        return self.curriculum.ladder(self.level)
 
 
 @dataclass
@@ -185,7 +168,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
         assert isinstance(given, dict)
         schema = _target("env", given.get("env", _DEFAULT_ENV)).config_class
-        unused = set(GAME_GROUPS) - {f.name for f in dataclasses.fields(schema)}
+        unused = set(GAME_KEYS) - {f.name for f in dataclasses.fields(schema)}
         used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
         merged = OmegaConf.merge(OmegaConf.structured(schema), used)
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
@@ -204,12 +187,24 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         names["network"] = "own"
         only = f"1 with agent={names['agent']}: only dqn and pqn train several"
-        _need(config.seeds == 1, "seeds", config.seeds, only)
+        need(config.seeds == 1, "seeds", config.seeds, only)
         if transfer.source is not None:
             line = f"agent={names['agent']} takes over no weights, only dqn and pqn do"
             raise ValueError(f"transfer.from={transfer.source}: {line}")
+        _refuse_growth(config, names["agent"])
     gamma = config.reward.gamma if isinstance(config, WaybillConfig) else plain["agent"]["gamma"]
     return Setup(config, domain, agent, network, gamma, transfer, names, {str(key): plain[key] for key in plain})
+
+
+def _refuse_growth(config: Config, agent: str) -> None:
+    """Whether an agent that steps its games itself, or plays none, is asked for games that change in training."""
+    if not isinstance(config, WaybillConfig):
+        return
+    start, line = config.actions.candidates_start, f"agent={agent} has games of its own, only dqn and pqn can"
+    if config.curriculum.climbs:
+        raise ValueError(f"curriculum={config.curriculum.name}: {line}")
+    if start is not None:
+        raise ValueError(f"actions.candidates_start={start}: {line}")
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
@@ -220,7 +215,7 @@ def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         group = re.split(r"[.=@]", override.lstrip("+~"), maxsplit=1)[0]
-        if setup.names.get(group) == UNUSED:
+        if group in GAME_KEYS and group not in setup.plain:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
 
@@ -308,9 +303,4 @@ def check_device(device: str) -> None:
     Raises:
         ValueError: if not.
     """
-    _need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")
-
-
-def _need(good: bool, key: str, value: object, allowed: str) -> None:
-    if not good:
-        raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
+    need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from experiments.config import Config, Setup
 from experiments.logging import EpisodeWindow
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
+Shake = Callable[[int, float], Mapping[str, float]]  # (number of fresh weights, share of the way there) → dormant
 Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
 
 
@@ -52,6 +53,14 @@ class Batch(Protocol):
         """Go on; observations and infos as ``reset`` gives them."""
 
 
+@runtime_checkable
+class SelfPlay(Protocol):
+    """A batch in which past selves of the learner may play, too."""
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Before each step: the learner's policy of now is there to be kept."""
+
+
 class Games(Protocol):
     """Finished games of one player, in the order of their maps or seeds."""
 
@@ -82,6 +91,7 @@ class Asked:
     """What a command asks for beside the run's own held-out games; None is the run's own."""
 
     level: str | None = None
+    rivals: Sequence[str] | None = None
     maps: int | None = None
     map_seed: int | None = None
     episodes: int | None = None
@@ -102,6 +112,24 @@ class HeldOut(Protocol):
 
     def compare(self, games: Mapping[str, Games]) -> dict[str, dict[str, Any]]:
         """A row of figures for each player: ``mean``, ``low``, ``high`` and more; ``games`` holds the baselines."""
+
+
+class Climb(Protocol):
+    """Moving up from level to level in training."""
+
+    begun: dict[str, int]  # environment step at which each level was begun, in order
+
+    def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
+        """What curves show beside the evaluation of the run's own games."""
+
+    def after_step(self, env_step: int) -> dict[str, float]:
+        """Move up if it is time; what curves show of that."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
 
 
 class Domain(Protocol):
@@ -128,6 +156,9 @@ class Domain(Protocol):
         Raises:
             ValueError: if the games asked for don't exist.
         """
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
+        """How the seed whose training games these are goes through several levels; None: it doesn't."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show one game of a run's policy, see ``watching.watch_game``."""

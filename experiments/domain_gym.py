@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from experiments.config import Config, EvaluationConfig, Setup
-from experiments.domain import Asked, Columns
+from experiments.domain import Asked, Columns, Shake
 from experiments.gym_batch import GymBatch
 from experiments.gym_evaluation import (
     HELD_OUT_SEEDS,
@@ -71,7 +71,7 @@ class GymDomain:
     def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""
         asked = asked or Asked()
-        for option in ("level", "maps", "map_seed"):
+        for option in ("level", "rivals", "maps", "map_seed"):
             value = getattr(asked, option)
             if value is not None:
                 flag = option.replace("_", "-")
@@ -83,6 +83,9 @@ class GymDomain:
     def _evaluator(self, setup: Setup, first: int, episodes: int) -> EpisodeEvaluator:
         steps = setup.config.evaluation.max_steps
         return EpisodeEvaluator(id=self.id, kwargs=self.kwargs, first_seed=first, episodes=episodes, max_steps=steps)
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> None:
+        """There are no levels."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """An episode."""

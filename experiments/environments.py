@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envs.waybill import encodings
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
+from envs.waybill.features import entities_of
 from envs.waybill.jit import find_part
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup, WaybillConfig
+from experiments.ladder import LadderGames
 from experiments.machine import threads_of
+from experiments.rivals import RivalGames, outside_seats, refuse_policies, rivals_of, with_rivals
 
 
 def waybill(setup: Setup) -> WaybillConfig:
@@ -21,10 +24,38 @@ def waybill(setup: Setup) -> WaybillConfig:
     return setup.config
 
 
-def training_env(setup: Setup) -> WaybillVectorEnv:
+def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames | LadderGames:
     """All training games in one batch."""
-    config = setup.config
-    return batch_env(setup, num_envs=config.num_envs, maps=training_maps(config))
+    config = waybill(setup)
+    maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
+    if not curriculum.climbs and actions.candidates_start is None:
+        return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
+    levels = config.ladder()
+    stages = _check_alike(setup, levels)
+
+    def make(level: LevelConfig, count: int) -> WaybillVectorEnv:
+        games = batch_env(setup, num_envs=count, maps=maps, level=level)
+        assert isinstance(games, WaybillVectorEnv)  # rivals that are policies were refused
+        return games
+
+    def limit(env_step: int) -> int:
+        return actions.limit(env_step, config.steps)
+
+    return LadderGames(
+        levels=levels, num_envs=config.num_envs, replay_share=curriculum.replay_share, stages=stages,
+        make=make, limit=None if actions.candidates_start is None else limit,
+    )  # fmt: skip
+
+
+def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]:
+    """Whether the observations of all levels are cut alike; returns the stages of that with most."""
+    found = [batch_env(setup, num_envs=1, maps=(0, 1), level=level) for level in levels]
+    for name, env in zip((level.name for level in levels), found, strict=True):
+        if env.layout != found[0].layout:
+            encoding = setup.names["encoding"]
+            line = f"encoding={encoding} sees places of level {name} in other numbers than those of {levels[0].name}"
+            raise ValueError(f"curriculum={setup.names['curriculum']}: {line}")
+    return max((env.stages for env in found), key=len)
 
 
 def training_maps(config: Config) -> tuple[int, int]:
@@ -33,13 +64,35 @@ def training_maps(config: Config) -> tuple[int, int]:
 
 
 def batch_env(
-    setup: Setup, *, num_envs: int, maps: tuple[int, int], level: LevelConfig | None = None, in_order: bool = False
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None = None,
+    in_order: bool = False,
+    selfplay: bool = False,
+) -> WaybillVectorEnv | RivalGames:
+    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
+
+    With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
+    """
+    seats = (0, *outside_seats(rivals_of(setup), selfplay=selfplay))
+    env = seats_env(setup, num_envs=num_envs, maps=maps, level=level, in_order=in_order, seats=seats)
+    return with_rivals(setup, env)
+
+
+def seats_env(
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None,
+    in_order: bool,
+    seats: Sequence[int],
 ) -> WaybillVectorEnv:
-    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``."""
-    options = _choices(setup, level)
-    return WaybillVectorEnv(
-        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), copy=False, **options
-    )
+    """The same with these seats played from outside, a row for each of them."""
+    options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
+    return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
 
 
 def sb3_env(setup: Setup) -> Any:
@@ -50,6 +103,7 @@ def sb3_env(setup: Setup) -> Any:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     config = setup.config
+    refuse_policies(rivals_of(setup), f"agent={setup.names['agent']}")
     first, count = training_maps(config)
     share = -(-count // config.num_envs)
 
@@ -74,6 +128,8 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
         "encoding": config.encoding.name,
         "encoding_options": dict(config.encoding.options),
     }
+    if config.curriculum.climbs:  # one layout for all levels
+        options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
     if config.actions.candidates is not None:
         options["candidates"] = config.actions.candidates
     return options

@@ -19,29 +19,50 @@ def measure(
     target: str,
     *,
     level: str | None = None,
+    rivals: str | None = None,
     maps: int | None = None,
     map_seed: int | None = None,
     episodes: int | None = None,
     seed: int | None = None,
+    candidates: int | None = None,
     device: str = "auto",
     out: str = "runs",
 ) -> dict[str, Any]:
     """Scores by player of a run folder or a player's name, on held-out games; prints the table.
 
-    What is None is the run's own. ``seed`` is the random player's where games have maps, else the first episode's.
+    What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
+    else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config.
 
     Raises:
         ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.
     """
     configs.check_device(device)
-    folder, asked = Path(target), Asked(level, maps, map_seed, episodes, seed)
+    others = None if rivals is None else rivals.split(",")
+    folder, asked = Path(target), Asked(level, others, maps, map_seed, episodes, seed)
     if not folder.is_dir():
+        if candidates is not None:
+            raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")
         return _measure_players(target, asked, Path(out))
     setup = configs.load(folder)
+    if candidates is not None:
+        setup = _with_candidates(setup, candidates)
     if not Path(setup.config.out).is_dir():
         setup.config.out = str(folder.parent)
     setup.config.device = device
     return _measure_run(setup, folder, asked)
+
+
+def _with_candidates(setup: Setup, candidates: int) -> Setup:
+    """The same run with other slots for candidates: weights of ``network=candidates`` don't depend on their number."""
+    actions = setup.plain.get("actions", {})
+    if actions.get("candidates") is None:
+        name = setup.names["actions"]
+        raise ValueError(f"--candidates={candidates}: the run's actions={name} have no candidates")
+    wanted = {**actions, "candidates": candidates, "candidates_start": None}
+    try:
+        return configs.read({**setup.plain, "actions": wanted})
+    except ValueError as error:
+        raise ValueError(str(error).replace("actions.candidates", "--candidates")) from None
 
 
 def _measure_run(setup: Setup, folder: Path, asked: Asked) -> dict[str, Any]:

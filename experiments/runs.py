@@ -163,6 +163,7 @@ def _result(
         "steps_per_s": steps / seconds,
         "reached": session.reached,
         "curve": session.curve,
+        "ladder": None if session.climb is None else session.climb.begun,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,

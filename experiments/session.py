@@ -16,7 +16,7 @@ import numpy as np
 
 from experiments import checkpoints
 from experiments.config import Setup
-from experiments.domain import Evaluator
+from experiments.domain import Climb, Evaluator
 from experiments.door import INTERRUPTED, Interrupted
 from experiments.logging import Curves, EpisodeWindow
 from experiments.machine import process_seconds
@@ -90,10 +90,11 @@ class Session:
         window: EpisodeWindow,
         stop: StopRequest,
         loop_state: Callable[[], dict[str, Any]] | None,
+        climb: Climb | None = None,
         shows_progress: bool = True,
     ) -> None:
         self.setup, self.folder, self.agent, self.window, self.stop = setup, folder, agent, window, stop
-        self._validation, self._loop_state = validation, loop_state
+        self._validation, self._loop_state, self.climb = validation, loop_state, climb
         self.env_step = 0
         self.best_score: float | None = None
         self.best_step = 0
@@ -121,6 +122,8 @@ class Session:
             self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
             self._seconds_before = state["seconds"]
             self.window.load_state_dict(state["window"])
+            if self.climb is not None:
+                self.climb.load_state_dict(state["climb"])
             self._adopt_later_best()
         self._curves = Curves(folder=self.folder, from_step=self.env_step)
         if state is None:
@@ -141,6 +144,8 @@ class Session:
             self._log()
         if passed(before, env_step, config.evaluation.every):
             self._evaluate()
+        if self.climb is not None and (tags := self.climb.after_step(env_step)):
+            self._add(tags)
         if passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
             self.save()
         if self._progress.due:
@@ -191,6 +196,7 @@ class Session:
             "reached": self.reached,
             "seconds": self.seconds,
             "window": self.window.state_dict(),
+            "climb": None if self.climb is None else self.climb.state_dict(),
         }
 
     def _log(self) -> None:
@@ -199,16 +205,22 @@ class Session:
         tags["time/fps"] = self._steps_per_second()
         tags["train/n_updates"] = self.agent.updates
         tags |= {f"train/{name}": value for name, value in self.agent.metrics().items()}
+        self._add(tags)
+
+    def _add(self, tags: Mapping[str, float]) -> None:
         assert self._curves is not None
         self._curves.add(tags, self.env_step)
 
     def _evaluate(self) -> None:
-        games = self._validation(self.agent.greedy)
+        greedy = self.agent.greedy
+        games = self._validation(greedy)
         score = float(games.score.mean())
         self._evaluated_step = self.env_step
         self.curve.append([self.env_step, score])
-        assert self._curves is not None
-        self._curves.add(games.tags(), self.env_step)
+        tags = games.tags()
+        if self.climb is not None:
+            tags |= self.climb.after_evaluation(greedy, score)
+        self._add(tags)
         if self.best_score is None or score >= self.best_score:  # of equals the one that has learnt longer
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict()}

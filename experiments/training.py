@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments import seeds, transfer
 from experiments.config import Setup, brings_own_loop
-from experiments.domain import Batch, Evaluator, layout_of, n_actions_of
+from experiments.domain import Batch, Climb, Evaluator, SelfPlay, layout_of, n_actions_of
 from experiments.machine import device_of, threads_of
 from experiments.session import Session, StopRequest
 
@@ -24,8 +24,9 @@ class BatchLoop:
 
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
-        setups = seeds.split(setup)
+        self._setups = setups = seeds.split(setup)
         games: list[Batch] = [one.domain.training_games(one) for one in setups]
+        self.games, self.env_step = games, 0
         self.env: Batch = games[0] if len(games) == 1 else seeds.JointGames(games)
         layout, n_actions = layout_of(self.env), n_actions_of(self.env)
         self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
@@ -43,7 +44,7 @@ class BatchLoop:
             teaching=setup.transfer.teaching(),
         )
         self.windows = [setup.domain.window(own) for own in games]
-        self.env_step = 0
+        self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
         self.mask, self.groups = self._legal(infos)  # [N, A]; [N, A] or [A]
 
@@ -61,6 +62,8 @@ class BatchLoop:
     def _step(self, env_step: int) -> int:
         """One batch step; returns the steps of one seed (that of a game that only resets counts, too)."""
         agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
+        for k, own in self._selfplay:
+            own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step)
         self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
         self.mask, self.groups = self._legal(infos)
@@ -76,7 +79,7 @@ class BatchLoop:
         )
         ends = np.split(terminated_t | truncated_t, len(self.windows))
         for window, part, ended in zip(self.windows, infos.get("parts", [infos]), ends, strict=True):
-            window.add(part, ended)
+            window.add(part, part.get("_episode", ended))  # not every game that is cut off has ended
         agent.learn(env_step + self.config.num_envs)
         return self.config.num_envs
 
@@ -97,6 +100,22 @@ class BatchLoop:
         self.obs = state["obs"]
         self.mask = self.mask if state["mask"] is None else state["mask"]
         self.groups = self.groups if state["groups"] is None else state["groups"]
+
+    def climb(self, setup: Setup, seed: int) -> Climb | None:
+        """The way of the loop's ``seed``-th run, ``setup``, through several levels."""
+
+        def shake(draw: int, share: float) -> dict[str, float]:
+            agent = self.agent
+            before = agent.dormant(seed)
+            if share > 0:
+                seeds = [one.config.seed for one in self._setups]
+                device = device_of(self.config)
+                fresh = setup.agent.fresh_network(self.make_network, seeds, device, draw=draw)
+                agent.shrink_perturb(fresh, share, seed)
+            found = {"dormant_before": before, "dormant_after": agent.dormant(seed)}
+            return {name: value for name, value in found.items() if value is not None}
+
+        return setup.domain.climb(setup, self.games[seed], shake)
 
     def _leave_games(self, obs: np.ndarray, mask: np.ndarray, env_step: int) -> None:
         """Tell the agent that the games it remembers were cut off at ``obs``, so that none goes on in a new one.
@@ -144,6 +163,9 @@ class SB3Loop:
 
         if session.env_step < self.config.steps:
             self.agent.learn(self.config.steps, on_step)
+
+    def climb(self, setup: Setup, seed: int) -> None:
+        """Stable-Baselines3's games are of one level."""
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the games start anew."""
@@ -199,6 +221,7 @@ def _session(
     shared: dict[str, Any] = {"validation": validation, "stop": stop}
     if setup.config.seeds == 1:
         own = {"agent": loop.agent, "window": loop.windows[0], "loop_state": loop.state_dict}
+        own["climb"] = loop.climb(setup, 0)
         return Session(setup=setup, folder=folder, **own, **shared)
     sessions = [
         Session(
@@ -207,6 +230,7 @@ def _session(
             agent=seeds.SeedOfAgent(loop.agent, k),
             window=loop.windows[k],
             loop_state=None,
+            climb=loop.climb(one, k),
             shows_progress=k == 0,
             **shared,
         )

@@ -61,13 +61,14 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``score``, ``bankrupt``,
-    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when
-    games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``;
+    when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 
-    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those of the batch: they stay as they
-    are until the step after the next. The pool is refilled with new maps once it has been played through on average.
+    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those
+    of the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has
+    been played through on average.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -180,6 +181,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "games_begun": self._games_begun,
+            "limit": batch.limit,
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -201,6 +203,7 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         batch.potential[:] = saved["potential"]
         self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
         self._games_begun = int(saved["games_begun"])
+        batch.limit = int(saved.get("limit", batch.limit))
         batch.look()
         return self._observations(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
 
@@ -210,7 +213,8 @@ class WaybillEnv(_Spaces, gymnasium.Env):
 
     ``reset(options={"map_seed": m})`` plays the map of seed m. Infos as in ``WaybillVectorEnv``, without the game axis.
 
-    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or
+    ``rgb_array``.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}

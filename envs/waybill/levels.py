@@ -41,9 +41,10 @@ class TerrainConfig:
 class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
 
-    ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which the
-    other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and orders
-    that the planner keeps each turn: how long it may think.
+    ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
+    the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and
+    orders that the planner keeps each turn: how long it may think. ``rung`` is the level's place on the ladder, from 1
+    for the easiest; None if it is not on it. It says nothing of the games.
 
     Raises:
         ValueError: in one line, when a number is outside its range or names an unknown good.
@@ -85,6 +86,7 @@ class LevelConfig:
     planner_width: int = 48
     rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
+    rung: int | None = field(default=None, compare=False)
 
     @property
     def goods(self) -> list[str]:
@@ -94,6 +96,7 @@ class LevelConfig:
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():
             self._need(low <= getattr(self, name) <= high, f"{name}={getattr(self, name)} is not in {low}..{high}")
+        self._need(self.rung is None or 1 <= self.rung <= 1000, f"rung={self.rung} is not in 1..1000 or null")
         raw, goods, recipes = len(self.raw_goods), len(self.goods), len(self.recipes)
         self._need(1 <= raw <= min(4, self.deposits), f"{raw} raw goods, allowed are 1..4 and at most one a deposit")
         self._need(goods <= st.MAX_GOODS, f"{goods} goods, allowed are 1..{st.MAX_GOODS}")
@@ -145,6 +148,10 @@ class LevelConfig:
         """Size of the raw action space of this level."""
         return st.n_raw_actions(self.side, len(self.recipes), self.max_carts)
 
+    def numbers(self) -> dict[str, Any]:
+        """All that decides its games, as plain data."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "rung"}
+
     def script(self) -> np.ndarray:
         """Who decides for each seat, int64 [MAX_SEATS]: seat 0 from outside, then the rivals by their rules."""
         seats = [st.OUTSIDE, *(st.SCRIPTS.index(rival) for rival in self.rivals)]
@@ -193,7 +200,8 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48), "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
+    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48),
+    "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 
 
@@ -215,8 +223,14 @@ def from_mapping(values: dict[str, Any], source: str) -> LevelConfig:
 
 
 def names() -> list[str]:
-    """Names of the level files, in ladder order (the key ``rung`` in the first line's comment decides ties by name)."""
-    return sorted(path.stem for path in LEVEL_FOLDER.glob("*.yaml"))
+    """Names of the level files: those on the ladder in its order, then the others."""
+    found = {path.stem: yaml.safe_load(path.read_text()).get("rung") for path in LEVEL_FOLDER.glob("*.yaml")}
+    return sorted(found, key=lambda name: (found[name] is None, found[name], name))
+
+
+def ladder() -> list[str]:
+    """Names of the levels on the ladder, the easiest first."""
+    return [name for name in names() if load(name).rung is not None]
 
 
 def load(name: str) -> LevelConfig:

@@ -192,7 +192,7 @@ def _differs(game: Game, what: str) -> ValueError:
 def _header(game: Game) -> dict[str, Any]:
     header = {"format": FORMAT, "version": VERSION, "player": game.player}
     header |= {"map_seed": game.map_seed, "game_seed": game.game_seed, "rules": game.rules, "start": game.hashes[0]}
-    return header | {"level": dataclasses.asdict(game.level)}
+    return header | {"level": game.level.numbers()}
 
 
 def _seal(game: Game) -> str:

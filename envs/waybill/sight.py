@@ -77,8 +77,7 @@ def nearest(s: Any, pool: Any, lv: Any, home: Any, good: Any, towns: Any) -> Any
     first, last = np.int64(0), np.int64(lv.n_deposits)
     if towns:
         first, last = last, last + np.int64(lv.n_towns)
-    best: Any = -1
-    best_units: Any = 0
+    best, best_units = np.int64(-1), np.int64(0)
     for site in range(first, last):
         fits = pool.site_price[s.map, site, good] > 0 if towns else pool.site_good[s.map, site] == good
         units = np.int64(pool.site_travel[s.map, site, pool.site_tile[s.map, home]])

@@ -1,0 +1,166 @@
+"""Sections of a config that belong to the game: what may be chosen, and its ranges."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from envs.waybill import levels
+from envs.waybill.levels import LevelConfig
+
+
+@dataclass
+class RewardConfig:
+    """A reward function by name, and the discount that its shaping needs: the agent's."""
+
+    name: str = MISSING
+    gamma: float = MISSING
+
+    def __post_init__(self) -> None:
+        need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
+
+
+@dataclass
+class ActionsConfig:
+    """An action space by name; ``candidates`` is K, the number of slots that a reducer fills.
+
+    In training no more than ``candidates_start`` of them are filled at first, and K after a share ``candidates_growth``
+    of the run's steps. None: K from the start.
+    """
+
+    name: str = MISSING
+    candidates: int | None = None
+    candidates_start: int | None = None
+    candidates_growth: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.candidates is not None:
+            need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
+        need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
+        start = self.candidates_start
+        if start is not None and self.candidates is None:
+            line = "has no candidates to grow, actions=heuristic and random_k do"
+            raise ValueError(f"actions.candidates_start={start}: actions={self.name} {line}")
+        if start is not None and self.candidates is not None:
+            allowed = f"2..{self.candidates} (actions.candidates) or null"
+            need(2 <= start <= self.candidates, "actions.candidates_start", start, allowed)
+
+    def limit(self, env_step: int, total_steps: int) -> int:
+        """How many candidates may be proposed in training at that step: from the start to K linearly, rounded down."""
+        assert self.candidates is not None
+        if self.candidates_start is None:
+            return self.candidates
+        growing = self.candidates_growth * total_steps
+        share = 1.0 if env_step >= growing else env_step / growing
+        return self.candidates_start + int((self.candidates - self.candidates_start) * share)
+
+
+@dataclass
+class EncodingConfig:
+    """A position encoding by name, with the options of its own."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluationConfig:
+    """When and on which games a policy is measured: one a map, or one a seed where games have no maps (env=gym)."""
+
+    every: int = 50_000  # environment steps
+    maps: int = 32
+    final_maps: int = 100
+    map_seed: int = 0
+    episodes: int = 20
+    final_episodes: int = 100
+    episode_seed: int = 0
+    max_steps: int = 27_000
+
+    def __post_init__(self) -> None:
+        need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
+        for name in ("maps", "final_maps", "episodes", "final_episodes"):
+            value = getattr(self, name)
+            need(2 <= value <= 100_000, f"evaluation.{name}", value, f"2..100000 {name.removeprefix('final_')}")
+        need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
+        need(0 <= self.episode_seed < 2**30 - 100_000, "evaluation.episode_seed", self.episode_seed, "0..1073641823")
+        need(self.max_steps >= 1, "evaluation.max_steps", self.max_steps, "1 or more steps")
+
+
+@dataclass
+class CurriculumConfig:
+    """The levels that training goes through before the run's own, and when it moves up. See ``conf/curriculum``.
+
+    ``least_steps`` and ``most_steps`` are shares of the run's steps. Without a curriculum nothing may be set.
+    """
+
+    name: str = "none"
+    levels: list[str] | None = None
+    replay_share: float = 0.25
+    mastered: float = 1.0
+    least_steps: float = 0.01
+    most_steps: float = 0.15
+    shrink_perturb: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.climbs:
+            for own in dataclasses.fields(self):
+                value = getattr(self, own.name)
+                if own.name != "name" and value != own.default:
+                    raise ValueError(f"curriculum.{own.name}={value} needs curriculum=ladder")
+        for name in ("replay_share", "shrink_perturb"):
+            need(0.0 <= getattr(self, name) <= 1.0, f"curriculum.{name}", getattr(self, name), "0..1")
+        need(0.0 <= self.mastered <= 100.0, "curriculum.mastered", self.mastered, "0..100 times greedy's score")
+        need(0.0 <= self.most_steps <= 1.0, "curriculum.most_steps", self.most_steps, "0..1 of the run's steps")
+        allowed = f"0..{self.most_steps:g} (curriculum.most_steps)"
+        need(0.0 <= self.least_steps <= self.most_steps, "curriculum.least_steps", self.least_steps, allowed)
+
+    @property
+    def climbs(self) -> bool:
+        """Whether there is a curriculum."""
+        return self.name != "none"
+
+    def ladder(self, own: LevelConfig) -> list[LevelConfig]:
+        """The levels of a run on level ``own``, in the order of training; the last is ``own``.
+
+        Raises:
+            ValueError: in one line, if there are no such levels, or no steps would be left for the last.
+        """
+        if not self.climbs:
+            return [own]
+        found = [*(self._load(name) for name in self._below(own)), own]
+        share = self.most_steps * (len(found) - 1)
+        if share >= 1.0:
+            line = f"{len(found) - 1} levels may take all steps, none would be left for level={own.name}"
+            raise ValueError(f"curriculum.most_steps={self.most_steps:g}: {line}")
+        return found
+
+    def _below(self, own: LevelConfig) -> Sequence[str]:
+        if self.levels is None:
+            if own.rung is None:
+                line = "is not on the ladder (it has no rung), give curriculum.levels=[...]"
+                raise ValueError(f"curriculum={self.name}: level={own.name} {line}")
+            return [name for name in levels.ladder() if (levels.load(name).rung or 0) < own.rung]
+        if not self.levels or self.levels[-1] != own.name or len(set(self.levels)) < len(self.levels):
+            named = ",".join(self.levels)
+            raise ValueError(f"curriculum.levels=[{named}] must name each level once and end with level={own.name}")
+        return self.levels[:-1]
+
+    def _load(self, name: str) -> LevelConfig:
+        try:
+            return levels.load(name)
+        except ValueError as error:
+            raise ValueError(f"curriculum.levels: {error}") from None
+
+
+def need(good: bool, key: str, value: object, allowed: str) -> None:
+    """Refuse a value in one line.
+
+    Raises:
+        ValueError: unless ``good``.
+    """
+    if not good:
+        raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
