@@ -1,7 +1,7 @@
 """What a company sees and knows of the world (arguments as in ``books.py``).
 
-Terrain and travel times are public. Sites (deposits, towns) are known once they have been seen; a site is seen from an
-own building within ``lv.sight`` travel units and from an own cart that has driven its road, if the detour by the site is
+Terrain and travel times are public. Sites (deposits, towns) are known once they have been seen; a site is seen from
+an own building within ``lv.sight`` travel units and from an own cart that has driven its road, if the detour by the site is
 at most twice that long. What was last seen of a site is remembered. With ``lv.sight`` 0 everything is seen.
 
 Nothing of other companies is seen but that a deposit is taken; their sales are public one turn late.
@@ -77,7 +77,8 @@ def nearest(s: Any, pool: Any, lv: Any, home: Any, good: Any, towns: Any) -> Any
     first, last = np.int64(0), np.int64(lv.n_deposits)
     if towns:
         first, last = last, last + np.int64(lv.n_towns)
-    best, best_units = np.int64(-1), np.int64(0)
+    best: Any = -1
+    best_units: Any = 0
     for site in range(first, last):
         fits = pool.site_price[s.map, site, good] > 0 if towns else pool.site_good[s.map, site] == good
         units = np.int64(pool.site_travel[s.map, site, pool.site_tile[s.map, home]])
