@@ -1,4 +1,4 @@
-"""The rules as a whole: a turn is one order of each company and one tick; batch passes over many games (see ``books.py``)."""
+"""The rules as a whole: a turn is one order of each company and one tick; batch passes (see ``books.py``)."""
 
 from __future__ import annotations
 

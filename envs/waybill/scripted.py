@@ -98,7 +98,7 @@ def decide_scripted(states: Any, pool: Any, level: Any, scratch: Any, orders: An
 
 @kernel
 def follow_plans(states: Any, seat: Any, pool: Any, level: Any, plans: Any, orders: Any, low: Any, high: Any) -> None:
-    """Batch pass: put the planned order [N, horizon] of a seat into ``orders`` [N, seats] wherever it still is legal."""
+    """Batch pass: put a seat's planned order [N, horizon] into ``orders`` [N, seats] wherever it still is legal."""
     for i in range(low, high):
         s = states[i]
         if s.done == 0 and is_legal(s, s.companies[seat], pool, level[0], plans[i, s.turn]):

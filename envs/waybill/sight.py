@@ -1,8 +1,8 @@
 """What a company sees and knows of the world (arguments as in ``books.py``).
 
-Terrain and travel times are public. Sites (deposits, towns) are known once they have been seen; a site is seen from an
-own building within ``lv.sight`` travel units and from an own cart that has driven its road, if the detour by the site is
-at most twice that long. What was last seen of a site is remembered. With ``lv.sight`` 0 everything is seen.
+Terrain and travel times are public. Sites (deposits, towns) are known once they have been seen; a site is seen from
+an own building within ``lv.sight`` travel units and from an own cart that has driven its road, if the detour by the
+site is at most twice that long. What was last seen of a site is remembered. With ``lv.sight`` 0 everything is seen.
 
 Nothing of other companies is seen but that a deposit is taken; their sales are public one turn late.
 """

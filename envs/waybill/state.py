@@ -1,8 +1,8 @@
 """The game state: one fixed-size NumPy record, and the orders that change it.
 
 A state is a record of a few KB that serves every level (capacities are those of the largest level, counts in the level
-record bound the loops). Cloning a game is one assignment (``b[0] = a[0]``), saving it is ``state.tobytes()``: some fields
-are wider than they need to be, so that there are no gaps, which NumPy does not copy.
+record bound the loops). Cloning a game is one assignment (``b[0] = a[0]``), saving it is ``state.tobytes()``. Some
+fields are wider than they need to be, so that there are no gaps between them, which NumPy does not copy.
 
 The world (deposits, markets) is kept once, each company in its seat: ``state.companies[seat]``. What a company knows of
 the world is in its own record (``known``, ``seen_*``), so whoever decides or observes for it needs no other one.
