@@ -54,7 +54,6 @@ class QAgent:
         explore: np.ndarray,
         mask: np.ndarray | None,
         groups: np.ndarray | None,
-        advice: np.ndarray | None,
     ) -> None:
         """Replace the ``actions`` [S * N] of games that explore by random legal ones, by their seed's generator."""
         n_games = len(actions) // self.seeds
@@ -63,8 +62,14 @@ class QAgent:
             if len(rows):
                 of_rows = groups if groups is None or groups.ndim == 1 else groups[rows]
                 shape = (len(rows), self.policy.n_actions)
-                advised = None if advice is None else advice[rows]
-                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape, advised)
+                actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
+
+    def follow(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
+        """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N]."""
+        if advice is not None:
+            count = len(actions) // self.seeds
+            chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
+            actions[chosen] = advice[chosen]
 
     def guide(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
         """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.guide``."""

@@ -84,7 +84,8 @@ class DQN(QAgent):
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
-        self.explore(actions, explore, mask, groups, advice)
+        self.explore(actions, explore, mask, groups)
+        self.follow(actions, advice, env_step)
         self.guide(actions, obs, mask, env_step)
         return actions
 

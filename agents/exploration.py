@@ -95,8 +95,10 @@ class EpsilonGreedy:
     """Who explores at this step, and what they do: epsilon by schedule, optionally a ladder of it over the games.
 
     With ``ladder`` > 0 game i of N explores with ``eps ** (1 + ladder * i / (N - 1))`` (Ape-X, Horgan
-    et al. 2018, sec. 4). A share ``advised`` of the exploring actions follows a rule's advice, where there is any:
-    uniform exploration hardly ever gives the many orders in a row that a long chain needs.
+    et al. 2018, sec. 4).
+
+    Where a rule gives advice, a share ``advised`` of the games follows it for ``advised_turns`` turns on end: single
+    random actions hardly ever make the many orders in a row that a long chain takes before it pays.
     """
 
     def __init__(
@@ -106,10 +108,12 @@ class EpsilonGreedy:
         ladder: float,
         group_weights: np.ndarray | None,
         generator: np.random.Generator,
-        advised: float = 0.0,
+        advised: LinearSchedule | None = None,
+        advised_turns: int = 1,
     ) -> None:
         self.schedule, self.ladder, self.group_weights, self.generator = schedule, ladder, group_weights, generator
-        self.advised = advised
+        self.advised, self.advised_turns = advised, advised_turns
+        self._calls, self._lots = 0, np.zeros(0)
 
     def epsilon(self, env_step: int, num_envs: int) -> np.ndarray:
         """Chance to explore of each game, float64 [N]."""
@@ -120,25 +124,27 @@ class EpsilonGreedy:
         """Which games explore at this step, bool [N]."""
         return self.generator.random(num_envs) < self.epsilon(env_step, num_envs)
 
-    def actions(
-        self,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        shape: tuple[int, int],
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Random legal actions of the exploring games alone, int64 [M]: see ``random_legal``; ``advice`` is [M], too."""
-        drawn = random_legal(
+    def followers(self, env_step: int, num_envs: int) -> np.ndarray:
+        """Which games follow the rule's advice at this step, bool [N]; lots are drawn anew every ``advised_turns``."""
+        if self.advised is None:
+            return np.zeros(num_envs, np.bool_)
+        if self._calls % self.advised_turns == 0 or len(self._lots) != num_envs:
+            self._lots = self.generator.random(num_envs)
+        self._calls += 1
+        return self._lots < self.advised(env_step)
+
+    def actions(self, mask: np.ndarray | None, groups: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
+        """Random legal actions of the exploring games alone, int64 [M]: see ``random_legal``."""
+        return random_legal(
             generator=self.generator, mask=mask, groups=groups, group_weights=self.group_weights, shape=shape
         )
-        if advice is None or self.advised <= 0.0:
-            return drawn
-        return np.where(self.generator.random(len(drawn)) < self.advised, advice, drawn)
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator, as plain numbers."""
-        return {"generator": dict(self.generator.bit_generator.state)}
+        """The generator and the lots, as plain numbers and an array."""
+        lots = {"calls": self._calls, "lots": self._lots.copy()}
+        return {"generator": dict(self.generator.bit_generator.state), **lots}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the generator of that state."""
         self.generator.bit_generator.state = state["generator"]
+        self._calls, self._lots = int(state["calls"]), np.array(state["lots"])

@@ -62,7 +62,8 @@ class PQN(QAgent):
         v = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0)  # nothing is to come where nothing is legal
         self._v = v.flatten().cpu().numpy()
         actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
-        self.explore(actions, self.explorers(env_step, len(obs)), mask, groups, advice)
+        self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
+        self.follow(actions, advice, env_step)
         self.guide(actions, obs, mask, env_step)
         return actions
 

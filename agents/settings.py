@@ -38,7 +38,7 @@ class QSettings:
         "gamma": (0, 1), "atoms": (2, 1000), "learning_rate": (1e-8, 1), "learning_rate_final_share": (0, 1),
         "weight_decay": (0, 1), "max_grad_norm": (1e-6, 1e6), "huber_delta": (1e-6, 1e9), "epsilon_start": (0, 1),
         "epsilon_end": (0, 1), "epsilon_fraction": (0, 1), "epsilon_ladder": (0, 100),
-        "advised": (0, 1),
+        "advised": (0, 1), "advised_turns": (1, 10_000),
     }  # fmt: skip
 
     gamma: float = 0.99  # discount per step
@@ -56,7 +56,8 @@ class QSettings:
     epsilon_end: float = 0.05
     epsilon_fraction: float = 0.4  # share of the steps over which epsilon falls linearly
     epsilon_ladder: float = 0.0  # > 0: games explore at different rates, eps ** (1 + ladder * i / (N - 1))
-    advised: float = 0.0  # share of the exploring actions that follow the greedy rule's advice, where there is one
+    advised: float = 0.0  # share of the games that follow the rule's advice at first, falls to 0 at the last step
+    advised_turns: int = 25  # turns that a game goes on following it
     group_weights: list[float] | None = None  # chance of each group (verb) when exploring; null: equal
 
     def __post_init__(self) -> None:
@@ -122,7 +123,8 @@ class QSettings:
             ladder=self.epsilon_ladder,
             group_weights=None if self.group_weights is None else np.asarray(self.group_weights, np.float64),
             generator=np.random.default_rng(drawn),
-            advised=self.advised,
+            advised=LinearSchedule(start=self.advised, end=0.0, steps=total_steps) if self.advised > 0 else None,
+            advised_turns=self.advised_turns,
         )
 
 
