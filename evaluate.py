@@ -14,6 +14,9 @@ def _arguments() -> argparse.Namespace:
         "--level", help="another level than the run's (its network must fit; default for a player: refine)"
     )
     parser.add_argument(
+        "--rivals", help="who plays the others: 1 to 3 of random, greedy, planner and run folders, separated by commas"
+    )
+    parser.add_argument(
         "--maps", type=int, help="number of maps (default: as many as the run's result, 100 for a player)"
     )
     parser.add_argument("--map-seed", type=int, help="the first map's seed (default: the run's, 0 for a player)")

@@ -22,7 +22,7 @@ from experiments.progress import ProgressReport
 
 PLAYER_SEED = 0
 AT_ONCE = 16  # maps played between two savings
-Row = tuple[int, int, int]  # score, bankrupt, length
+Row = tuple[int, int, int, int]  # score, bankrupt, length, won
 
 
 def evaluate_players(
@@ -78,8 +78,8 @@ def evaluate_player(
             kept |= _play(name, level, part, seed, threads, report, start)
             if file is not None:
                 _write(file, kept)
-    score, bankrupt, length = np.array([kept[number] for number in wanted], np.int64).T
-    return Measured(score, bankrupt != 0, np.zeros(maps), length)
+    score, bankrupt, length, won = np.array([kept[number] for number in wanted], np.int64).T
+    return Measured(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
 
 
 def _play(
@@ -96,7 +96,8 @@ def _play(
             threads=threads,
             progress=partial(_report, report, before + len(rows)),
         )
-        games = zip(played.score.tolist(), played.bankrupt.tolist(), played.length.tolist(), strict=True)
+        columns = (played.score, played.bankrupt, played.length, played.won)
+        games = zip(*(column.tolist() for column in columns), strict=True)
         rows |= dict(zip(run.tolist(), games, strict=True))
     return rows
 
@@ -113,13 +114,13 @@ def _key(name: str, level: LevelConfig, seed: int) -> str:
 def _read(file: Path) -> dict[int, Row]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return {int(row[0]): (int(row[1]), int(row[2]), int(row[3])) for row in arrays["games"]}
+            return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in arrays["games"]}
     except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile):
         return {}  # absent or damaged: played anew
 
 
 def _write(file: Path, kept: dict[int, Row]) -> None:
-    table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 4]
+    table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 5]
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as stream:

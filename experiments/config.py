@@ -28,9 +28,11 @@ from experiments.config_groups import (
     RewardConfig,
     need,
 )
+from experiments.rival_settings import SelfplaySettings, check_rivals, placeholders
 from experiments.transfer_settings import TransferSettings
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
+GAME_KEYS = (*GAME_GROUPS, "rivals", "selfplay")  # all keys that only they have
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
 RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
 UNUSED = "-"  # the choice in a group that the run's games don't use
@@ -79,16 +81,23 @@ class Config:
 
 @dataclass
 class WaybillConfig(Config):
-    """The same for games on Waybill's own levels."""
+    """The same for games on Waybill's own levels. With ``rivals`` the level's own are replaced: ``level.rivals`` then
+    holds the rules that play in place of policies, see ``rival_settings.placeholders``.
+    """
 
     level: LevelConfig = MISSING
     reward: RewardConfig = MISSING
     actions: ActionsConfig = MISSING
     encoding: EncodingConfig = MISSING
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    rivals: list[str] | None = None
+    selfplay: SelfplaySettings = field(default_factory=SelfplaySettings)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.rivals is not None:
+            check_rivals(self.rivals, "rivals")
+            self.level = dataclasses.replace(self.level, rivals=placeholders(self.rivals))
         self.ladder()
         if self.curriculum.climbs and self.actions.candidates is None:
             line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
@@ -151,7 +160,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
         assert isinstance(given, dict)
         schema = _target("env", given.get("env", _DEFAULT_ENV)).config_class
-        unused = set(GAME_GROUPS) - {f.name for f in dataclasses.fields(schema)}
+        unused = set(GAME_KEYS) - {f.name for f in dataclasses.fields(schema)}
         used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
         merged = OmegaConf.merge(OmegaConf.structured(schema), used)
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
@@ -198,7 +207,7 @@ def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
     """
     for override in overrides:
         group = re.split(r"[.=@]", override.lstrip("+~"), maxsplit=1)[0]
-        if setup.names.get(group) == UNUSED:
+        if group in GAME_KEYS and group not in setup.plain:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
 

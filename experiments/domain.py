@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -53,6 +53,14 @@ class Batch(Protocol):
         """Go on; observations and infos as ``reset`` gives them."""
 
 
+@runtime_checkable
+class SelfPlay(Protocol):
+    """A batch in which past selves of the learner may play, too."""
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Before each step: the learner's policy of now is there to be kept."""
+
+
 class Games(Protocol):
     """Finished games of one player, in the order of their maps or seeds."""
 
@@ -83,6 +91,7 @@ class Asked:
     """What a command asks for beside the run's own held-out games; None is the run's own."""
 
     level: str | None = None
+    rivals: Sequence[str] | None = None
     maps: int | None = None
     map_seed: int | None = None
     episodes: int | None = None

@@ -71,7 +71,7 @@ class GymDomain:
     def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""
         asked = asked or Asked()
-        for option in ("level", "maps", "map_seed"):
+        for option in ("level", "rivals", "maps", "map_seed"):
             value = getattr(asked, option)
             if value is not None:
                 flag = option.replace("_", "-")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from envs.waybill.maps import VALIDATION_SEEDS
 from envs.waybill.players import PLAYERS
 from envs.waybill.state import VERBS
 from experiments import environments
+from experiments.arena import Arena
 from experiments.baselines import PLAYER_SEED, evaluate_players
 from experiments.climbing import Climb, make_climb
 from experiments.config import Config, EvaluationConfig, Setup, WaybillConfig
@@ -23,7 +24,9 @@ from experiments.environments import waybill
 from experiments.evaluation import Evaluator, Measured
 from experiments.logging import EpisodeWindow
 from experiments.machine import threads_of
-from experiments.statistics import Interval, better, mean_interval, normalised
+from experiments.rival_settings import check_rivals, placeholders
+from experiments.rivals import evaluation_rivals, has_policies, refuse_policies
+from experiments.statistics import Interval, better, mean_interval, normalised, share_interval
 from experiments.watching import refuse_seed
 
 CACHE = ".cache"  # below the folder of all runs
@@ -50,7 +53,7 @@ class WaybillDomain:
 
     def window(self, env: Any) -> EpisodeWindow:
         """Score, bankruptcies, orders and the funnel."""
-        return waybill_window(stages=env.stages)
+        return waybill_window(stages=env.stages, contested=bool(env.level.rivals))
 
     def validation(self, setup: Setup) -> Evaluator:
         """The validation maps."""
@@ -61,8 +64,13 @@ class WaybillDomain:
         asked = asked or Asked()
         if asked.episodes is not None:
             raise ValueError(f"--episodes={asked.episodes}: a game on a level is one a map, use --maps and --map-seed")
+        if asked.rivals is not None:
+            check_rivals(asked.rivals, "--rivals")
+            setup = replace(setup, config=replace(waybill(setup), rivals=list(asked.rivals)))
         config = waybill(setup)
         level = config.level if asked.level is None else levels.load(asked.level)
+        if asked.level is not None and config.rivals is not None:
+            level = replace(level, rivals=placeholders(config.rivals))
         first, maps = _maps(asked, config.evaluation)
         return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=asked.seed, out=Path(config.out))
 
@@ -85,18 +93,23 @@ class WaybillDomain:
         """Level and held-out maps."""
         config = waybill(setup)
         first, count = config.evaluation.map_seed, config.evaluation.final_maps
-        return {"maps": {"level": config.level.name, "first": first, "count": count}}
+        described = {"level": config.level.name, "first": first, "count": count}
+        return {"maps": described | ({"rivals": evaluation_rivals(setup)} if config.level.rivals else {})}
 
 
-def waybill_window(*, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, **options: Any) -> EpisodeWindow:
-    """The last episodes with what Waybill's infos say of them."""
-    columns = {
+def waybill_window(
+    *, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, contested: bool = False, **options: Any
+) -> EpisodeWindow:
+    """The last episodes with what Waybill's infos say of them; whether they are won only against rivals."""
+    columns: dict[str, tuple[str, ...]] = {
         "score": ("game/score",),
         "bankrupt": ("game/bankruptcies",),
         "illegal": ("game/illegal_orders",),
         "orders": tuple(f"game/orders/{name}" for name in verbs),
         "stages": tuple(f"game/funnel/{name}" for name in stages),
     }
+    if contested:
+        columns["won"] = ("game/won",)
     return EpisodeWindow(columns=columns, above_zero={"game/funnel/profit": "game/score"}, **options)
 
 
@@ -120,8 +133,10 @@ class HeldOutMaps:
     ) -> None:
         self.setup, self.level, self.first, self.maps, self.out = setup, level, first, maps, out
         self.seed = PLAYER_SEED if seed is None else seed
-        self.title = f"{level.name}, {maps} maps from seed {first}"
-        self.columns: Columns = _COLUMNS
+        self.rivals = level.rivals if setup is None else evaluation_rivals(setup)
+        against = f", against {', '.join(self.rivals)}" if level.rivals else ""
+        self.title = f"{level.name}, {maps} maps from seed {first}{against}"
+        self.columns: Columns = {**_COLUMNS, **(_WON if level.rivals else {})}
 
     def evaluator(self) -> Evaluator:
         """Plays a policy, one game a map."""
@@ -129,8 +144,10 @@ class HeldOutMaps:
         return Evaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
 
     def baselines(self) -> dict[str, Measured]:
-        """All players, from the cache as far as they are there."""
+        """All players, from the cache as far as they are there; against policies only those that don't plan."""
         config = None if self.setup is None else self.setup.config
+        if has_policies(self.rivals):
+            return self._against_policies()
         return evaluate_players(
             level=self.level,
             first_map=self.first,
@@ -141,20 +158,34 @@ class HeldOutMaps:
             progress=True if config is None else config.progress,
         )
 
+    def _against_policies(self) -> dict[str, Measured]:
+        """Planning takes too long to be done again for each policy, so the planner plays only where it is asked for."""
+        assert self.setup is not None
+        config, own = self.setup.config, self.setup.player
+        ring = Arena(
+            level=self.level, first=self.first, maps=self.maps, seed=self.seed, device=config.device,
+            threads=threads_of(config),
+        )  # fmt: skip
+        names = dict.fromkeys(["random", "greedy", *([] if own is None else [own])])
+        return {name: ring.play([name, *self.rivals]).measured(self.level.start_cash) for name in names}
+
     def compare(self, games: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
-        """Scores on the same maps with 95 % intervals; ``games`` holds at least random, greedy and planner."""
-        random, planner = games["random"].score, games["planner"].score
+        """Scores on the same maps with 95 % intervals; ``games`` holds at least random and greedy."""
+        random, planner = games["random"].score, games["planner"].score if "planner" in games else None
         return {name: _row(played, random, games["greedy"].score, planner) for name, played in games.items()}
 
 
-def _row(played: Measured, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray) -> dict[str, Any]:
+def _row(played: Measured, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
     mean, low, high = mean_interval(played.score)
+    won = {"won": _plain(share_interval(played.won))} if played.contested else {}
+    share = None if planner is None else normalised(played.score, random, planner)
     return {
         "mean": mean,
         "low": low,
         "high": high,
         "bankruptcies": float(played.bankrupt.mean()),
-        "normalised": _plain(normalised(played.score, random, planner)),
+        **won,
+        "normalised": _plain(share),
         "better_than_greedy": _plain(better(played.score, greedy)),
         "by_map": played.score.tolist(),
     }
@@ -175,10 +206,15 @@ _COLUMNS: Columns = {
     "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
     "normalised": _normalised,
 }
+_WON: Columns = {"won": lambda row: f"{row['won']['mean']:.0%} ({row['won']['low']:.0%} … {row['won']['high']:.0%})"}
 
 
 def players_alone(asked: Asked, *, out: Path) -> HeldOutMaps:
     """Maps for the players alone, without a run."""
     level = levels.load(DEFAULT_LEVEL if asked.level is None else asked.level)
+    if asked.rivals is not None:
+        check_rivals(asked.rivals, "--rivals")
+        refuse_policies(asked.rivals, "a player alone")
+        level = replace(level, rivals=list(asked.rivals))
     first, maps = _maps(asked, EvaluationConfig(final_maps=DEFAULT_MAPS, map_seed=0))
     return HeldOutMaps(setup=None, level=level, first=first, maps=maps, seed=asked.seed, out=out)

@@ -15,6 +15,7 @@ from envs.waybill.maps import TRAIN_SEEDS
 from experiments.config import Config, Setup, WaybillConfig
 from experiments.ladder import LadderGames
 from experiments.machine import threads_of
+from experiments.rivals import RivalGames, outside_seats, refuse_policies, rivals_of, with_rivals
 
 
 def waybill(setup: Setup) -> WaybillConfig:
@@ -23,17 +24,19 @@ def waybill(setup: Setup) -> WaybillConfig:
     return setup.config
 
 
-def training_env(setup: Setup) -> WaybillVectorEnv | LadderGames:
+def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames | LadderGames:
     """All training games in one batch."""
     config = waybill(setup)
     maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
     if not curriculum.climbs and actions.candidates_start is None:
-        return batch_env(setup, num_envs=config.num_envs, maps=maps)
+        return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
+    if curriculum.climbs:
+        refuse_policies(rivals_of(setup), f"curriculum={curriculum.name}")
     levels = config.ladder()
     stages = _check_alike(setup, levels)
 
-    def make(level: LevelConfig, count: int) -> WaybillVectorEnv:
-        return batch_env(setup, num_envs=count, maps=maps, level=level)
+    def make(level: LevelConfig, count: int) -> WaybillVectorEnv | RivalGames:
+        return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
 
     def limit(env_step: int) -> int:
         return actions.limit(env_step, config.steps)
@@ -61,13 +64,35 @@ def training_maps(config: Config) -> tuple[int, int]:
 
 
 def batch_env(
-    setup: Setup, *, num_envs: int, maps: tuple[int, int], level: LevelConfig | None = None, in_order: bool = False
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None = None,
+    in_order: bool = False,
+    selfplay: bool = False,
+) -> WaybillVectorEnv | RivalGames:
+    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
+
+    With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
+    """
+    seats = (0, *outside_seats(rivals_of(setup), selfplay=selfplay))
+    env = seats_env(setup, num_envs=num_envs, maps=maps, level=level, in_order=in_order, seats=seats)
+    return with_rivals(setup, env)
+
+
+def seats_env(
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None,
+    in_order: bool,
+    seats: Sequence[int],
 ) -> WaybillVectorEnv:
-    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``."""
-    options = _choices(setup, level)
-    return WaybillVectorEnv(
-        num_envs=num_envs, maps=maps, in_order=in_order, threads=threads_of(setup.config), copy=False, **options
-    )
+    """The same with these seats played from outside, a row for each of them."""
+    options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
+    return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
 
 
 def sb3_env(setup: Setup) -> Any:
@@ -78,6 +103,7 @@ def sb3_env(setup: Setup) -> Any:
     from stable_baselines3.common.vec_env import DummyVecEnv
 
     config = setup.config
+    refuse_policies(rivals_of(setup), f"agent={setup.names['agent']}")
     first, count = training_maps(config)
     share = -(-count // config.num_envs)
 

@@ -21,14 +21,15 @@ class Measured(NamedTuple):
     bankrupt: np.ndarray  # bool [N]
     reward: np.ndarray  # float64 [N], sum of the training reward; zeros for the players
     length: np.ndarray  # int64 [N], turns
+    won: np.ndarray  # bool [N], more cash at the end than every rival
+    contested: bool  # there were rivals: only then a game can be won
 
     def tags(self) -> dict[str, float]:
         """Means by TensorBoard tag."""
-        return {
-            "eval/score": float(self.score.mean()),
-            "eval/mean_reward": float(self.reward.mean()),
-            "eval/bankruptcies": float(self.bankrupt.mean()),
-        }
+        tags = {"eval/score": self.score, "eval/mean_reward": self.reward, "eval/bankruptcies": self.bankrupt}
+        if self.contested:
+            tags["eval/won"] = self.won
+        return {name: float(values.mean()) for name, values in tags.items()}
 
 
 class Evaluator:
@@ -55,13 +56,21 @@ class Evaluator:
     def __call__(self, policy: ActGreedily) -> Measured:
         """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         games = [_play_batch(env, policy) for env in self._parts]
-        return Measured(*(np.concatenate(columns) for columns in zip(*games, strict=True)))
+        score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
+        return Measured(score, bankrupt, reward, length, won, games[0].contested)
 
 
 def _play_batch(env: Any, policy: ActGreedily) -> Measured:
     obs, infos = env.reset(seed=0)
     count = len(obs)
-    games = Measured(np.zeros(count, np.int64), np.zeros(count, np.bool_), np.zeros(count), np.zeros(count, np.int64))
+    games = Measured(
+        score=np.zeros(count, np.int64),
+        bankrupt=np.zeros(count, np.bool_),
+        reward=np.zeros(count),
+        length=np.zeros(count, np.int64),
+        won=np.zeros(count, np.bool_),
+        contested=bool(env.level.rivals),
+    )
     running = np.ones(count, np.bool_)
     while running.any():
         obs, _, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
@@ -70,6 +79,7 @@ def _play_batch(env: Any, policy: ActGreedily) -> Measured:
             games.score[ended] = infos["score"][ended]
             games.bankrupt[ended] = infos["bankrupt"][ended]
             games.reward[ended] = infos["episode"]["r"][ended]
+            games.won[ended] = infos["won"][ended]
             games.length[ended] = infos["episode"]["l"][ended]
             running &= ~ended
     return games

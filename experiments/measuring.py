@@ -19,6 +19,7 @@ def measure(
     target: str,
     *,
     level: str | None = None,
+    rivals: str | None = None,
     maps: int | None = None,
     map_seed: int | None = None,
     episodes: int | None = None,
@@ -31,12 +32,14 @@ def measure(
 
     What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
     else the first episode's.
+    ``rivals`` are separated by commas, as ``rivals=`` in a config.
 
     Raises:
         ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.
     """
     configs.check_device(device)
-    folder, asked = Path(target), Asked(level, maps, map_seed, episodes, seed)
+    others = None if rivals is None else rivals.split(",")
+    folder, asked = Path(target), Asked(level, others, maps, map_seed, episodes, seed)
     if not folder.is_dir():
         if candidates is not None:
             raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")

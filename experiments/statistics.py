@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from statistics import NormalDist
 from typing import NamedTuple
@@ -47,6 +48,23 @@ def mean_interval(
         bounds.append(NormalDist().cdf(bias + z / (1 - acceleration * z)))
     low, high = np.quantile(means, bounds)
     return Interval(mean, float(low), float(high))
+
+
+def share_interval(values: np.ndarray, *, confidence: float = CONFIDENCE) -> Interval:
+    """Mean of ``values`` [N] in 0..1 with the score interval of a share (Wilson 1927), which has room at 0 and 1, too.
+
+    For values between 0 and 1 (a draw, two games on one map) it is too wide rather than too narrow.
+
+    Raises:
+        ValueError: without values, or with one outside 0..1.
+    """
+    values = np.asarray(values, np.float64)
+    if not len(values) or not (0.0 <= values.min() <= values.max() <= 1.0):
+        raise ValueError("a share needs at least one value, all of them in 0..1")
+    p, n, z = float(values.mean()), len(values), NormalDist().inv_cdf((1 + confidence) / 2)
+    centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((centre + side * spread) / (1 + z * z / n) for side in (-1, 1))
+    return Interval(p, max(0.0, low), min(1.0, high))
 
 
 def better(

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments import seeds, transfer
 from experiments.config import Setup, brings_own_loop
-from experiments.domain import Batch, Climb, Evaluator, layout_of, n_actions_of
+from experiments.domain import Batch, Climb, Evaluator, SelfPlay, layout_of, n_actions_of
 from experiments.machine import device_of, threads_of
 from experiments.session import Session, StopRequest
 
@@ -44,6 +44,7 @@ class BatchLoop:
             teaching=setup.transfer.teaching(),
         )
         self.windows = [setup.domain.window(own) for own in games]
+        self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
         self.mask, self.groups = self._legal(infos)  # [N, A]; [N, A] or [A]
 
@@ -61,6 +62,8 @@ class BatchLoop:
     def _step(self, env_step: int) -> int:
         """One batch step; returns the steps of one seed (that of a game that only resets counts, too)."""
         agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
+        for k, own in self._selfplay:
+            own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step)
         self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
         self.mask, self.groups = self._legal(infos)

@@ -42,7 +42,7 @@ class Scores:
 
     def __call__(self, policy: Any) -> Measured:
         score = np.array([self.scores.pop(0)])
-        return Measured(score, score < 0, np.zeros(1), np.ones(1, np.int64))
+        return Measured(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False)
 
 
 def climb_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[Climb, list[int]]:

@@ -11,7 +11,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from experiments import config as configs
-from experiments.config import GAME_GROUPS, GROUPS, Setup, read, register
+from experiments.config import GAME_GROUPS, GAME_KEYS, GROUPS, Setup, read, register
 from experiments.door import one_line
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -73,7 +73,7 @@ def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path)
     assert first == "# @package _global_"
     assert second == f"# python train.py experiment={path.stem}"
     default, setup = read(composed()).plain, read(composed(f"experiment={path.stem}"))
-    unused = {group for group, name in setup.names.items() if name == "-"}
+    unused = set() if "level" in setup.plain else set(GAME_KEYS)
     assert setup.plain.keys() == default.keys() - unused
     assert setup.plain != default
 
@@ -186,3 +186,10 @@ def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("steps: [1")
     with pytest.raises(ValueError, match=r"config.yaml: "):
         configs.load(tmp_path)
+
+
+@pytest.mark.parametrize("override", ["rivals=[greedy]", "selfplay.pool=3"])
+def test_other_games_have_no_rivals(override: str) -> None:
+    setup = read(composed("env=gym", "env.id=CartPole-v1", override))
+    with pytest.raises(ValueError, match=r"env=gym has no (rivals|selfplay)=, it belongs to env=waybill"):
+        configs.refuse_unused(setup, [override])

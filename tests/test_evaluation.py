@@ -67,7 +67,7 @@ def test_kept_games_are_used(tmp_path: Path) -> None:
     played = evaluate_player("greedy", **options)
     (file,) = tmp_path.iterdir()
     with file.open("wb") as stream:
-        np.savez(stream, games=np.array([(i, 12345, 0, 60) for i in range(4)]))
+        np.savez(stream, games=np.array([(i, 12345, 0, 60, 0) for i in range(4)]))
     assert played.score.max() < 12345
     assert evaluate_player("greedy", **options).score.tolist() == [12345] * 4
 

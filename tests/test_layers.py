@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("render",),
     ("batch",),
     ("spaces", "env"),
+    ("parallel",),
 )
 FORBIDDEN = {
     "agents": ("envs", "experiments", "hydra", "omegaconf"),
@@ -110,7 +111,7 @@ def test_no_room_of_the_engine_uses_itself_in_a_circle() -> None:
 
 def test_only_the_environment_knows_gymnasium() -> None:
     for path in files("envs/waybill"):
-        if room(module_of(path)) not in ("env", "spaces", None):
+        if room(module_of(path)) not in ("env", "parallel", "spaces", None):
             assert "gymnasium" not in {name.split(".")[0] for name in imports_of(path)}, path.name
 
 

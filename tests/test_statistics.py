@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.statistics import better, mean_interval, normalised
+from experiments.statistics import better, mean_interval, normalised, share_interval
 
 
 def test_equal_values_leave_no_doubt() -> None:
@@ -75,3 +75,18 @@ def test_too_few_or_broken_values_are_named(values: list) -> None:
 def test_players_on_different_maps_are_not_compared() -> None:
     with pytest.raises(ValueError, match="same maps, got 3 and 2"):
         better(np.zeros(3), np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("wins", "games", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_a_share_has_wilsons_interval(wins: int, games: int, low: float, high: float) -> None:
+    share = share_interval(np.arange(games) < wins)  # 81 of 263: Newcombe 1998, table I, method 3
+    assert share == pytest.approx((wins / games, low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("values", [[], [0.5, 1.5], [np.nan]])
+def test_a_share_needs_values_in_its_range(values: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"a share needs at least one value, all of them in 0\.\.1"):
+        share_interval(np.array(values))

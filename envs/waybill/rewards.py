@@ -15,39 +15,46 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.jit import jit, kernel, named
-from envs.waybill.state import EMPTY, EXTRACTOR, MAX_BUILDINGS
+from envs.waybill.state import EMPTY, EXTRACTOR, MAX_BUILDINGS, WORKS
 
 # Share of its final price that a good is worth on its way through the chain.
 AT_EXTRACTOR, ON_WAY_TO_WORKSHOP, AS_INPUT, AS_PRODUCT, ON_WAY_TO_TOWN = 0.2, 0.35, 0.45, 0.65, 0.85
 
 
 @jit
-def made_price(lv: Any, r: Any, slot: Any, price: Any) -> Any:
-    """Coins of a recipe's output at a price that one unit of an input stands for: inputs share it equally."""
+def made_price(me: Any, lv: Any, r: Any, slot: Any, price: Any) -> Any:
+    """Coins of a recipe's output at a price that one unit of an input stands for: inputs share it equally.
+
+    0 if the input can be sold as it is and the company has no workshop that makes more of it: goods that pile up
+    before a workshop that may never stand are no progress.
+    """
     recipe = lv.recipes[r]
+    stands = lv.price[recipe.inputs[slot]] == 0
+    for b in range(me.n_slots):
+        stands = stands or (me.buildings[b].kind == WORKS and me.buildings[b].recipe == r)
     units = np.float64(recipe.output_units) / np.float64(recipe.input_units[slot])
-    return price * units / np.float64(recipe.n_inputs)
+    return price * units / np.float64(recipe.n_inputs) if stands else 0.0
 
 
 @jit
-def product_price(lv: Any, good: Any) -> Any:
+def product_price(me: Any, lv: Any, good: Any) -> Any:
     """Mean price of one unit of a good, or of what one unit of it becomes in one stage."""
     best = np.float64(lv.price[good])
     for r in range(lv.n_recipes):
         for j in range(lv.recipes[r].n_inputs):
             if lv.recipes[r].inputs[j] == good:
-                best = max(best, made_price(lv, r, j, np.float64(lv.price[lv.recipes[r].output])))
+                best = max(best, made_price(me, lv, r, j, np.float64(lv.price[lv.recipes[r].output])))
     return best
 
 
 @jit
-def final_price(lv: Any, good: Any) -> Any:
+def final_price(me: Any, lv: Any, good: Any) -> Any:
     """Mean price of one unit of a good, or of what one unit of it becomes in one or two stages."""
     best = np.float64(lv.price[good])
     for r in range(lv.n_recipes):
         for j in range(lv.recipes[r].n_inputs):
             if lv.recipes[r].inputs[j] == good:
-                best = max(best, made_price(lv, r, j, product_price(lv, np.int64(lv.recipes[r].output))))
+                best = max(best, made_price(me, lv, r, j, product_price(me, lv, np.int64(lv.recipes[r].output))))
     return best
 
 
@@ -60,16 +67,16 @@ def goods_value(me: Any, lv: Any) -> Any:
         if building.kind == EMPTY:
             continue
         share = AT_EXTRACTOR if building.kind == EXTRACTOR else AS_PRODUCT
-        value += share * np.float64(building.stock) * final_price(lv, building.output)
+        value += share * np.float64(building.stock) * final_price(me, lv, building.output)
         if building.kind != EXTRACTOR:
             recipe = lv.recipes[building.recipe]
             for j in range(recipe.n_inputs):
-                value += AS_INPUT * np.float64(building.inputs[j]) * final_price(lv, recipe.inputs[j])
+                value += AS_INPUT * np.float64(building.inputs[j]) * final_price(me, lv, recipe.inputs[j])
     for c in range(me.n_carts):
         k = me.carts[c]
         if k.load > 0:
             share = ON_WAY_TO_TOWN if k.target >= MAX_BUILDINGS else ON_WAY_TO_WORKSHOP
-            value += share * np.float64(k.load) * final_price(lv, k.good)
+            value += share * np.float64(k.load) * final_price(me, lv, k.good)
     return value
 
 

@@ -1,0 +1,136 @@
+"""Waybill as a PettingZoo game: all companies at once, each an agent of its own. No rule of the game is in here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.waybill.env import Maps, WaybillVectorEnv
+from envs.waybill.levels import LevelConfig, load
+from envs.waybill.maps import TRAIN_SEEDS
+
+try:
+    from pettingzoo import ParallelEnv
+except ImportError:
+    line = "envs.waybill.parallel needs PettingZoo, which is not installed: pip install 'waybill[pettingzoo]'"
+    raise ImportError(line) from None
+
+
+class WaybillParallelEnv(ParallelEnv):
+    """One game; the agents are ``company_0``, ``company_1``, …, as many as the level has seats.
+
+    Whoever is bankrupt is terminated and leaves, the others play on to the horizon, where all are terminated. Each
+    agent's observations, actions and infos (``action_mask`` int8 [A], ``score``, ``won``, …) are those of
+    ``WaybillEnv`` in its seat. Games are decided by the seed of ``reset``; without one they follow from the last.
+
+    Args and errors: as ``batch.Batch``; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    """
+
+    metadata: dict[str, Any] = {"name": "waybill_v0", "render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+
+    def __init__(
+        self,
+        *,
+        level: str | LevelConfig = "rivals",
+        reward: str = "shaped",
+        gamma: float = 0.99,
+        actions: str = "heuristic",
+        candidates: int = 32,
+        encoding: str = "reference_points",
+        encoding_options: dict[str, Any] | None = None,
+        maps: Maps = (TRAIN_SEEDS, 256),
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode={render_mode!r}, allowed are None, ansi and rgb_array")
+        config = load(level) if isinstance(level, str) else level
+        self._games = WaybillVectorEnv(
+            num_envs=1,
+            level=config,
+            reward=reward,
+            gamma=gamma,
+            actions=actions,
+            candidates=candidates,
+            encoding=encoding,
+            encoding_options=encoding_options,
+            maps=maps,
+            threads=1,
+            seats=range(1 + len(config.rivals)),
+            whole_games=True,
+        )
+        self.render_mode, self.level = render_mode, config
+        self.possible_agents = [f"company_{seat}" for seat in self._games.batch.seats]
+        self.agents: list[str] = []
+        box, discrete = self._games.single_observation_space, self._games.single_action_space
+        assert isinstance(box, gymnasium.spaces.Box)
+        assert isinstance(discrete, gymnasium.spaces.Discrete)
+        boxes = {agent: gymnasium.spaces.Box(box.low, box.high, dtype=np.float32) for agent in self.possible_agents}
+        self.observation_spaces: dict[str, Any] = boxes
+        self.action_spaces: dict[str, Any] = {a: gymnasium.spaces.Discrete(discrete.n) for a in self.possible_agents}
+
+    def observation_space(self, agent: str) -> Any:
+        """Box [D], the same object each time."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> Any:
+        """Discrete, the same object each time."""
+        return self.action_spaces[agent]
+
+    def reset(
+        self, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+        """A new game; ``options`` are for others, there are none here."""
+        observed, infos = self._games.reset(seed=seed)
+        self.agents = list(self.possible_agents)
+        return self._rows(observed), self._infos(infos)
+
+    def step(
+        self, actions: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
+        """One turn: an action of each agent that is left.
+
+        Raises:
+            ValueError: when the game is over, or for an agent without an action or one outside the action space.
+        """
+        if not self.agents:
+            raise ValueError("step: the game is over, call reset first")
+        for agent in self.agents:
+            if agent not in actions:
+                raise ValueError(f"step: no action for {agent}; agents are {', '.join(self.agents)}")
+        chosen = np.array([actions[a] if a in self.agents else 0 for a in self.possible_agents])
+        observed, r_t, terminated, truncated, infos = self._games.step(chosen)
+        results = (
+            self._rows(observed),
+            {agent: float(value) for agent, value in self._rows(r_t).items()},
+            {agent: bool(value) for agent, value in self._rows(terminated).items()},
+            {agent: bool(value) for agent, value in self._rows(truncated).items()},
+            self._infos(infos),
+        )
+        self.agents = [agent for agent in self.agents if not results[2][agent]]
+        return results
+
+    def _rows(self, array: np.ndarray) -> dict[str, Any]:
+        """Each agent's row of an array [seats, ...]; of those that are left."""
+        return {agent: array[k].copy() for k, agent in enumerate(self.possible_agents) if agent in self.agents}
+
+    def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        arrays = {name: value for name, value in infos.items() if name not in ("reset", "episode", "_episode")}
+        found: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
+        for name, value in arrays.items():
+            for agent, row in self._rows(value).items():
+                found[agent][name] = row.item() if row.ndim == 0 else row
+        return found
+
+    def render(self) -> Any:
+        """The board as text (``ansi``) or an image uint8 [H, W, 3] (``rgb_array``)."""
+        if self.render_mode is None:
+            return None
+        from envs.waybill.render import to_image, to_text
+
+        draw = to_text if self.render_mode == "ansi" else to_image
+        return draw(self._games.states[0], self._games.batch.pool, self.level)
+
+    def close(self) -> None:
+        """Nothing is held open."""
