@@ -31,8 +31,7 @@ def measure(
     """Scores by player of a run folder or a player's name, on held-out games; prints the table.
 
     What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
-    else the first episode's.
-    ``rivals`` are separated by commas, as ``rivals=`` in a config.
+    else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config.
 
     Raises:
         ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.

@@ -39,9 +39,9 @@ class Watched:
     candidates: list[list[Candidate]]
 
     def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
-        """(STATE record, the ORDER given in it, candidates) of each turn; last the end, without an order."""
+        """(STATE record, the ORDER of the player in it, candidates) of each turn; last the end, without an order."""
         for turn, state in enumerate(record.replay(self.game)):
-            order = self.game.orders[turn] if turn < len(self.game.orders) else None
+            order = self.game.own_orders[turn] if turn < len(self.game.orders) else None
             yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
 
 
@@ -112,7 +112,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
             action = policy.greedy(obs, mask)
             weighed.append(_weigh(batch, policy.q_values(obs, mask)[0], int(action[0])))
             obs, _, terminated, _, infos = env.step(action)
-            orders.append(batch.taken[0].copy())
+            orders.append(batch.given[0].copy())
             over = bool(terminated[0])
             report.update(len(orders))
     name = f"{setup.names['agent']} after {policy.env_step} steps"

@@ -80,11 +80,23 @@ def hand_pool(level: LevelConfig) -> MapPool:
     )
 
 
+def company(states: Any, seat: int = 0) -> Any:
+    """The COMPANY record in a seat of a STATE record; of a STATE array [N], those of all games."""
+    found = states["companies"]
+    return found[seat] if found.ndim == 1 else found[:, seat]
+
+
+def views(games: int, seat: int = 0) -> np.ndarray:
+    """The same seat in all games, int64 [N, 2]."""
+    return np.stack([np.arange(games), np.full(games, seat)], axis=1)
+
+
 class Play:
     """Games on one map pool, played order by order; ``s`` is game 0 as a STATE record."""
 
     def __init__(self, level: LevelConfig, pool: MapPool, games: int = 1) -> None:
         self.level, self.pool, self.record, self.scratch = level, pool, level.record(), make_scratch()
+        self.seats = 1 + len(level.rivals)
         self.states = st.records(games, st.STATE)
         rows = np.arange(games) % len(pool.seed)
         start_games(self.states, pool, self.record, rows, np.arange(games).astype(np.uint64), 0, games)
@@ -93,8 +105,16 @@ class Play:
     def s(self) -> Any:
         return self.states[0]
 
+    @property
+    def me(self) -> Any:
+        """The company in seat 0 of game 0."""
+        return company(self.s)
+
     def step(self, orders: np.ndarray) -> None:
-        """One turn of all games, orders [N]."""
+        """One turn of all games, orders [N, seats]; with orders [N], all but the first company pass."""
+        if orders.ndim == 1:
+            first, orders = orders, st.records(len(orders) * self.seats, st.ORDER).reshape(-1, self.seats)
+            orders[:, 0] = first
         play_turns(self.states, self.pool, self.record, orders, self.scratch, 0, len(self.states))
 
     def order(self, verb: int, tile: int = -1, *, target: int = -1, recipe: int = 0, cart: int = 0) -> Any:
@@ -120,9 +140,9 @@ USUAL_VERBS = (st.PASS,) * 24 + (st.EXTRACT, st.WORKSHOP, st.HAUL) * 2 + (st.HAU
 
 
 def random_orders(
-    rng: np.random.Generator, play: Play, verbs: tuple[int, ...] = USUAL_VERBS, tries: int = 24
+    rng: np.random.Generator, play: Play, verbs: tuple[int, ...] = USUAL_VERBS, tries: int = 24, seat: int = 0
 ) -> np.ndarray:
-    """An order for each game, ORDER [N]: mostly the first legal one of several of a verb, sometimes just the first."""
+    """An order for a seat of each game, ORDER [N]: mostly the first legal one of several of a verb, else the first."""
     games, level, pool = len(play.states), play.level, play.pool
     orders = st.records(games * tries, st.ORDER).reshape(games, tries)
     orders["verb"] = rng.choice(verbs, (games, 1))
@@ -130,11 +150,17 @@ def random_orders(
     orders["cart"] = np.maximum(-1, rng.integers(-2 * level.max_carts, level.max_carts, (games, tries)))
     for i in range(games):
         row = int(play.states["map"][i])
-        built = play.states["buildings"]["tile"][i, : int(play.states["n_slots"][i])]
+        me = company(play.states[i], seat)
+        built = me["buildings"]["tile"][: int(me["n_slots"])]
         near = pool.near[row].ravel()
         places = np.concatenate([pool.site_tile[row], np.tile(built, 4), near[near >= 0]])
         orders["tile"][i], orders["target"][i] = rng.choice(places, (2, tries))
     legal = np.zeros((games, tries), np.bool_)
-    judge_orders(play.states, pool, play.record, orders, legal)
+    judge_orders(play.states, seat, pool, play.record, orders, legal)
     pick = np.where(rng.random(games) < 0.15, 0, legal.argmax(1))
     return np.ascontiguousarray(orders[np.arange(games), pick])
+
+
+def orders_of_all(rng: np.random.Generator, play: Play, verbs: tuple[int, ...] = USUAL_VERBS) -> np.ndarray:
+    """Random orders for all companies, ORDER [N, seats]."""
+    return np.stack([random_orders(rng, play, verbs, seat=seat) for seat in range(play.seats)], axis=1)

@@ -7,14 +7,23 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from handmade import Play, random_orders
+from handmade import Play, company, random_orders, views
+from rivalry import mixed_orders
 
 from envs.waybill import levels
 from envs.waybill.maps import make_pool
 from envs.waybill.raw_actions import encode, raw_mask, raw_orders
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, ORDER, PASS, STATE, WORKSHOP, records
 
+# Levels whose raw action space can be looked at as a whole.
+SMALL_LEVELS = [name for name in levels.names() if levels.load(name).n_raw_actions < 600_000]
 VERBS = (PASS,) * 4 + (EXTRACT, WORKSHOP, HAUL, HAUL) * 2 + (DISMANTLE,)
+
+
+def choices(*actions: str) -> list[tuple[str, str]]:
+    """(level, actions) of all levels, raw spaces with the small ones only."""
+    all_pairs = [(name, kind) for name in levels.names() for kind in actions]
+    return [(name, kind) for name, kind in all_pairs if name in SMALL_LEVELS or kind not in ("masked", "full")]
 
 
 def encode_all(level: Any, orders: Any, numbers: Any) -> None:
@@ -26,19 +35,20 @@ def encode_all(level: Any, orders: Any, numbers: Any) -> None:
 @cache
 def seen(name: str) -> Play:
     """Games of a level at random turns of random play, well-off so that all orders come up; states are not touched."""
-    games = 32
-    level = dataclasses.replace(levels.load(name), start_cash=900)
+    games, level = 32, levels.load(name)
+    small = level.horizon <= 80  # on larger ones, random orders alone make no chain
+    level = dataclasses.replace(level, start_cash=900 if small else 4000)
     play, rng = Play(level, make_pool(level.record(), np.arange(games)), games), np.random.default_rng(1)
     stop = rng.integers(0, level.horizon - 1, games)
     kept = records(games, STATE)
     for turn in range(level.horizon - 1):
         kept[stop == turn] = play.states[stop == turn]
-        play.step(random_orders(rng, play, VERBS, tries=96))
+        play.step(random_orders(rng, play, VERBS, tries=96) if small else mixed_orders(rng, play))
     play.states[:] = kept
-    running = play.states["done"] == 0
+    running = (play.states["done"] == 0) & (company(play.states)["bankrupt"] == 0)
     play.states = play.states[running].copy()
     assert running.sum() >= 16
-    assert {0, 1, 2} < set(play.states["n_carts"].tolist())
+    assert {0, 1, 2} < set(company(play.states)["n_carts"].tolist())
     return play
 
 
@@ -54,7 +64,7 @@ def raw(name: str) -> np.ndarray:
 def mask_of(play: Play) -> np.ndarray:
     """int8 [N, A]."""
     mask = np.full((len(play.states), play.level.n_raw_actions), 7, np.int8)
-    raw_mask(play.states, play.pool, play.record, play.scratch, mask, 0, len(mask))
+    raw_mask(play.states, views(len(mask)), play.pool, play.record, play.scratch, mask, 0, len(mask))
     return mask
 
 
@@ -62,13 +72,13 @@ def candidates(play: Play, reducer: Any, k: int) -> tuple[np.ndarray, np.ndarray
     """Orders [N, k], worth [N, k, 2] and count [N] that a reducer gives."""
     n = len(play.states)
     orders, worth, count = records(n * k, ORDER).reshape(n, k), np.zeros((n, k, 2), np.float32), np.zeros(n, np.int64)
-    reducer(play.states, play.pool, play.record, play.scratch, orders, worth, count, 0, n)
+    reducer(play.states, views(n), play.pool, play.record, play.scratch, k, orders, worth, count, 0, n)
     return orders, worth, count
 
 
 def copies_of(play: Play, i: int, n: int) -> Play:
-    """n games in the state of game i, each with random numbers of its own."""
+    """n games in the state of game i, each with a key of its own."""
     copies = Play(play.level, play.pool, 1)
     copies.states = np.repeat(play.states[i : i + 1], n)
-    copies.states["rng"] = np.random.default_rng(5).integers(2**64, size=n, dtype=np.uint64)
+    company(copies.states)["key"] = np.random.default_rng(5).integers(2**64, size=n, dtype=np.uint64)
     return copies

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from gymnasium.utils.env_checker import check_env as check_as_gymnasium
+from handmade import company
 from stable_baselines3.common.env_checker import check_env as check_as_sb3
 
 import envs  # noqa: F401 - registers the ids
@@ -42,8 +43,14 @@ def encodings() -> list[tuple[str, dict[str, Any]]]:
     return [(name, values.get("options", {})) for name, values in parts("encoding").items()]
 
 
+def level_of(id: str) -> levels.LevelConfig:
+    return levels.load(id.removeprefix("waybill/").removesuffix("-v0").lower())
+
+
 COMBINATIONS = [
-    (*names, *encoding) for *names, encoding in itertools.product(IDS, parts("reward"), parts("actions"), encodings())
+    (*names, *encoding)
+    for *names, encoding in itertools.product(IDS, parts("reward"), parts("actions"), encodings())
+    if names[2] in ("heuristic", "random_k") or level_of(names[0]).n_raw_actions < 600_000
 ] + [
     (IDS[-1], "shaped", "heuristic", "reference_points", {"metric": metric, "points": points, "count": 3})
     for metric, points in itertools.product(("travel", "straight"), ("fixed", "farthest"))
@@ -189,7 +196,7 @@ def test_what_an_episode_was_worth_and_whether_it_succeeded() -> None:
             assert truncated is False
             rewards.append(reward)
             turns += 1
-        assert info["score"] == games.score[number] == env.state["cash"] - level.start_cash
+        assert info["score"] == games.score[number] == company(env.state)["cash"] - level.start_cash
         assert info["is_success"] is True
         assert info["bankrupt"] is False
         assert info["illegal"] == 0

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade import company
+from midgame import choices
 
 from envs.waybill import company_features as cf
 from envs.waybill import entity_features as ef
@@ -56,7 +58,7 @@ def test_layout_by_literals() -> None:
     assert layout[3:] == (32, of.ORDER_FEATURES + 3 * 10 + 1)
     assert layout.size == cf.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
     assert ft.layout_of(level, 10, 0)[3:] == (0, 0)
-    assert (ef.GOOD_AT, ef.OWN_AT, of.ORDER_GOOD_AT, of.ORDER_AT) == (5, 13, 6, 14)
+    assert (ef.GOOD_AT, ef.OWN_AT, of.ORDER_GOOD_AT, of.ORDER_AT) == (6, 14, 6, 14)
     plain = dataclasses.replace(level, recipes=[], refined_goods=[], prices={"wood": 3})
     assert ft.layout_of(plain, 2, 5).entities == 6 + 3 + 8  # no workshops without recipes
 
@@ -76,9 +78,9 @@ def test_cut_gives_views_of_the_vector() -> None:
     layout = ft.Layout(2, 3, 4, 5, 6)
     assert layout.size == 2 + 12 + 30
     rows = np.zeros((7, layout.size), np.float32)
-    company, entities, candidates = ft.cut(rows, layout)
-    assert [p.shape for p in (company, entities, candidates)] == [(7, 2), (7, 3, 4), (7, 5, 6)]
-    company[:], entities[1, 2, 3], candidates[6, 4, 5], candidates[0, 0, 0] = 1, 2, 3, 4
+    own, entities, candidates = ft.cut(rows, layout)
+    assert [p.shape for p in (own, entities, candidates)] == [(7, 2), (7, 3, 4), (7, 5, 6)]
+    own[:], entities[1, 2, 3], candidates[6, 4, 5], candidates[0, 0, 0] = 1, 2, 3, 4
     assert (rows[:, :2] == 1).all()
     assert (rows[1, 2 + 11], rows[6, -1], rows[0, 14]) == (2, 3, 4)
     assert rows.sum() == 14 + 2 + 3 + 4
@@ -88,10 +90,10 @@ def test_cut_gives_views_of_the_vector() -> None:
 
 def test_the_company_on_the_first_turn() -> None:
     env = hand_game()
-    company = parts_of(env, env.reset(seed=0)[0])[0][0]
-    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0]
-    assert company.tolist() == pytest.approx(want)
-    env.batch.states["cash"] = 80  # enough for an extractor or a cart, not for a workshop
+    own = parts_of(env, env.reset(seed=0)[0])[0][0]
+    want = [1.0, 0.5, 1 / 51, 1.0, 0.5, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]
+    assert own.tolist() == pytest.approx(want)
+    company(env.batch.states)["cash"] = 80  # enough for an extractor or a cart, not for a workshop
     env.batch.look()
     want[3:8] = 80 / 200, 0.4 / 1.4, 1.0, 0.0, 1.0
     assert parts_of(env, env.batch.observations)[0][0].tolist() == pytest.approx(want)
@@ -129,7 +131,8 @@ def test_candidates_on_the_first_turn() -> None:
     np.testing.assert_allclose(rows[:3, runway], [lasting, paying, paying], atol=1e-6)
     assert (np.delete(rows[0], runway)[2:] == 0).all()  # PASS: no cost, no place
     record, scratch, side = env.level.record()[0], make_scratch(), 11
-    measure_flows(env.state, record, scratch.flows)
+    me = company(env.state)
+    measure_flows(env.state, me, env.batch.pool, record, scratch.flows)
     for row, order in zip(rows[1:3], orders[1:3], strict=True):
         tile = int(order["tile"])
         x, y = tile % side / 10, tile // side / 10
@@ -137,7 +140,7 @@ def test_candidates_on_the_first_turn() -> None:
         assert row[of.ORDER_GOOD_AT : of.ORDER_AT].tolist() == [1] + [0] * (MAX_GOODS - 1)  # ore
         assert row[of.ORDER_AT] == pytest.approx(40 / 200)
         assert row[of.ORDER_AT + 1] == pytest.approx(0.3)  # three turns
-        value, outlay = extract_value(env.state, env.batch.pool, record, scratch.flows, tiles[tile], 50)
+        value, outlay = extract_value(env.state, me, env.batch.pool, record, scratch.flows, tiles[tile], 50)
         assert row[of.ORDER_AT + 14] == pytest.approx(outlay / 200)
         assert row[of.ORDER_AT + 13] == pytest.approx(value / 400 / (1 + value / 400))
         assert row[of.ORDER_FEATURES :].tolist() == pytest.approx([x, y, x, y, 0, 0, 0])
@@ -159,11 +162,11 @@ def test_a_route_s_places_difference_and_largest_difference() -> None:
     entity = parts_of(env, observed)[1][0, 1]  # the deposit now carries an extractor
     assert entity[ef.OWN_AT] == 1.0
     assert entity[ef.OWN_AT + 1] == pytest.approx(0.2)
-    company = parts_of(env, observed)[0][0]
-    assert company[3] == pytest.approx(159 / 200)  # 200 - 40 - 1 of upkeep
-    assert company[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1, 2])  # no sale in sight
+    own = parts_of(env, observed)[0][0]
+    assert own[3] == pytest.approx(159 / 200)  # 200 - 40 - 1 of upkeep
+    assert own[8:].tolist() == pytest.approx([10 / 200, 0, 1 / 4, 1, 2, 0, 0, 0])  # no sale in sight
 
-    env.batch.states["cash"] = 17
+    company(env.batch.states)["cash"] = 17
     env.batch.look()
     passing = parts_of(env, env.batch.observations)[2][0, 0, of.ORDER_AT + 18 : of.ORDER_AT + 24]
     # 17 coins for 17 turns, no sale within 20: two turns and two coins short
@@ -179,17 +182,16 @@ def test_the_next_sale_comes_when_it_was_foreseen() -> None:
     foreseen = ft.cut(observed, env.layout)[0][:, 12] * 10  # turns
     sold = np.zeros(64, np.int64)  # the turn of the first sale
     for turn in range(1, cf.FAR):
-        before = env.states["cash_ledger"][:, SALES].copy()
+        before = company(env.states)["cash_ledger"][:, SALES].copy()
         env.step(np.zeros(64, np.int64))
-        sold = np.where((sold == 0) & (env.states["cash_ledger"][:, SALES] > before), turn, sold)
-    hauling = (env.states["orders"][:, 3] == 1) & (env.states["bankrupt"] == 0)
+        sold = np.where((sold == 0) & (company(env.states)["cash_ledger"][:, SALES] > before), turn, sold)
+    hauling = (company(env.states)["orders"][:, 3] == 1) & (company(env.states)["bankrupt"] == 0)
     assert hauling.sum() > 32
     np.testing.assert_array_equal(sold[hauling & (foreseen < cf.FAR)], foreseen[hauling & (foreseen < cf.FAR)])
     assert (sold[hauling] > 0).mean() > 0.9
 
 
-@pytest.mark.parametrize("level", levels.names())
-@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
+@pytest.mark.parametrize(("level", "actions"), choices("heuristic", "random_k", "masked"))
 @pytest.mark.parametrize("encoding", ["coordinates", "one_hot", "reference_points"])
 def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encoding: str) -> None:
     games, rng = 4 if actions == "masked" else 12, np.random.default_rng(1)
@@ -202,16 +204,19 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
     for _ in range(lv.horizon + 4):
         assert np.isfinite(observed).all()
         assert abs(observed).max() < 50
-        company, entities, candidates = ft.cut(observed, env.layout)
-        kinds, n_carts = env.states["buildings"]["kind"], env.states["n_carts"]
+        own, entities, candidates = ft.cut(observed, env.layout)
+        me = company(env.states)
+        kinds, n_carts = me["buildings"]["kind"], me["n_carts"]
         works = (kinds == WORKS).sum(1)
-        np.testing.assert_array_equal(entities[:, :, 0].sum(1), lv.deposits + lv.towns + n_carts + works)
-        for k, count in enumerate((lv.deposits, lv.towns, works, n_carts), start=1):
+        known = (me["known"][:, None] >> np.arange(lv.deposits + lv.towns)) & 1
+        sites = known[:, : lv.deposits].sum(1), known[:, lv.deposits :].sum(1)
+        np.testing.assert_array_equal(entities[:, :, 0].sum(1), sum(sites) + n_carts + works + len(lv.rivals))
+        for k, count in enumerate((*sites, works, n_carts, len(lv.rivals)), start=1):
             np.testing.assert_array_equal(entities[:, :, k].sum(1), count)
-        stock = (env.states["buildings"]["stock"] * (kinds != EMPTY)).sum(1) / lv.store
-        load = env.states["carts"]["load"].sum(1) / lv.cart_capacity
-        seen, is_cart = entities[:, :, ef.OWN_AT + 2], entities[:, :, 4] == 1
-        np.testing.assert_allclose((seen * ~is_cart).sum(1), stock, atol=1e-5)
+        stock = (me["buildings"]["stock"] * (kinds != EMPTY)).sum(1) / lv.store
+        load = me["carts"]["load"].sum(1) / lv.cart_capacity
+        seen, is_cart, is_rival = entities[:, :, ef.OWN_AT + 2], entities[:, :, 4] == 1, entities[:, :, 5] == 1
+        np.testing.assert_allclose((seen * ~is_cart * ~is_rival).sum(1), stock, atol=1e-5)
         np.testing.assert_allclose((seen * is_cart).sum(1), load, atol=1e-5)
         for rows in (entities, candidates) if actions != "masked" else (entities,):
             there = rows[:, :, 0]
@@ -223,12 +228,12 @@ def test_what_holds_in_every_turn_of_random_play(level: str, actions: str, encod
             verbs = candidates[:, :, 1 : of.ORDER_GOOD_AT]
             np.testing.assert_array_equal(verbs.sum(2), filled)
             np.testing.assert_array_equal(verbs.argmax(2)[filled], infos["action_group"][filled])
-        np.testing.assert_allclose(company[:, 0], 1 - env.states["turn"] / lv.horizon, atol=1e-6)
-        np.testing.assert_allclose(company[:, 3], env.states["cash"] / lv.start_cash, rtol=1e-5)
+        np.testing.assert_allclose(own[:, 0], 1 - env.states["turn"] / lv.horizon, atol=1e-6)
+        np.testing.assert_allclose(own[:, 3], me["cash"] / lv.start_cash, rtol=1e-5)
         carts_seen, works_seen = max(carts_seen, n_carts.max()), max(works_seen, works.max())
         mask = infos["action_mask"]
         pick = (rng.random(mask.shape) * mask * (1 + 9 * (mask.cumsum(1) > 1))).argmax(1)
         observed, *_, infos = env.step(np.where(rng.random(games) < 0.7, PASS, pick))
-    assert infos["orders"][:, EXTRACT].sum() > 0
+    assert actions == "masked" or infos["orders"][:, EXTRACT].sum() > 0
     assert actions == "masked" or carts_seen > 1
     assert not lv.recipes or works_seen > 0

@@ -80,7 +80,7 @@ def test_a_level_record_by_literals() -> None:
         ({"horizon": 1}, "horizon=1"),
         ({"start_cash": 0}, "start_cash=0"),
         ({"max_carts": 17}, "max_carts=17 is not in 1..16"),
-        ({"max_buildings": 25}, "max_buildings=25 is not in 1..24"),
+        ({"max_buildings": 17}, "max_buildings=17 is not in 1..16"),
         ({"refund_percent": 100}, "refund_percent=100 is not in 0..99"),
         ({"cart_speed": 0}, "cart_speed=0"),
         ({"market_turns": 0}, "market_turns=0"),

@@ -94,11 +94,13 @@ def test_every_good_for_sale_has_a_buyer_at_a_price_within_the_spread(name: str)
 
 @pytest.mark.parametrize("name", levels.names())
 def test_near_tiles_are_the_closest_free_ones(name: str) -> None:
-    pool = pool_of(levels.load(name))
+    level = levels.load(name)
+    pool = pool_of(level)
     for row in range(len(SEEDS)):
-        free = pool.terrain[row] != st.WATER
-        free[pool.site_tile[row]] = False
         for site in range(pool.site_tile.shape[1]):
+            free = pool.terrain[row] != st.WATER
+            # In fog the others' tiles count as free: leaving them out would give them away.
+            free[pool.site_tile[row] if level.sight == 0 else pool.site_tile[row, site]] = False
             travel = pool.site_travel[row, site].astype(np.int64)
             expected = sorted(np.flatnonzero(free), key=lambda tile, t=travel: (t[tile], tile))[:NEAR]
             assert pool.near[row, site].tolist() == expected

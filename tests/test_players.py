@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from handmade import Play, random_orders
+from handmade import Play, company, random_orders
 
 from envs.waybill import levels
 from envs.waybill.levels import LevelConfig
@@ -66,11 +66,11 @@ def test_the_careless_go_bankrupt_and_the_careful_do_not(name: str) -> None:
 def test_the_noted_orders_give_the_score(player: str, name: str) -> None:
     level, games = levels.load(name), played(player, name)
     again = replayed(level, seeds(name), games)
-    np.testing.assert_array_equal(again.states["cash"].astype(int) - level.start_cash, games.score)
-    np.testing.assert_array_equal(again.states["bankrupt"] != 0, games.bankrupt)
+    np.testing.assert_array_equal(company(again.states)["cash"].astype(int) - level.start_cash, games.score)
+    np.testing.assert_array_equal(company(again.states)["bankrupt"] != 0, games.bankrupt)
     np.testing.assert_array_equal(again.states["turn"], games.length)
-    assert (again.states["illegal"] == 0).all()
-    np.testing.assert_array_equal(again.states["orders"].sum(1), games.length)
+    assert (company(again.states)["illegal"] == 0).all()
+    np.testing.assert_array_equal(company(again.states)["orders"].sum(1), games.length)
 
 
 @pytest.mark.parametrize("name", LEVELS)
@@ -103,18 +103,18 @@ def test_no_loop_of_orders_makes_money_where_nobody_buys(name: str) -> None:
     sold = Play(level, pool, 24)
     free = Play(level, pool._replace(site_price=np.zeros_like(pool.site_price)), 24)
     for game in (sold, free):
-        cash = game.states["cash"].copy()
+        cash = company(game.states)["cash"].copy()
         for _ in range(level.horizon):
             game.step(random_orders(rng, game, (PASS,) * 3 + tuple(range(len(VERBS))) + (HAUL,) * 3, tries=48))
             if game is free:
-                assert (game.states["cash"] <= level.start_cash).all()
-                spent = game.states["orders"][:, 1:4].sum(1) > 0
-                assert (game.states["cash"][spent] < level.start_cash).all()
-            cash = game.states["cash"].copy()
-        assert (cash <= level.start_cash + game.states["cash_ledger"][:, SALES]).all()
-    assert (free.states["cash_ledger"][:, SALES] == 0).all()
-    assert sold.states["cash_ledger"][:, SALES].sum() > 0  # the same play does sell where somebody buys
-    assert (free.states["orders"].sum(0) > 0)[[EXTRACT, 4]].all()
+                assert (company(game.states)["cash"] <= level.start_cash).all()
+                spent = company(game.states)["orders"][:, 1:4].sum(1) > 0
+                assert (company(game.states)["cash"][spent] < level.start_cash).all()
+            cash = company(game.states)["cash"].copy()
+        assert (cash <= level.start_cash + company(game.states)["cash_ledger"][:, SALES]).all()
+    assert (company(free.states)["cash_ledger"][:, SALES] == 0).all()
+    assert company(sold.states)["cash_ledger"][:, SALES].sum() > 0  # the same play does sell where somebody buys
+    assert (company(free.states)["orders"].sum(0) > 0)[[EXTRACT, 4]].all()
 
 
 def openings(name: str) -> tuple[list[int], list[int]]:

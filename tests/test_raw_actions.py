@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from handmade import Play, make_order
+from handmade import Play, company, make_order
+from midgame import SMALL_LEVELS as LEVELS
 from midgame import encode_all, mask_of, raw, seen
 
 from envs.waybill import levels
@@ -15,7 +16,6 @@ from envs.waybill.raw_actions import encode, raw_orders, raw_verbs
 from envs.waybill.rules import judge_orders, play_turns
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, ORDER, PASS, STATE, WORKSHOP, records
 
-LEVELS = levels.names()
 CHUNK = 8192
 
 
@@ -25,7 +25,7 @@ def test_the_mask_is_legality_of_every_single_raw_order(name: str) -> None:
     mask = mask_of(play)
     for i in range(len(play.states)):
         legal = np.zeros((1, len(raw(name))), np.bool_)
-        judge_orders(play.states[i : i + 1], play.pool, play.record, raw(name).reshape(1, -1), legal)
+        judge_orders(play.states[i : i + 1], 0, play.pool, play.record, raw(name).reshape(1, -1), legal)
         np.testing.assert_array_equal(mask[i], legal[0])
     found = np.array([[mask[i][raw(name)["verb"] == verb].sum() for verb in range(5)] for i in range(len(mask))])
     assert (found[:, PASS] == 1).all()
@@ -37,21 +37,21 @@ def effect(play: Play, i: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     def after(given: np.ndarray) -> np.ndarray:
         states = np.repeat(play.states[i : i + 1], len(given))
-        play_turns(states, play.pool, play.record, given, play.scratch, 0, len(states))
+        play_turns(states, play.pool, play.record, given.reshape(-1, 1), play.scratch, 0, len(states))
         return states
 
     def bare(states: np.ndarray) -> np.ndarray:
         plain = states.copy()
-        plain["illegal"], plain["orders"] = 0, 0
+        company(plain)["illegal"], company(plain)["orders"] = 0, 0
         return plain.view(np.uint8).reshape(len(states), STATE.itemsize)
 
     passed, states = after(make_order(PASS)), after(orders)
     before = play.states[i]
-    given = states["orders"].sum(1) - before["orders"].sum()
-    illegal = states["illegal"] - before["illegal"]
+    given = company(states)["orders"].sum(1) - company(before)["orders"].sum()
+    illegal = company(states)["illegal"] - company(before)["illegal"]
     np.testing.assert_array_equal(given + illegal, 1)
-    np.testing.assert_array_equal(states["orders"][given == 1, orders["verb"][given == 1]] - 1,
-                                  before["orders"][orders["verb"][given == 1]])  # fmt: skip
+    np.testing.assert_array_equal(company(states)["orders"][given == 1, orders["verb"][given == 1]] - 1,
+                                  company(before)["orders"][orders["verb"][given == 1]])  # fmt: skip
     return (bare(states) != bare(passed)).any(1), illegal == 1
 
 
@@ -65,7 +65,8 @@ def test_legal_orders_change_what_passing_would_not_and_illegal_ones_change_noth
         assert changed.tolist() == (orders["verb"][legal] != PASS).tolist()
         assert not refused.any()
         # Few of the many illegal numbers are nearly legal, so those between sites and buildings are all given.
-        built = play.states["buildings"]["tile"][i, : play.states["n_slots"][i]]
+        me = company(play.states[i])
+        built = me["buildings"]["tile"][: me["n_slots"]]
         places = np.concatenate([play.pool.site_tile[play.states["map"][i]], built])
         near = np.flatnonzero(~mask[i] & np.isin(orders["tile"], places) & np.isin(orders["target"], [0, *places]))
         far = np.flatnonzero(~mask[i])

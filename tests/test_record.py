@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from handmade import Play, hand_level, make_order, random_orders
+from handmade import Play, company, hand_level, make_order, random_orders
+from spoilt import Line, complaint, in_header, in_level, in_turn, lines_of, write
 
-from envs.waybill import levels, record
+from envs.waybill import levels, notation, record
 from envs.waybill import state as st
 from envs.waybill.maps import make_pool
 from envs.waybill.record import Game
 from envs.waybill.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, PASS, WORKSHOP
-
-Line = dict[str, Any]
 
 
 def played(name: str = "refine", turns: int = 60) -> tuple[Game, Play]:
@@ -39,24 +36,6 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-def lines_of(path: Path) -> list[Line]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def write(path: Path, lines: list[Line]) -> None:
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def complaint(path: Path) -> str:
-    """The one line that reading and replaying the file gives."""
-    with pytest.raises(ValueError, match="game.jsonl") as caught:
-        list(record.replay(record.load(path)))
-    line = str(caught.value)
-    assert line.startswith(str(path))
-    assert "\n" not in line
-    return line
-
-
 @pytest.mark.parametrize("name", ["haul", "refine"])
 def test_a_game_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     game, play = played(name)
@@ -67,7 +46,7 @@ def test_a_game_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     states = list(record.replay(again))
     assert len(states) == len(game.orders) + 1
     assert states[-1][0].tobytes() == play.s.tobytes()
-    assert game.score == int(play.s["cash"]) - game.level.start_cash
+    assert game.score == int(company(play.s)["cash"]) - game.level.start_cash
     again.save(tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "game.jsonl").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.jsonl", "game.jsonl"]
@@ -93,16 +72,16 @@ def test_orders_in_words_by_literals() -> None:
         (make_order(-1), {"order": "none"}),
     ]  # fmt: skip
     for order, expected in words:
-        assert record.order_to_words(order[0], level) == expected
-        back = record.order_from_words(expected, level, "test")
-        assert record.order_to_words(back, level) == expected
+        assert notation.order_to_words(order[0], level) == expected
+        back = notation.order_from_words(expected, level, "test")
+        assert notation.order_to_words(back, level) == expected
         assert (back["verb"], back["tile"]) == (order[0]["verb"], order[0]["tile"])
 
 
 def test_recipes_of_the_same_good_have_names_of_their_own() -> None:
     recipe = levels.RecipeConfig
     level = hand_level(recipes=[recipe({"wood": 2}, "planks"), recipe({"wood": 3}, "planks", 2)])
-    assert record.recipe_names(level) == ["planks #0", "planks #1"]
+    assert notation.recipe_names(level) == ["planks #0", "planks #1"]
 
 
 def test_the_hash_knows_the_game_but_not_the_row_of_its_map() -> None:
@@ -150,18 +129,6 @@ def leave_end_out(lines: list[Line]) -> None:
 def add_turns(lines: list[Line]) -> None:
     lines.insert(-1, {"turn": len(lines) - 2, "order": "pass", "state": "0" * 16})
     lines[-1]["turns"] += 1
-
-
-def in_header(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[0].update(values)
-
-
-def in_level(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[0]["level"].update(values)
-
-
-def in_turn(**values: Any) -> Callable[[list[Line]], None]:
-    return lambda lines: lines[6].update(values)
 
 
 @pytest.mark.parametrize(

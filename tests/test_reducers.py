@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from midgame import candidates, copies_of, encode_all, mask_of, raw, seen
+from handmade import company
+from midgame import SMALL_LEVELS, candidates, copies_of, encode_all, mask_of, raw, seen
 
 from envs.waybill import levels, reducers
 from envs.waybill.env import WaybillVectorEnv
@@ -23,7 +24,7 @@ def test_candidates_are_legal_and_different_and_begin_with_pass(name: str, reduc
     play = seen(name)
     orders, worth, count = candidates(play, getattr(reducers, reducer), k)
     legal = np.zeros(orders.shape, np.bool_)
-    judge_orders(play.states, play.pool, play.record, orders, legal)
+    judge_orders(play.states, 0, play.pool, play.record, orders, legal)
     filled = np.arange(k) < count[:, None]
     assert (orders["verb"][:, 0] == PASS).all()
     assert (worth[:, 0] == 0).all()
@@ -42,9 +43,9 @@ def test_worth_is_the_estimate_of_the_order(name: str, reducer: str) -> None:
     orders, worth, count = candidates(play, getattr(reducers, reducer), 32)
     level, one = play.record[0], np.zeros(2, np.float32)
     for i in range(len(orders)):
-        measure_flows(play.states[i], level, play.scratch.flows)
+        measure_flows(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows)
         for k in range(1, count[i]):
-            estimate(play.states[i], play.pool, level, play.scratch.flows, orders[i, k], one)
+            estimate(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows, orders[i, k], one)
             np.testing.assert_array_equal(worth[i, k], one)
 
 
@@ -56,7 +57,7 @@ def test_the_heuristic_lets_in_only_what_pays_and_can_be_paid_for(name: str) -> 
         value, outlay = worth[i, 1 : count[i]].T
         assert (value > 0).all()
         assert (outlay >= 0).all()
-        assert (outlay <= play.states["cash"][i]).all()
+        assert (outlay <= company(play.states)["cash"][i]).all()
     assert (worth[..., 1] > 0).any()
 
 
@@ -72,7 +73,7 @@ def test_with_too_few_slots_the_heuristic_keeps_the_most_valuable(name: str) -> 
             np.testing.assert_array_equal(np.sort(few[i, 1 : count[i], 0])[::-1], best)
 
 
-@pytest.mark.parametrize("name", LEVELS)
+@pytest.mark.parametrize("name", SMALL_LEVELS)
 def test_the_heuristic_forgets_no_free_deposit_and_no_route_that_pays(name: str) -> None:
     play, orders = seen(name), raw(name)
     proposed, _, count = candidates(play, reducers.heuristic, 64)
@@ -82,19 +83,19 @@ def test_the_heuristic_forgets_no_free_deposit_and_no_route_that_pays(name: str)
         have = {proposed[i, k].item() for k in range(count[i])}
         carts = {order[2] for order in have if order[0] == HAUL}
         assert len(carts) <= 1  # the rule picks the executor
-        measure_flows(play.states[i], level, play.scratch.flows)
+        measure_flows(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows)
         for number in np.flatnonzero(mask[i] & np.isin(orders["verb"], (EXTRACT, HAUL))):
             order = orders[number]
             if order["verb"] == HAUL and order["cart"] not in carts:
                 continue
-            estimate(play.states[i], play.pool, level, play.scratch.flows, order, one)
-            if one[0] > 0 and one[1] <= play.states["cash"][i]:
+            estimate(play.states[i], company(play.states[i]), play.pool, level, play.scratch.flows, order, one)
+            if one[0] > 0 and one[1] <= company(play.states)["cash"][i]:
                 assert order.item() in have
                 wanted += 1
     assert wanted > 40
 
 
-@pytest.mark.parametrize("name", LEVELS)
+@pytest.mark.parametrize("name", SMALL_LEVELS)
 def test_random_k_gives_all_legal_orders_when_they_fit(name: str) -> None:
     play = seen(name)
     mask, numbers = mask_of(play), np.zeros(256, np.int64)
@@ -105,7 +106,7 @@ def test_random_k_gives_all_legal_orders_when_they_fit(name: str) -> None:
         np.testing.assert_array_equal(np.sort(numbers[: count[i]]), np.flatnonzero(mask[i]))
 
 
-@pytest.mark.parametrize("name", LEVELS)
+@pytest.mark.parametrize("name", SMALL_LEVELS)
 @pytest.mark.parametrize("k", [2, 6])
 def test_random_k_draws_legal_orders_alike_often(name: str, k: int) -> None:
     play, n = seen(name), 6000
@@ -144,7 +145,7 @@ def test_a_slot_without_a_candidate_is_masked_and_playing_it_is_an_illegal_order
     ]
     for env in envs:
         _, infos = env.reset(seed=2)
-        env.batch.states["cash"] = 30  # a cart can be paid for, nothing else
+        company(env.batch.states)["cash"] = 30  # a cart can be paid for, nothing else
         env.batch.look()
     count = envs[0].batch.count
     np.testing.assert_array_equal(envs[0].batch.mask, np.arange(256) < count[:, None])
@@ -158,5 +159,5 @@ def test_a_slot_without_a_candidate_is_masked_and_playing_it_is_an_illegal_order
     assert passed["illegal"].tolist() == [0] * 4
     assert infos["orders"].sum() == 0
     for env in envs:
-        env.batch.states["illegal"], env.batch.states["orders"] = 0, 0
+        company(env.batch.states)["illegal"], company(env.batch.states)["orders"] = 0, 0
     assert envs[0].states.tobytes() == envs[1].states.tobytes()

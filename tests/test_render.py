@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from handmade import NORTH, SOUTH, TOWN, YARD, Play, hand_level, hand_pool, make_order, random_orders
+from handmade import NORTH, SOUTH, TOWN, YARD, Play, company, hand_level, hand_pool, make_order, random_orders
 
 from envs.waybill import levels
 from envs.waybill import state as st
@@ -35,7 +35,7 @@ def big_level() -> LevelConfig:
     goods = ["wood", "ore", "coal", "clay"], ["planks", "iron", "steel", "bricks"]
     return LevelConfig(
         name="big", side=32, deposits=16, towns=8, raw_goods=goods[0], refined_goods=goods[1],
-        prices=dict.fromkeys(goods[1], 30), horizon=200, start_cash=9000, train_steps=1, max_buildings=24, max_carts=16,
+        prices=dict.fromkeys(goods[1], 30), horizon=200, start_cash=9000, train_steps=1, max_buildings=16, max_carts=16,
         recipes=[RecipeConfig({raw: 2}, refined) for raw, refined in zip(*goods, strict=True)],
     )  # fmt: skip
 
@@ -146,9 +146,9 @@ def test_a_path_is_a_shortest_one_on_land() -> None:
 def test_a_cart_is_drawn_along_its_way() -> None:
     game = chain()
     scene = look(game.s, game.pool, game.level)
-    assert scene.cart_at(game.s["carts"][1]) == (5.0, 3.0)  # half of 8 travel units, round the hill
+    assert scene.cart_at(company(game.s)["carts"][1]) == (5.0, 3.0)  # half of 8 travel units, round the hill
     game.order(PASS)
-    assert look(game.s, game.pool, game.level).cart_at(game.s["carts"][1]) == (4.0, 4.0)
+    assert look(game.s, game.pool, game.level).cart_at(company(game.s)["carts"][1]) == (4.0, 4.0)
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------

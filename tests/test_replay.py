@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade import company
 from PIL import Image
 
 from envs.waybill import levels, record
 from envs.waybill.players import play
+from envs.waybill.state import PASS
 from experiments import replaying, runs
 from tiny import DQN, tiny_node
 
@@ -58,7 +60,7 @@ def test_the_record_of_a_player_replays_as_it_was_played(saved: Path, capsys: py
     game = record.load(saved)
     states = list(record.replay(game))
     assert (game.player, game.level, game.map_seed) == ("greedy", levels.load("haul"), 2)
-    assert int(states[-1]["cash"][0]) - game.level.start_cash == game.score
+    assert int(company(states[-1])["cash"][0]) - game.level.start_cash == game.score
     again = show(saved)
     assert again.score == game.score
     assert f"score {game.score} after" in capsys.readouterr().out
@@ -88,6 +90,16 @@ def test_a_policy_shows_what_it_thinks_of_each_order(run: Path, tmp_path: Path) 
 def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
     watched = replaying.watch(str(run), level="refine", map_seed=0, device="cpu")
     assert watched.game.level == levels.load("refine")
+
+
+def test_a_policy_among_rivals(tmp_path: Path) -> None:
+    choices = ("level.rivals=[greedy,random]", "level.sight=8", "level.horizon=50", "steps=400")
+    runs.start(tiny_node(tmp_path, *DQN, *choices), folder=tmp_path / "run")
+    watched = replaying.watch(str(tmp_path / "run"), level=None, map_seed=2, device="cpu")
+    game = watched.game
+    assert game.orders.shape == (len(watched.candidates), 3)
+    assert (game.orders["verb"][:, 1:] != PASS).any()
+    assert len(list(watched.frames())) == len(game.orders) + 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from handmade import company
 
 from envs.waybill import rewards
 from envs.waybill.env import WaybillVectorEnv
@@ -107,13 +108,14 @@ def test_potential_of_a_state_by_hand() -> None:
     level = load("refine")
     record: Any = level.record()[0]
     state: Any = records(1, STATE)[0]
-    state["cash"], state["turn"], state["n_slots"], state["n_carts"] = level.start_cash - 60, level.horizon // 2, 1, 1
-    building = state["buildings"][0]
+    me = company(state)
+    me["cash"], state["turn"], me["n_slots"], me["n_carts"] = level.start_cash - 60, level.horizon // 2, 1, 1
+    building = me["buildings"][0]
     building["kind"], building["output"], building["stock"] = EXTRACTOR, 0, 10
     assets = 0.5 * (level.extractor_cost + level.cart_cost)
     recipe = next(r for r in level.recipes if level.raw_goods[0] in r.inputs)
     unit = level.prices[recipe.output] * recipe.output_units / recipe.inputs[level.raw_goods[0]]
     want = (-60 + assets + rewards.AT_EXTRACTOR * 10 * unit) / level.start_cash
-    assert rewards.potential_of(state, record) == pytest.approx(want)
+    assert rewards.potential_of(state, me, record) == pytest.approx(want)
     state["done"] = 1
-    assert rewards.potential_of(state, record) == 0.0
+    assert rewards.potential_of(state, me, record) == 0.0

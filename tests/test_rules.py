@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade import NORTH, SOUTH, TOWN, YARD, Play, hand_level, hand_pool, make_order
+from handmade import NORTH, SOUTH, TOWN, YARD, Play, company, hand_level, hand_pool, make_order
 
 from envs.waybill import levels
 from envs.waybill import state as st
@@ -19,42 +19,43 @@ def by_hand(**numbers: Any) -> Play:
 
 
 def cart(s: Any, number: int = 0) -> dict[str, int]:
-    row = s["carts"][number]
+    row = company(s)["carts"][number]
     return {name: int(row[name]) for name in ("phase", "load", "leg_left")}
 
 
 def test_pass_costs_nothing_but_the_turn() -> None:
     s = by_hand().order(PASS)
-    assert (s["turn"], s["cash"], s["illegal"], s["orders"].tolist()) == (1, 200, 0, [1, 0, 0, 0, 0])
+    me = company(s)
+    assert (s["turn"], me["cash"], me["illegal"], me["orders"].tolist()) == (1, 200, 0, [1, 0, 0, 0, 0])
 
 
 def test_extractor_digs_after_its_lead_until_its_store_is_full() -> None:
     game = by_hand()
     s = game.order(EXTRACT, SOUTH)
-    assert (s["cash"], s["stage_turn"][st.STAGE_EXTRACTOR]) == (159, 0)  # 200 − 40 − upkeep 1
+    assert (company(s)["cash"], company(s)["stage_turn"][st.STAGE_EXTRACTOR]) == (159, 0)  # 200 − 40 − upkeep 1
     stock, reserve = [], []
     for _ in range(6):
-        stock.append(int(s["buildings"][0]["stock"]))
+        stock.append(int(company(s)["buildings"][0]["stock"]))
         reserve.append(int(s["reserve"][1]))
         s = game.order(PASS)
     assert stock == [0, 0, 2, 4, 6, 6]
     assert reserve == [10, 10, 8, 7, 5, 5]  # a unit grew back in turn 3
-    assert s["stage_turn"][st.STAGE_DIG] == 2
-    assert s["cash"] == 200 - 40 - 7
+    assert company(s)["stage_turn"][st.STAGE_DIG] == 2
+    assert company(s)["cash"] == 200 - 40 - 7
 
 
 def test_workshop_refines_a_batch_a_turn_after_its_lead() -> None:
     game = by_hand()
     s = game.order(WORKSHOP, YARD)
-    assert (s["cash"], s["buildings"][0]["ready_in"]) == (138, 2)
-    s["buildings"][0]["inputs"][0] = 5
+    assert (company(s)["cash"], company(s)["buildings"][0]["ready_in"]) == (138, 2)
+    company(s)["buildings"][0]["inputs"][0] = 5
     batches = []
     for _ in range(5):
         s = game.order(PASS)
-        batches.append((int(s["buildings"][0]["inputs"][0]), int(s["buildings"][0]["stock"])))
+        batches.append((int(company(s)["buildings"][0]["inputs"][0]), int(company(s)["buildings"][0]["stock"])))
     assert batches == [(5, 0), (5, 0), (3, 1), (1, 2), (1, 2)]
-    assert s["goods_ledger"][:2, st.CONSUMED].tolist() == [-4, 0]
-    assert s["goods_ledger"][:2, st.PRODUCED].tolist() == [0, 2]
+    assert company(s)["goods_ledger"][:2, st.CONSUMED].tolist() == [-4, 0]
+    assert company(s)["goods_ledger"][:2, st.PRODUCED].tolist() == [0, 2]
 
 
 def test_a_cart_hauls_and_sells_at_a_falling_price_that_recovers() -> None:
@@ -63,12 +64,12 @@ def test_a_cart_hauls_and_sells_at_a_falling_price_that_recovers() -> None:
     game.wait(4)  # 6 wood in store
     s = game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
     assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 3}  # 10 travel units at 4 a turn
-    assert (s["buildings"][0]["stock"], s["carts"][0]["route"]) == (2, 3)
-    before = int(game.wait(2)["cash"])
+    assert (company(s)["buildings"][0]["stock"], company(s)["carts"][0]["route"]) == (2, 3)
+    before = int(company(game.wait(2))["cash"])
     s = game.order(PASS)
-    assert int(s["cash"]) - before == 5 + 4 + 4 + 3 - 2  # 50 // (10 + glut), less upkeep
+    assert int(company(s)["cash"]) - before == 5 + 4 + 4 + 3 - 2  # 50 // (10 + glut), less upkeep
     assert cart(s) == {"phase": st.TO_SOURCE, "load": 0, "leg_left": 3}
-    assert s["stage_turn"][st.STAGE_SELL] == 8
+    assert company(s)["stage_turn"][st.STAGE_SELL] == 8
     glut = [int(s["glut"][0, 0])]
     for _ in range(4):
         glut.append(int(game.order(PASS)["glut"][0, 0]))
@@ -92,9 +93,9 @@ def test_the_whole_chain_from_the_ground_to_the_town() -> None:
     game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)
     game.order(HAUL, YARD, target=TOWN, cart=NEW_CART)
     s = game.wait(5)
-    assert s["stage_turn"].tolist() == [0, 2, 1, 3, 4, 8]
-    assert s["cash_ledger"][st.SALES] == 20 + 18
-    assert s["goods_ledger"][1].tolist() == [0, 0, 4, -2, 0]
+    assert company(s)["stage_turn"].tolist() == [0, 2, 1, 3, 4, 8]
+    assert company(s)["cash_ledger"][st.SALES] == 20 + 18
+    assert company(s)["goods_ledger"][1].tolist() == [0, 0, 4, -2, 0]
 
 
 def test_unloading_waits_while_the_workshop_is_full() -> None:
@@ -103,7 +104,7 @@ def test_unloading_waits_while_the_workshop_is_full() -> None:
     game.order(WORKSHOP, YARD)
     s = game.order(HAUL, SOUTH, target=YARD, cart=NEW_CART)
     s = game.wait(15)
-    assert s["buildings"][1]["inputs"][0] == 3
+    assert company(s)["buildings"][1]["inputs"][0] == 3
     assert cart(s)["phase"] == st.UNLOADING
     assert cart(s)["load"] > 0
 
@@ -118,7 +119,7 @@ def test_turning_a_cart_round_takes_the_way_it_has_gone() -> None:
     s = game.order(HAUL, NORTH, target=TOWN, cart=0)
     # no turn driven yet: back at SOUTH, then 6 travel units (2 turns) to NORTH, one of them in this tick
     assert cart(s) == {"phase": st.TO_SOURCE, "load": 0, "leg_left": 1}
-    assert s["goods_ledger"][0, st.LOST] == -4
+    assert company(s)["goods_ledger"][0, st.LOST] == -4
     s = game.order(PASS)
     assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 4}
 
@@ -128,16 +129,16 @@ def test_dismantling_refunds_a_part_and_leaves_carts_idle() -> None:
     game.order(EXTRACT, SOUTH)
     game.wait(4)
     game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
-    before = int(game.s["cash"])
+    before = int(company(game.s)["cash"])
     s = game.order(DISMANTLE, SOUTH)
-    assert int(s["cash"]) - before == 20 - 1  # half of 40; the cart is still kept
+    assert int(company(s)["cash"]) - before == 20 - 1  # half of 40; the cart is still kept
     assert cart(s)["phase"] == st.IDLE
     assert cart(s)["load"] == 0
-    assert s["goods_ledger"][0, st.LOST] == -6  # 4 on the cart, 2 in store
-    assert (s["buildings"][0]["kind"], s["n_carts"]) == (st.EMPTY, 1)
+    assert company(s)["goods_ledger"][0, st.LOST] == -6  # 4 on the cart, 2 in store
+    assert (company(s)["buildings"][0]["kind"], company(s)["n_carts"]) == (st.EMPTY, 1)
     s = game.order(EXTRACT, SOUTH)  # the slot and the cart serve again
-    assert (s["n_slots"], s["orders"].tolist()) == (1, [4, 2, 0, 1, 1])
-    assert game.order(HAUL, SOUTH, target=TOWN, cart=0)["illegal"] == 0
+    assert (company(s)["n_slots"], company(s)["orders"].tolist()) == (1, [4, 2, 0, 1, 1])
+    assert company(game.order(HAUL, SOUTH, target=TOWN, cart=0))["illegal"] == 0
 
 
 @pytest.mark.parametrize(
@@ -176,30 +177,31 @@ def test_an_illegal_order_is_a_pass_that_is_counted(what: str, order: np.ndarray
     passed, tried = games
     passed.order(PASS)
     tried.step(order)
-    assert tried.s["illegal"] == 1, what
-    tried.s["illegal"], tried.s["orders"][PASS] = 0, 1
+    assert company(tried.s)["illegal"] == 1, what
+    company(tried.s)["illegal"], company(tried.s)["orders"][PASS] = 0, 1
     assert tried.states.tobytes() == passed.states.tobytes(), what
 
 
 def test_no_order_beyond_the_purse_or_the_limits() -> None:
-    assert by_hand(start_cash=39).order(EXTRACT, SOUTH)["illegal"] == 1
-    assert by_hand(start_cash=40).order(EXTRACT, SOUTH)["illegal"] == 0
-    assert by_hand(start_cash=59).order(WORKSHOP, YARD)["illegal"] == 1
+    assert company(by_hand(start_cash=39).order(EXTRACT, SOUTH))["illegal"] == 1
+    assert company(by_hand(start_cash=40).order(EXTRACT, SOUTH))["illegal"] == 0
+    assert company(by_hand(start_cash=59).order(WORKSHOP, YARD))["illegal"] == 1
     game = by_hand(start_cash=1000)
     for tile in (0, 1, 2):
-        assert game.order(WORKSHOP, tile)["illegal"] == 0
-    assert game.order(WORKSHOP, 3)["illegal"] == 1  # max_buildings is 3
+        assert company(game.order(WORKSHOP, tile))["illegal"] == 0
+    assert company(game.order(WORKSHOP, 3))["illegal"] == 1  # max_buildings is 3
     for _ in range(2):
-        assert game.order(HAUL, 0, target=TOWN, cart=NEW_CART)["illegal"] == 1
-    assert game.order(HAUL, 0, target=TOWN, cart=NEW_CART)["illegal"] == 2  # max_carts is 2
+        assert company(game.order(HAUL, 0, target=TOWN, cart=NEW_CART))["illegal"] == 1
+    assert company(game.order(HAUL, 0, target=TOWN, cart=NEW_CART))["illegal"] == 2  # max_carts is 2
 
 
 def test_bankruptcy_ends_the_game_for_good() -> None:
     game = by_hand(start_cash=41)
     s = game.order(EXTRACT, SOUTH)
-    assert (s["cash"], s["done"], s["bankrupt"]) == (0, 0, 0)  # nothing left is not yet less than nothing
+    me = company(s)
+    assert (me["cash"], s["done"], me["bankrupt"]) == (0, 0, 0)  # nothing left is not yet less than nothing
     s = game.order(PASS)
-    assert (s["cash"], s["done"], s["bankrupt"], s["turn"]) == (-1, 1, 1, 2)
+    assert (me["cash"], s["done"], me["bankrupt"], s["turn"]) == (-1, 1, 1, 2)
     end = game.states.tobytes()
     game.order(DISMANTLE, SOUTH)
     assert game.states.tobytes() == end
@@ -209,7 +211,7 @@ def test_the_horizon_ends_the_game() -> None:
     game = by_hand(horizon=3)
     assert game.wait(2)["done"] == 0
     s = game.order(PASS)
-    assert (s["done"], s["bankrupt"], s["turn"]) == (1, 0, 3)
+    assert (s["done"], company(s)["bankrupt"], s["turn"]) == (1, 0, 3)
     end = game.states.tobytes()
     game.order(EXTRACT, SOUTH)
     assert game.states.tobytes() == end

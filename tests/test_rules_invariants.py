@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from handmade import Play, random_orders
+from handmade import Play, company, random_orders
+from numpy.lib.recfunctions import repack_fields
+from rivalry import contested, mixed_orders
 
 from envs.waybill import levels, record
 from envs.waybill import state as st
@@ -26,22 +28,26 @@ def chain_level() -> LevelConfig:
     recipe = levels.RecipeConfig
     return LevelConfig(
         name="two stages", side=16, deposits=8, towns=4, raw_goods=["ore", "coal"], refined_goods=["iron", "steel"],
-        prices={"iron": 20, "steel": 70}, horizon=240, start_cash=9000, train_steps=1, max_buildings=24, max_carts=16,
+        prices={"iron": 20, "steel": 70}, horizon=240, start_cash=9000, train_steps=1, max_buildings=16, max_carts=16,
         recipes=[recipe({"ore": 2}, "iron"), recipe({"iron": 1, "coal": 1}, "steel", 2)], refund_percent=99,
     )  # fmt: skip
 
 
 def real(name: str, games: int, **numbers: int) -> Play:
-    level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
+    if name in ("rivals", "fog"):
+        level = contested("greedy", "random", "greedy", sight=8 if name == "fog" else 0, **numbers)
+    else:
+        level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
     return Play(level, make_pool(level.record(), np.arange(games)), games)
 
 
-def held(play: Play) -> np.ndarray:
-    """Units of each good in stores and on carts, [N, goods]."""
+def held(play: Play, seat: int = 0) -> np.ndarray:
+    """Units of each good in a company's stores and on its carts, [N, goods]."""
     states, goods = play.states, len(play.level.goods)
     found = np.zeros((len(states), goods), np.int64)
     for i, state in enumerate(states):
-        for building in state["buildings"][: state["n_slots"]]:
+        me = company(state, seat)
+        for building in me["buildings"][: me["n_slots"]]:
             if building["kind"] == st.EMPTY:
                 continue
             found[i, building["output"]] += building["stock"]
@@ -49,32 +55,46 @@ def held(play: Play) -> np.ndarray:
                 recipe = play.record[0]["recipes"][building["recipe"]]
                 for j in range(recipe["n_inputs"]):
                     found[i, recipe["inputs"][j]] += building["inputs"][j]
-        for one in state["carts"][: state["n_carts"]]:
+        for one in me["carts"][: me["n_carts"]]:
             found[i, one["good"]] += one["load"]
     return found
 
 
-@pytest.mark.parametrize("name", ["haul", "refine", "two stages"])
+def check_company(play: Play, seat: int) -> None:
+    """The books of a company balance, in coins and in goods."""
+    me, level = company(play.states, seat), play.level
+    assert (me["cash"] == me["cash_ledger"].sum(1)).all()
+    goods, units = me["goods_ledger"].sum(2)[:, : len(level.goods)], held(play, seat)
+    np.testing.assert_array_equal(goods, units)
+    assert (units >= 0).all()
+    assert (me["buildings"]["stock"] <= level.store).all()
+    assert (me["carts"]["load"] <= level.cart_capacity).all()
+    holds = (play.states["owner"] == seat).sum(1)
+    extractors = (me["buildings"]["kind"] == st.EXTRACTOR).sum(1)
+    np.testing.assert_array_equal(holds, np.where(me["bankrupt"] == 1, 0, extractors))
+
+
+@pytest.mark.parametrize("name", ["haul", "refine", "two stages", "rivals", "fog"])
 def test_the_books_balance_every_turn(name: str) -> None:
     games = 12
     play, rng = real(name, games, start_cash=5000, horizon=240), np.random.default_rng(3)
     level = play.level
     for _ in range(level.horizon):
-        play.step(random_orders(rng, play))
+        play.step(mixed_orders(rng, play) if play.seats > 1 else random_orders(rng, play))
         s = play.states
-        assert (s["cash"] == s["cash_ledger"].sum(1)).all()
-        goods = s["goods_ledger"].sum(2)[:, : len(level.goods)]
-        np.testing.assert_array_equal(goods, held(play))
+        for seat in range(play.seats):
+            check_company(play, seat)
         start = np.full((games, level.deposits), level.reserve)
         grown = (start + s["renewed"][:, : level.deposits] - s["reserve"][:, : level.deposits]).sum(1)
-        np.testing.assert_array_equal(grown, s["goods_ledger"][:, :, st.DUG].sum(1))
-        assert (held(play) >= 0).all()
+        np.testing.assert_array_equal(grown, s["companies"]["goods_ledger"][:, :, :, st.DUG].sum((1, 2)))
+        assert (s["reserve"] >= 0).all()
         assert (s["glut"] >= 0).all()
-        assert (s["buildings"]["stock"] <= level.store).all()
-        assert (s["carts"]["load"] <= level.cart_capacity).all()
     assert (play.states["done"] == 1).all()
-    assert (play.states["orders"].sum(0) > 0).tolist() == [True, True, name != "haul", True, True]
-    assert play.states["cash_ledger"][:, st.SALES].sum() > 0
+    for seat in range(play.seats):
+        me = company(play.states, seat)
+        assert (me["orders"].sum(0) > 0).tolist() == [True, True, name != "haul", True, True]
+        assert me["cash_ledger"][:, st.SALES].sum() > 0
+    assert not play.states["companies"]["orders"][:, play.seats :].any()  # nobody sits in the other seats
 
 
 @pytest.mark.parametrize("name", ["haul", "refine"])
@@ -83,9 +103,9 @@ def test_building_and_clearing_earn_nothing(name: str) -> None:
     level, rng = play.level, np.random.default_rng(4)
 
     def worth() -> np.ndarray:
-        kinds = play.states["buildings"]["kind"]
+        kinds = company(play.states)["buildings"]["kind"]
         extractors, workshops = (kinds == st.EXTRACTOR).sum(1), (kinds == st.WORKS).sum(1)
-        return play.states["cash"] + extractors * level.extractor_cost + workshops * level.workshop_cost
+        return company(play.states)["cash"] + extractors * level.extractor_cost + workshops * level.workshop_cost
 
     before = worth()
     for _ in range(level.horizon):
@@ -93,8 +113,8 @@ def test_building_and_clearing_earn_nothing(name: str) -> None:
         after = worth()
         assert (after <= before).all()
         before = after
-    assert (play.states["orders"][:, DISMANTLE] > 0).all()
-    assert (play.states["cash"] < level.start_cash).all()
+    assert (company(play.states)["orders"][:, DISMANTLE] > 0).all()
+    assert (company(play.states)["cash"] < level.start_cash).all()
 
 
 def test_a_clone_goes_its_own_way() -> None:
@@ -131,15 +151,16 @@ def test_judging_orders_agrees_with_giving_them() -> None:
     for _ in range(40):
         orders = random_orders(rng, play)
         legal = np.zeros((8, 1), np.bool_)
-        judge_orders(play.states, play.pool, play.record, orders.reshape(8, 1), legal)
-        before, running = play.states["illegal"].copy(), play.states["done"] == 0
+        judge_orders(play.states, 0, play.pool, play.record, orders.reshape(8, 1), legal)
+        own, running = company(play.states), play.states["done"] == 0
+        before = own["illegal"].copy()
         play.step(orders)
-        np.testing.assert_array_equal(play.states["illegal"] - before, (running & ~legal[:, 0]).astype(np.int16))
+        np.testing.assert_array_equal(own["illegal"] - before, (running & ~legal[:, 0]).astype(np.int16))
 
 
 def test_the_state_record_has_no_gaps_that_a_hash_would_see() -> None:
-    assert st.STATE.itemsize == 2344
-    assert sum(int(np.prod(st.STATE[name].shape)) * st.STATE[name].base.itemsize for name in st.STATE.names) == 2344
+    assert st.STATE.itemsize == 7240
+    assert repack_fields(st.STATE, recurse=True).itemsize == 7240
 
 
 @pytest.mark.slow

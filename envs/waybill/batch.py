@@ -144,6 +144,11 @@ class Batch:
         """Companies in a game."""
         return 1 + len(self.level.rivals)
 
+    @property
+    def given(self) -> np.ndarray:
+        """The orders of all companies in the last step, ORDER [N, seats]; read-only by convention."""
+        return self._game_orders
+
     def _renew(self) -> None:
         """New arrays for the next step's results, so that those of the last stay as they are."""
         r = len(self.views)

@@ -30,6 +30,7 @@ from envs.waybill.state import (
 ORDER_GOOD_AT = 1 + len(VERBS)
 ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
 ORDER_OWN = 24
+MOST_OUTLAY = 20.0  # starting cashes; a chain that cannot be built is put at far more
 ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
 
 
@@ -155,7 +156,7 @@ def see_order(
         return
     x[ORDER_AT] = cost / start
     x[ORDER_AT + 13] = squash(np.float64(worth[0]) / (2.0 * start))
-    x[ORDER_AT + 14] = np.float64(worth[1]) / start
+    x[ORDER_AT + 14] = min(MOST_OUTLAY, np.float64(worth[1]) / start)
     x[ORDER_AT + 15] = squash(np.float64(worth[0]) / (np.float64(worth[1]) + 0.1 * start))
     see_pair(table[s.map, tile], table[s.map, target], x)
 

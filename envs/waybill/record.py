@@ -1,7 +1,8 @@
 """A game on disk: level, seeds, orders and the hash of every state, as lines of JSON. It replays exactly.
 
-First line: level, seeds and player; then a line per turn with the order and the hash of the state after it; last line:
-score and a seal over all before. Places are [row, column].
+First line: level, seeds and player; then a line per turn with the order (with rivals, "orders": one of each company, by
+seats) and the hash of the state after it; last line: score and a seal over all before. Places are [row, column]. The
+player sits in seat 0, the score is its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,12 @@ from envs.waybill import levels
 from envs.waybill import state as st
 from envs.waybill.jit import rules_fingerprint
 from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import MapPool, make_pool, make_scratch
+from envs.waybill.maps import MapPool, Scratch, make_pool, make_scratch
+from envs.waybill.notation import checked, read_object, turn_from_words, turn_to_words
 from envs.waybill.rules import play_turns, start_games
+from envs.waybill.scripted import play_out
 
 FORMAT, VERSION = "waybill game", 1
-_WORDS = (*st.VERBS, "none")  # the last one is verb -1: an empty slot of a reducer was chosen
-_ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",), ())  # by verb
-_KINDS = {str: "text", int: "an integer", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +35,9 @@ class Game:
     """A recorded game of T turns.
 
     Attributes:
-        orders: ORDER array [T].
+        orders: ORDER array [T], or [T, seats] on a level with rivals.
         hashes: hash of the state at the start and after each turn, [T + 1].
-        score: profit in coins after the last turn.
+        score: profit in coins of the company in seat 0 after the last turn.
         rules: fingerprint of the engine that recorded the game.
         seal: hash over the first line and all orders; only a record that was read has one.
         source: what error messages call this game, mostly its file.
@@ -54,6 +53,11 @@ class Game:
     rules: str
     seal: str | None = None
     source: str = "game"
+
+    @property
+    def own_orders(self) -> np.ndarray:
+        """The orders of the company in seat 0, ORDER [T]."""
+        return self.orders[:, 0] if self.level.rivals else self.orders
 
     def save(self, path: str | Path) -> None:
         """Write the game to a file, whole or not at all.
@@ -81,51 +85,78 @@ def hash_state(state: Any) -> str:
     return hashlib.blake2b(copy.tobytes(), digest_size=8).hexdigest()
 
 
-def recipe_names(level: LevelConfig) -> list[str]:
-    """Names of a level's recipes: their output, numbered where two recipes give the same."""
-    outputs = [recipe.output for recipe in level.recipes]
-    return [good if outputs.count(good) == 1 else f"{good} #{i}" for i, good in enumerate(outputs)]
-
-
 def play_orders(*, level: LevelConfig, map_seed: int, game_seed: int, orders: np.ndarray) -> Iterator[np.ndarray]:
-    """Play a game from a list of orders [T]; ends with the orders or with the game.
+    """Play a game from a list of orders [T] or [T, seats]; ends with the orders or with the game.
 
     Yields:
-        STATE arrays [1]: the start, then the state after each order. They are copies.
+        STATE arrays [1]: the start, then the state after each turn. They are copies.
     """
-    record, scratch = level.record(), make_scratch()
-    pool = make_pool(record, np.array([map_seed], np.uint64))
-    states, one = st.records(1, st.STATE), st.records(1, st.ORDER)
-    start_games(states, pool, record, np.zeros(1, np.int64), np.array([game_seed], np.uint64), 0, 1)
+    states, pool, record, scratch = _begin(level, map_seed, game_seed)
+    now = st.records(1 + len(level.rivals), st.ORDER).reshape(1, -1)
     yield states.copy()
-    for order in orders:
+    for given in orders:
         if states["done"][0]:
             return
-        one[0] = order
-        play_turns(states, pool, record, one, scratch, 0, 1)
+        now[0] = given
+        play_turns(states, pool, record, now, scratch, 0, 1)
         yield states.copy()
 
 
+def _begin(level: LevelConfig, map_seed: int, game_seed: int) -> tuple[np.ndarray, MapPool, np.ndarray, Scratch]:
+    """The start of a game: its state [1], its map, the level's record [1] and working memory."""
+    record, scratch, states = level.record(), make_scratch(), st.records(1, st.STATE)
+    pool = make_pool(record, np.array([map_seed], np.uint64))
+    start_games(states, pool, record, np.zeros(1, np.int64), np.array([game_seed], np.uint64), 0, 1)
+    scratch.script[:] = level.script()
+    return states, pool, record, scratch
+
+
+def with_rivals(*, level: LevelConfig, map_seed: int, game_seed: int, orders: np.ndarray) -> np.ndarray:
+    """The orders [T] of seat 0 with those that the level's rivals give to them by their rules: ORDER [T, seats].
+
+    Rivals that plan play greedily here, as they do in all games of ``players.py``.
+    """
+    states, pool, record, scratch = _begin(level, map_seed, game_seed)
+    seats = 1 + len(level.rivals)
+    given = st.records(len(orders) * seats, st.ORDER).reshape(-1, seats)
+    play_out(states, pool, record, scratch, np.ascontiguousarray(orders), given)
+    return given
+
+
 def record_game(*, level: LevelConfig, map_seed: int, game_seed: int, player: str, orders: np.ndarray) -> Game:
-    """A game as a record: its orders [T] are played again for the hashes; those after the game's end are left out."""
+    """A game as a record: its orders are played again for the hashes; those after the game's end are left out.
+
+    Args:
+        orders: [T] of seat 0, then the level's rivals play by their rules; or [T, seats].
+    """
+    if level.rivals and orders.ndim == 1:
+        orders = with_rivals(level=level, map_seed=map_seed, game_seed=game_seed, orders=orders)
     states = list(play_orders(level=level, map_seed=map_seed, game_seed=game_seed, orders=orders))
     return Game(
         level=level,
         map_seed=int(map_seed),
         game_seed=int(game_seed),
         player=player,
-        orders=np.array(orders[: len(states) - 1], st.ORDER),
+        orders=np.array(orders[: len(states) - 1], st.ORDER).reshape(_shape(level, len(states) - 1)),
         hashes=tuple(hash_state(state[0]) for state in states),
-        score=int(states[-1]["cash"][0]) - level.start_cash,
+        score=_score_of(states[-1], level),
         rules=rules_fingerprint(),
     )
+
+
+def _shape(level: LevelConfig, turns: int) -> tuple[int, ...]:
+    return (turns, 1 + len(level.rivals)) if level.rivals else (turns,)
+
+
+def _score_of(states: np.ndarray, level: LevelConfig) -> int:
+    return int(states["companies"][0, 0]["cash"]) - level.start_cash
 
 
 def replay(game: Game) -> Iterator[np.ndarray]:
     """Replay a game and check every state, the score and the seal on the way.
 
     Yields:
-        STATE arrays [1]: the start, then the state after each of the T orders.
+        STATE arrays [1]: the start, then the state after each of the T turns.
 
     Raises:
         ValueError: in one line naming the source, the turn and what differs.
@@ -136,7 +167,7 @@ def replay(game: Game) -> Iterator[np.ndarray]:
             where = f"turn {turn - 1}: the state after this turn" if turn > 0 else "turn 0: the state at the start"
             raise _differs(game, f"{where} hashes to {found}, the record says {game.hashes[turn]}")
         if turn == len(game.orders):
-            _check_end(game, int(state["cash"][0]) - game.level.start_cash)
+            _check_end(game, _score_of(state, game.level))
         yield state
     if turn < len(game.orders):
         raise _differs(game, f"turn {turn}: the game was over before this turn, the record goes on")
@@ -158,24 +189,6 @@ def _differs(game: Game, what: str) -> ValueError:
     return ValueError(f"{game.source}: {what}; {why}")
 
 
-def order_to_words(order: Any, level: LevelConfig) -> dict[str, Any]:
-    """An ORDER record as plain values: verb word, tiles as [row, column], recipe name, cart number or "new".
-
-    Raises:
-        ValueError: for an unknown verb.
-    """
-    verb, recipe, cart = int(order["verb"]), int(order["recipe"]), int(order["cart"])
-    if not -1 <= verb < len(st.VERBS):
-        raise ValueError(f"verb {verb} is not an order, allowed are -1..{len(st.VERBS) - 1}")
-    values = {
-        "recipe": recipe_names(level)[recipe] if 0 <= recipe < len(level.recipes) else recipe,
-        "cart": "new" if cart == st.NEW_CART else cart,
-        "tile": list(divmod(int(order["tile"]), level.side)),
-        "target": list(divmod(int(order["target"]), level.side)),
-    }
-    return {"order": _WORDS[verb]} | {key: values[key] for key in _ARGUMENTS[verb]}
-
-
 def _header(game: Game) -> dict[str, Any]:
     header = {"format": FORMAT, "version": VERSION, "player": game.player}
     header |= {"map_seed": game.map_seed, "game_seed": game.game_seed, "rules": game.rules, "start": game.hashes[0]}
@@ -183,14 +196,14 @@ def _header(game: Game) -> dict[str, Any]:
 
 
 def _seal(game: Game) -> str:
-    words = [_header(game), *(order_to_words(order, game.level) for order in game.orders)]
+    words = [_header(game), *(turn_to_words(orders, game.level) for orders in game.orders)]
     return hashlib.blake2b(json.dumps(words).encode(), digest_size=8).hexdigest()
 
 
 def _lines(game: Game) -> Iterator[str]:
     yield json.dumps(_header(game), ensure_ascii=False)
-    for turn, order in enumerate(game.orders):
-        words = order_to_words(order, game.level)
+    for turn, orders in enumerate(game.orders):
+        words = turn_to_words(orders, game.level)
         yield json.dumps({"turn": turn, **words, "state": game.hashes[turn + 1]}, ensure_ascii=False)
     yield json.dumps({"turns": len(game.orders), "score": game.score, "seal": _seal(game)})
 
@@ -211,89 +224,47 @@ def load(path: str | Path) -> Game:
     orders, hashes = [], [header["start"]]
     for turn, line in enumerate(lines[1:-1]):
         where = f"{source}: turn {turn}"
-        words = _object(line, where)
+        words = read_object(line, where)
         if words.get("turn") != turn:
             raise ValueError(f"{where}: line {turn + 2} says turn {words.get('turn')!r}")
-        orders.append(order_from_words(words, level, where))
-        hashes.append(_checked(words, "state", str, where))
+        orders.append(turn_from_words(words, level, where))
+        hashes.append(checked(words, "state", str, where))
     where = f"{source}: turn {len(orders)}"
-    end = _object(lines[-1], where)
+    end = read_object(lines[-1], where)
     if "seal" not in end or end.get("turns") != len(orders):
-        raise ValueError(f"{where}: the last line, with turns, score and seal, is missing or wrong")
+        what = "the last line, with turns, score and seal, is missing"
+        raise ValueError(f"{where}: {what}, the file is cut off or damaged")
     return Game(
         level=level,
         map_seed=header["map_seed"],
         game_seed=header["game_seed"],
         player=header["player"],
-        orders=np.array(orders, st.ORDER),
+        orders=np.array(orders, st.ORDER).reshape(_shape(level, len(orders))),
         hashes=tuple(hashes),
-        score=_checked(end, "score", int, where),
+        score=checked(end, "score", int, where),
         rules=header["rules"],
-        seal=_checked(end, "seal", str, where),
+        seal=checked(end, "seal", str, where),
         source=source,
     )
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
-    with suppress(ValueError):
-        if isinstance(values := json.loads(line), dict):
-            return values
-    raise ValueError(f"{where}: not a JSON object, the file is cut off or damaged")
-
-
-def _checked(values: dict[str, Any], key: str, kind: type, where: str) -> Any:
-    value = values.get(key)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{where}: {key}={value!r} is not {_KINDS[kind]}")
-    return value
-
-
 def _read_header(lines: list[str], source: str) -> tuple[LevelConfig, dict[str, Any]]:
     where = f"{source}: line 1"
-    header = _object(lines[0], where) if lines else {}
+    header = read_object(lines[0], where) if lines else {}
     if header.get("format") != FORMAT:
         raise ValueError(f"{source}: not a Waybill game: line 1 has no format={FORMAT!r}")
     if header.get("version") != VERSION:
         raise ValueError(f"{source}: version {header.get('version')!r} cannot be read, this is version {VERSION}")
     for key in ("player", "rules", "start"):
-        _checked(header, key, str, where)
+        checked(header, key, str, where)
     for key, high in (("map_seed", 2**63), ("game_seed", 2**64)):
-        if not 0 <= _checked(header, key, int, where) < high:
+        if not 0 <= checked(header, key, int, where) < high:
             raise ValueError(f"{where}: {key}={header[key]!r} is not in 0..{high - 1}")
-    numbers = _checked(header, "level", dict, where)
+    numbers = checked(header, "level", dict, where)
     for field in dataclasses.fields(LevelConfig):
         if field.type == "int":
-            _checked(numbers, field.name, int, f"{where}: level")
+            checked(numbers, field.name, int, f"{where}: level")
     try:
         return levels.from_mapping(numbers, where), header
     except AttributeError as error:  # a list where a mapping belongs, or the like
         raise ValueError(f"{where}: level: {error}") from None
-
-
-def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> Any:
-    """The ORDER record of plain values (see ``order_to_words``).
-
-    Raises:
-        ValueError: in one line that starts with ``where``.
-    """
-    verb = words.get("order")
-    if verb not in _WORDS:
-        raise ValueError(f"{where}: unknown order {verb!r}, known are {', '.join(_WORDS)}")
-    order = np.zeros(1, st.ORDER)
-    order["verb"], order["tile"], order["target"] = (*range(len(st.VERBS)), -1)[_WORDS.index(verb)], -1, -1
-    for key in _ARGUMENTS[_WORDS.index(verb)]:
-        value = words.get(key)
-        if key in ("tile", "target"):
-            place = _checked(words, key, list, where)
-            if len(place) != 2 or not all(type(number) is int for number in place):
-                raise ValueError(f"{where}: {key}={value!r} is not [row, column]")
-            value = place[0] * level.side + place[1]
-        elif key == "recipe" and value in recipe_names(level):
-            value = recipe_names(level).index(value)
-        elif key == "cart" and value == "new":
-            value = st.NEW_CART
-        limit = np.iinfo(order[key].dtype)
-        if type(value) is not int or not limit.min <= value <= limit.max:
-            raise ValueError(f"{where}: {key}={words.get(key)!r} is not one of this level's")
-        order[key] = value
-    return order[0]

@@ -70,6 +70,21 @@ def finish_greedily(
 
 
 @kernel
+def play_out(states: Any, pool: Any, level: Any, scratch: Any, given: Any, orders: Any) -> None:
+    """Play game 0 with the orders ``given`` [T] in its first seat and rules in all others, as long as there are any.
+
+    What all companies did is noted in ``orders`` [T, seats].
+    """
+    lv, s = level[0], states[0]
+    for t in range(len(given)):
+        if is_over(s, s.companies[0]):
+            break
+        play_seat(s, 0, pool, lv, given[t], scratch)
+        for seat in range(lv.n_seats):
+            copy_order(orders[t, seat], scratch.seat_orders[seat])
+
+
+@kernel
 def decide_scripted(states: Any, pool: Any, level: Any, scratch: Any, orders: Any, low: Any, high: Any) -> None:
     """Batch pass: the orders [N, seats] of all seats that are not played from outside."""
     lv = level[0]

@@ -77,7 +77,8 @@ def nearest(s: Any, pool: Any, lv: Any, home: Any, good: Any, towns: Any) -> Any
     first, last = np.int64(0), np.int64(lv.n_deposits)
     if towns:
         first, last = last, last + np.int64(lv.n_towns)
-    best, best_units = -1, 0
+    best: Any = -1
+    best_units: Any = 0
     for site in range(first, last):
         fits = pool.site_price[s.map, site, good] > 0 if towns else pool.site_good[s.map, site] == good
         units = np.int64(pool.site_travel[s.map, site, pool.site_tile[s.map, home]])

@@ -1,7 +1,8 @@
 """The game state: one fixed-size NumPy record, and the orders that change it.
 
 A state is a record of a few KB that serves every level (capacities are those of the largest level, counts in the level
-record bound the loops). Cloning a game is one assignment (``b[0] = a[0]``), saving it is ``state.tobytes()``.
+record bound the loops). Cloning a game is one assignment (``b[0] = a[0]``), saving it is ``state.tobytes()``: some fields
+are wider than they need to be, so that there are no gaps, which NumPy does not copy.
 
 The world (deposits, markets) is kept once, each company in its seat: ``state.companies[seat]``. What a company knows of
 the world is in its own record (``known``, ``seen_*``), so whoever decides or observes for it needs no other one.
@@ -75,7 +76,7 @@ BUILDING = np.dtype(
         ("recipe", "i1"),  # WORKS: its recipe
         ("site", "i1"),  # EXTRACTOR: its deposit
         ("output", "i1"),  # the good it gives
-        ("ready_in", "i2"),  # turns of building work left
+        ("ready_in", "i4"),  # turns of building work left
         ("sees", "u4"),  # sites within sight, one bit each
         ("tile", "i2"),
         ("stock", "i2"),  # units of the output good
@@ -107,14 +108,14 @@ COMPANY = np.dtype(
         ("key", "u8"),  # of its own random draws, ties among them
         ("seat", "i1"),
         ("home", "i1"),  # the town (site) where it was founded
-        ("bankrupt", "i1"),
+        ("bankrupt", "i2"),
         ("cash", "i4"),
         ("cash_tm1", "i4"),  # cash before this turn's order
         ("sales", "i4"),  # coins taken in the last turn
         ("public_sales", "i4"),  # what others know of it: one turn late
         ("public_total", "i4"),  # all sales known to others
-        ("n_carts", "i2"),
-        ("n_slots", "i2"),  # building slots ever used: the bound of loops over buildings
+        ("n_carts", "i4"),
+        ("n_slots", "i4"),  # building slots ever used: the bound of loops over buildings
         ("illegal", "i2"),
         ("orders", "i2", (len(VERBS),)),  # legal orders given, by verb
         ("stage_turn", "i2", (len(STAGES),)),  # first turn that reached the stage, -1 before
@@ -136,7 +137,7 @@ STATE = np.dtype(
         ("map_seed", "u8"),
         ("map", "i4"),  # row of the map pool
         ("turn", "i2"),
-        ("done", "i1"),
+        ("done", "i2"),
         ("reserve", "i2", (MAX_DEPOSITS,)),
         ("renewed", "i4", (MAX_DEPOSITS,)),
         ("owner", "i1", (MAX_DEPOSITS,)),  # seat whose extractor stands there, NOBODY

@@ -21,6 +21,7 @@ from envs.waybill.levels import LevelConfig  # noqa: E402
 from envs.waybill.maps import MapPool, make_pool, make_scratch  # noqa: E402
 from envs.waybill.render import describe_order, to_text  # noqa: E402
 from envs.waybill.rules import judge_orders, play_turns, start_games  # noqa: E402
+from envs.waybill.scripted import decide_scripted  # noqa: E402
 
 MAP_SEEDS, GAME_SEED = range(11, 111), 5
 TEXT_EVERY = 10  # turns from one picture in text to the next
@@ -54,16 +55,35 @@ def supply(level: LevelConfig, pool: MapPool, good: str, tile: int, site: int, u
     return [*orders, order(st.HAUL, tile=near, target=tile, cart=st.NEW_CART)]
 
 
-def plan(level: LevelConfig, pool: MapPool) -> list[list[np.ndarray]]:
-    """A chain to the best offer, one to the next and more carts; at the end a mistake, a turn, a clearance."""
+def cost(level: LevelConfig, chain: list[np.ndarray]) -> int:
+    """Coins to build a chain of orders."""
+    price = {st.EXTRACT: level.extractor_cost, st.WORKSHOP: level.workshop_cost, st.HAUL: level.cart_cost}
+    return sum(price[int(one["verb"][0])] for one in chain)
+
+
+def plan(level: LevelConfig, pool: MapPool, known: int) -> list[list[np.ndarray]]:
+    """A chain to the best offer, one to the next and more carts; at the end a mistake, a turn, a clearance.
+
+    ``known`` are the sites that the company knows at the start, one bit each: it plans with no others.
+    """
+    hidden = [site for site in range(level.deposits + level.towns) if not known >> site & 1]
     offers = []
     for town, good in np.argwhere(pool.site_price[0, level.deposits :] > 0).tolist():
         site = level.deposits + town
+        if site in hidden:
+            continue
         far = int(pool.site_travel[0, : level.deposits, pool.site_tile[0, site]].min())
         offers.append((int(pool.site_price[0, site, good]) * 1000 // (10 + far), town, good))
-    used: set[int] = set()
+    used = set(hidden)
     chains = []
-    for _, town, good in sorted(offers, reverse=True)[:2]:
+    offers.sort(reverse=True)
+    for k, (_, town, good) in enumerate(offers):  # the first chain must be one that can be paid for
+        site = level.deposits + town
+        trial = supply(level, pool, level.goods[good], int(pool.site_tile[0, site]), site, set(used))
+        if trial and cost(level, trial) <= level.start_cash * 9 // 10:
+            offers.insert(0, offers.pop(k))
+            break
+    for _, town, good in offers[:2]:
         site = level.deposits + town
         chains.append(supply(level, pool, level.goods[good], int(pool.site_tile[0, site]), site, used))
     hauls = [one for chain in chains for one in chain if one["verb"][0] == st.HAUL]
@@ -76,30 +96,34 @@ def plan(level: LevelConfig, pool: MapPool) -> list[list[np.ndarray]]:
 
 def is_time(states: np.ndarray, level: LevelConfig, one: np.ndarray, first: bool) -> bool:
     """True if a legal order makes sense now: goods wait for the new cart, the first chain has earned the second."""
-    state = states[0]
+    me = states["companies"][0, 0]
     if one["verb"][0] == st.HAUL and not any(
-        b["kind"] and b["tile"] == one["tile"][0] and b["stock"] > 0 for b in state["buildings"]
+        b["kind"] and b["tile"] == one["tile"][0] and b["stock"] > 0 for b in me["buildings"]
     ):
         return False
-    return first or bool(state["stage_turn"][st.STAGE_SELL] >= 0 and state["cash"] > level.start_cash // 2)
+    return first or bool(me["stage_turn"][st.STAGE_SELL] >= 0 and me["cash"] > level.start_cash // 2)
 
 
 def choose_orders(level: LevelConfig, map_seed: int) -> np.ndarray:
     """The orders [T] of a game on a map: the plan's one after the other, each when it is time for it."""
-    numbers, scratch = level.record(), make_scratch()
+    numbers, scratch, states = level.record(), make_scratch(), st.records(1, st.STATE)
+    scratch.script[:] = level.script()
     pool = make_pool(numbers, np.array([map_seed], np.uint64))
-    states, (first, later, late) = st.records(1, st.STATE), plan(level, pool)
     start_games(states, pool, numbers, np.zeros(1, np.int64), np.array([GAME_SEED], np.uint64), 0, 1)
+    first, later, late = plan(level, pool, int(states["companies"]["known"][0, 0]))
+    given = st.records(1 + len(level.rivals), st.ORDER).reshape(1, -1)
     orders, legal = [], np.zeros((1, 1), np.bool_)
     while not states["done"][0]:
         one = order(st.PASS)
         if states["turn"][0] >= level.horizon * 3 // 4:
             one = late.pop(0) if late else one
         elif waiting := first or later:
-            judge_orders(states, pool, numbers, waiting[0].reshape(1, 1), legal)
+            judge_orders(states, 0, pool, numbers, waiting[0].reshape(1, 1), legal)
             if legal[0, 0] and is_time(states, level, waiting[0], waiting is first):
                 one = waiting.pop(0)
-        play_turns(states, pool, numbers, one, scratch, 0, 1)
+        given[:, 0] = one
+        decide_scripted(states, pool, numbers, scratch, given, 0, 1)
+        play_turns(states, pool, numbers, given, scratch, 0, 1)
         orders.append(one[0])
     return np.array(orders, st.ORDER)
 
@@ -109,11 +133,11 @@ def as_text(game: record.Game) -> Iterator[str]:
     pool = game.map_pool()
     states = list(record.replay(game))
     yield f"level {game.level.name}, map seed {game.map_seed}, game seed {game.game_seed}"
-    for turn, (one, state) in enumerate(zip(game.orders, states[:-1], strict=True)):
+    for turn, (one, state) in enumerate(zip(game.own_orders, states[:-1], strict=True)):
         if turn % TEXT_EVERY == 0:
             yield from ["", *to_text(state[0], pool, game.level).splitlines(), ""]
         words = describe_order(one, state[0], pool, game.level)
-        yield f"{turn:>3} {game.hashes[turn + 1]} cash {int(states[turn + 1]['cash'][0]):>5}  {words}"
+        yield f"{turn:>3} {game.hashes[turn + 1]} cash {int(states[turn + 1]['companies'][0, 0]['cash']):>5}  {words}"
     yield from ["", *to_text(states[-1][0], pool, game.level).splitlines(), "", f"score {game.score}"]
 
 
@@ -125,7 +149,7 @@ def golden_game(level: LevelConfig) -> record.Game:
         game = record.record_game(
             level=level, map_seed=map_seed, game_seed=GAME_SEED, player="golden script", orders=orders
         )
-        end = list(record.replay(game))[-1][0]
+        end = list(record.replay(game))[-1]["companies"][0, 0]
         used = [bool(count) or (verb == st.WORKSHOP and not level.recipes) for verb, count in enumerate(end["orders"])]
         if all(used) and not end["bankrupt"] and end["illegal"] == 1 and end["cash_ledger"][st.SALES] > 0:
             return game

@@ -6,7 +6,7 @@ from typing import Any
 
 from envs.waybill import state as st
 from envs.waybill.render import icons, words
-from envs.waybill.render.canvas import CARD, FAINT, INK, RULE, WHITE, Canvas, Colour
+from envs.waybill.render.canvas import CARD, FAINT, INK, PAPER, RULE, WHITE, Canvas, Colour
 from envs.waybill.render.ground import ground
 from envs.waybill.render.scene import Scene
 
@@ -30,18 +30,23 @@ class Board:
         self.c.image.paste(land, (round(self.x * self.c.unit), round(self.y * self.c.unit)))
         self.c.box(self.x, self.y, self.size, self.size, None, edge=RULE, line=1.5)
         self._numbers()
-        self._routes()
-        built = {int(building["tile"]): building for _, building in self.scene.buildings()}
+        owners = (*self.scene.rivals(), self.scene)
+        for owner in owners:
+            self._routes(owner)
+        dug = {int(b["tile"]): b for owner in owners for _, b in owner.buildings() if b["kind"] == st.EXTRACTOR}
         for site, tile in enumerate(self.scene.site_tiles()):
             if site < self.scene.level.deposits:
-                self._deposit(site, tile, built.get(tile))
+                self._deposit(site, tile, dug.get(tile))
             else:
                 icons.town(self.c, *self.middle(tile), self.icon)
-        for building in built.values():
+        for rival in self.scene.rivals():
+            self._rival(rival)
+        for _, building in self.scene.buildings():
             self._building(building)
-        for site, tile in enumerate(self.scene.site_tiles()[self.scene.level.deposits :]):
-            self._town_sign(site, tile)
-        self._carts()
+        self._signs()
+        self._hide()
+        for owner in owners:
+            self._carts(owner)
 
     def middle(self, tile: int) -> tuple[float, float]:
         """The middle of a tile."""
@@ -59,16 +64,19 @@ class Board:
             self.c.text(across, self.y - 4, str(k), size, FAINT, at="ms")
             self.c.text(self.x - 5, down, str(k), size, FAINT, at="rm")
 
-    def _routes(self) -> None:
-        """The way of every cart, in its colour; carts on the same route share a line."""
+    def _routes(self, owner: Scene) -> None:
+        """The way of every cart, in its colour or its rival's; carts on the same route share a line."""
         seen: dict[tuple[int, int], int] = {}
-        for number, cart in enumerate(self.scene.carts()):
+        for number, cart in enumerate(owner.carts()):
             if cart["phase"] != st.IDLE:
                 seen.setdefault((int(cart["source"]), int(cart["target"])), number)
         for k, ((source, target), number) in enumerate(seen.items()):
             shift = (k % 3 - 1) * 0.09 * self.t
-            tiles = self.scene.path(self.scene.place_tile(source), self.scene.place_tile(target))
+            tiles = owner.path(owner.place_tile(source), owner.place_tile(target))
             points = [(px + shift, py + shift) for px, py in map(self.middle, tiles)]
+            if owner.seat:
+                self.c.line(points, (*icons.RIVAL_COLOURS[owner.seat - 1], 150), max(1.2, 0.03 * self.t))
+                continue
             colour = icons.CART_COLOURS[number % len(icons.CART_COLOURS)]
             self.c.line(points, WHITE, max(4.0, 0.1 * self.t))
             self.c.line(points, icons.shade(colour, 1.2), max(2.0, 0.055 * self.t))
@@ -113,9 +121,35 @@ class Board:
         held = [*self.scene.inputs(building), (output, int(building["stock"]))]
         self._tags([(good, str(units)) for good, units in held], int(building["tile"]), arrow=works)
 
+    def _rival(self, rival: Scene) -> None:
+        """A rival's buildings under its flag; a workshop stands aside if another one is on its tile."""
+        others = [b for owner in (self.scene, *self.scene.rivals()) for _, b in owner.buildings()]
+        for _, building in rival.buildings():
+            (x, y), size = self.middle(int(building["tile"])), 0.8 * self.icon
+            if building["kind"] == st.WORKS:
+                if sum(b["tile"] == building["tile"] for b in others) > 1:
+                    x, y = x + (0.16 * rival.seat - 0.05) * self.icon, y - 0.22 * self.icon
+                output = int(building["output"])
+                icons.workshop(self.c, x, y, size, working=False)
+                self.c.disc(x, y + 0.17 * size, 0.18 * size, (255, 250, 238))
+                icons.good(self.c, x, y + 0.17 * size, 0.125 * size, self.scene.level.goods[output], output)
+            if building["ready_in"] > 0:
+                icons.scaffold(self.c, x, y, size, 0.5)
+            icons.flag(self.c, x + 0.3 * self.icon, y - 0.02 * self.icon, 0.42 * self.icon, rival.seat)
+
+    def _hide(self) -> None:
+        """A haze over the sites that the player doesn't know."""
+        for site, tile in enumerate(self.scene.site_tiles()):
+            if not self.scene.knows(site):
+                x, y = self.middle(tile)
+                for grow in (0.62, 0.55, 0.48):
+                    self.c.disc(x, y + 0.04 * self.icon, grow * self.icon, (*PAPER, 120))
+                self.c.text(x, y, "?", 0.5 * self.icon, FAINT, at="mm", bold=True)
+
     def _free_side(self, tile: int) -> tuple[int, int]:
         """(down, across) to a neighbour where nothing stands, below the tile if it can be."""
-        taken = {*self.scene.site_tiles(), *(int(building["tile"]) for _, building in self.scene.buildings())}
+        owners = (self.scene, *self.scene.rivals())
+        taken = {*self.scene.site_tiles(), *(int(b["tile"]) for owner in owners for _, b in owner.buildings())}
         row, column = divmod(tile, self.scene.side)
         for down, across in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             r, c = row + down, column + across
@@ -151,6 +185,12 @@ class Board:
             c.text(left + 2 * icon + 0.25 * size, y, text, size, INK)
             left += width + gap
 
+    def _signs(self) -> None:
+        deposits = self.scene.level.deposits
+        for town, tile in enumerate(self.scene.site_tiles()[deposits:]):
+            if self.scene.knows(deposits + town):
+                self._town_sign(town, tile)
+
     def _town_sign(self, town: int, tile: int) -> None:
         x, y = self.middle(tile)
         r = max(6.0, 0.15 * self.icon)
@@ -162,15 +202,18 @@ class Board:
             x + 0.36 * self.icon, y - 0.34 * self.icon, words.town_name(town), 1.25 * r, WHITE, at="mm", bold=True
         )
 
-    def _carts(self) -> None:
+    def _carts(self, owner: Scene) -> None:
         size = min(30.0, max(14.0, 0.44 * self.t))
         here: dict[tuple[int, int], int] = {}
-        for number, cart in enumerate(self.scene.carts()):
-            row, column = self.scene.cart_at(cart)
+        for number, cart in enumerate(owner.carts()):
+            row, column = owner.cart_at(cart)
             spot = (round(row * 2), round(column * 2))
             beside = here[spot] = here.get(spot, -1) + 1
             x, y = self.at(row, column)
             x, y = x - 0.24 * self.t + beside % 3 * 0.9 * size, y - 0.16 * self.t - beside // 3 * 0.5 * size
             good = int(cart["good"])
             load = (self.scene.level.goods[good], good, int(cart["load"])) if cart["load"] > 0 else None
-            icons.cart(self.c, x, y, size, number, load)
+            if owner.seat:
+                icons.rival_cart(self.c, x + 0.3 * self.t, y + 0.3 * self.t, size, owner.seat, load)
+            else:
+                icons.cart(self.c, x, y, size, number, load)

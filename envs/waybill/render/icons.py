@@ -7,6 +7,7 @@ from collections.abc import Callable
 from envs.waybill.render.canvas import AMBER, INK, WHITE, Canvas, Colour
 
 CART_COLOURS = ((208, 84, 56), (46, 104, 160), (128, 78, 150), (34, 128, 116), (190, 128, 26), (172, 62, 108))
+RIVAL_COLOURS = ((66, 72, 100), (140, 38, 62), (88, 98, 30))  # of the seats 1, 2 and 3
 _DARK = (72, 60, 52)
 _GOODS: dict[str, tuple[str, Colour]] = {
     "wood": ("log", (150, 100, 58)),
@@ -160,6 +161,26 @@ def scaffold(c: Canvas, x: float, y: float, t: float, share: float) -> None:
 
 
 CARD_BACK: Colour = (255, 253, 246)
+
+
+def flag(c: Canvas, x: float, y: float, size: float, seat: int) -> None:
+    """A rival's pennant, the foot of its pole at a point."""
+    colour, top = RIVAL_COLOURS[(seat - 1) % len(RIVAL_COLOURS)], y - size
+    c.line([(x, y), (x, top)], WHITE, 0.2 * size)
+    c.line([(x, y), (x, top)], _DARK, 0.09 * size)
+    for grow, fill in ((0.12, WHITE), (0.0, colour)):
+        wide, high = (0.95 + grow) * size, (0.3 + 0.6 * grow) * size
+        c.shape([(x, top + 0.3 * size - high), (x + wide, top + 0.3 * size), (x, top + 0.3 * size + high)], fill)
+
+
+def rival_cart(c: Canvas, x: float, y: float, size: float, seat: int, load: tuple[str, int, int] | None) -> None:
+    """A rival's cart: smaller and rounder than the own ones, in the rival's colour."""
+    colour = RIVAL_COLOURS[(seat - 1) % len(RIVAL_COLOURS)]
+    if load is not None:
+        good(c, x, y - 0.34 * size, 0.26 * size, load[0], load[1])
+    c.box(x - 0.4 * size, y - 0.16 * size, 0.8 * size, 0.36 * size, colour, round_by=0.18 * size, edge=WHITE, line=1.0)
+    for dx in (-0.2, 0.2):
+        c.disc(x + dx * size, y + 0.22 * size, 0.12 * size, (60, 52, 50), edge=WHITE, line=0.6)
 
 
 def cart(c: Canvas, x: float, y: float, size: float, number: int, load: tuple[str, int, int] | None) -> None:

@@ -10,7 +10,7 @@ from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import MapPool
 from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import AMBER, BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, WHITE, Canvas
-from envs.waybill.render.icons import CART_COLOURS, shade
+from envs.waybill.render.icons import CART_COLOURS, RIVAL_COLOURS, shade
 from envs.waybill.render.panel import Panel
 from envs.waybill.render.scene import Candidate, look
 from envs.waybill.render.words import describe_order
@@ -20,6 +20,7 @@ _MAP = 640
 # What a reduced palette must keep: small in area, but their colour is what they say.
 KEY_COLOURS = (
     *(INK, FAINT, PAPER, CARD, RULE, WHITE, GREEN, RED, AMBER, BLUE),
+    *RIVAL_COLOURS,
     *(colour for cart in CART_COLOURS for colour in (cart, shade(cart, 1.2))),
 )
 

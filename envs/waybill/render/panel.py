@@ -33,6 +33,7 @@ class Panel:
         self.y = max(left_end, self.y)
         self._goods()
         self._stages()
+        self._rivals()
         if candidates:
             self._candidates(candidates)
         else:
@@ -47,9 +48,9 @@ class Panel:
         return top
 
     def _headline(self) -> None:
-        c, s, level = self.c, self.scene.state, self.scene.level
+        c, me, level = self.c, self.scene.me, self.scene.level
         c.box(self.x, self.y, self.width, 92, CARD, round_by=7, edge=RULE, line=1)
-        turn, x, y = int(s["turn"]), self.x + 12, self.y
+        turn, x, y = int(self.scene.state["turn"]), self.x + 12, self.y
         c.text(x, y + 20, f"Waybill · {level.name}", 17, INK, bold=True)
         status = words.status(self.scene)
         wide = c.width_of(status, 11) + 18
@@ -58,9 +59,9 @@ class Panel:
         for k, (name, value, colour) in enumerate(
             (
                 ("turn", f"{turn} / {level.horizon}", INK),
-                ("cash", str(int(s["cash"])), INK if s["cash"] >= 0 else RED),
+                ("cash", str(int(me["cash"])), INK if me["cash"] >= 0 else RED),
                 ("score", f"{self.scene.score:+d}", GREEN if self.scene.score >= 0 else RED),
-                ("illegal", str(int(s["illegal"])), FAINT if s["illegal"] == 0 else RED),
+                ("illegal", str(int(me["illegal"])), FAINT if me["illegal"] == 0 else RED),
             )
         ):
             left = x + k * (self.width - 24) / 4
@@ -128,7 +129,7 @@ class Panel:
     def _stages(self) -> None:
         """The turn in which each stage of the supply chain was first reached."""
         top = self._card(self.x, self.width, 50, "REACHED FIRST IN TURN")
-        turns = [int(turn) for turn in self.scene.state["stage_turn"]]
+        turns = [int(turn) for turn in self.scene.me["stage_turn"]]
         texts = [f"{stage} {turn}" if turn >= 0 else stage for stage, turn in zip(st.STAGES, turns, strict=True)]
         gap = (self.width - 24 - sum(12 + self.c.width_of(text, 10.5) for text in texts)) / (len(texts) - 1)
         left = self.x + 12
@@ -136,6 +137,24 @@ class Panel:
             self.c.disc(left + 4, top, 4, GREEN if turn >= 0 else RULE)
             self.c.text(left + 12, top, text, 10.5, INK if turn >= 0 else FAINT)
             left += 12 + self.c.width_of(text, 10.5) + gap
+
+    def _rivals(self) -> None:
+        """A line for each rival: the flag, the rule it plays by, and how it stands."""
+        rivals = self.scene.rivals()
+        if not rivals:
+            return
+        title = "RIVALS (companies know only of each other's sales, a turn late)"
+        top = self._card(self.x, self.width, 52 + _LINE * len(rivals), title)
+        across = (self.width - 92) / 5
+        for j, (name, _) in enumerate(words.rival_row(rivals[0])):
+            self.c.text(self.x + 80 + (j + 1) * across, top, name, 9.5, FAINT, at="rm")
+        for k, rival in enumerate(rivals):
+            y, gone = top + _LINE * (k + 1), bool(rival.me["bankrupt"])
+            icons.flag(self.c, self.x + 15, y + 6, 12, rival.seat)
+            self.c.text(self.x + 32, y, rival.level.rivals[k], 12, FAINT if gone else INK)
+            figures = [("", "bankrupt")] if gone else words.rival_row(rival)
+            for j, (_, value) in enumerate(figures):
+                self.c.text(self.x + 80 + (j + 1) * across, y, value, 12, RED if gone else INK, at="rm")
 
     def _fleet(self) -> None:
         """What each cart does, where the Q-values would stand."""

@@ -1,8 +1,11 @@
-"""A state with its map and level side by side, and the few things that text and pictures both need to know of it."""
+"""A state with its map and level side by side, and the few things that text and pictures both need to know of it.
+
+A game is shown as it is, rivals and what the player hasn't seen included; what it doesn't know of is marked.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +21,27 @@ Candidate = tuple[str, float, bool]  # text, Q-value, chosen
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One state to be shown. ``state`` is a STATE record, ``pool`` the map pool it points into."""
+    """One state to be shown, from one seat. ``state`` is a STATE record, ``pool`` the map pool it points into."""
 
     state: Any
     pool: MapPool
     level: LevelConfig
     record: np.ndarray  # LEVEL [1]
     scratch: Scratch
+    seat: int = 0
+
+    @property
+    def me(self) -> Any:
+        """The COMPANY record in the seat: the player whose game is shown, or a rival."""
+        return self.state["companies"][self.seat]
+
+    def rivals(self) -> list[Scene]:
+        """The same state as each rival's."""
+        return [replace(self, seat=seat) for seat in range(1, 1 + len(self.level.rivals))]
+
+    def knows(self, site: int) -> bool:
+        """True if the company has ever seen a site."""
+        return bool(int(self.me["known"]) >> site & 1)
 
     @property
     def row(self) -> int:
@@ -39,7 +56,7 @@ class Scene:
     @property
     def score(self) -> int:
         """Profit so far in coins."""
-        return int(self.state["cash"]) - self.level.start_cash
+        return int(self.me["cash"]) - self.level.start_cash
 
     def terrain(self) -> np.ndarray:
         """Terrain of the map, int8 [side, side]."""
@@ -55,18 +72,18 @@ class Scene:
 
     def buildings(self) -> list[tuple[int, Any]]:
         """(slot, BUILDING record) of all that stands."""
-        slots = self.state["buildings"][: int(self.state["n_slots"])]
+        slots = self.me["buildings"][: int(self.me["n_slots"])]
         return [(slot, building) for slot, building in enumerate(slots) if building["kind"] != st.EMPTY]
 
     def carts(self) -> list[Any]:
         """CART records of the carts owned."""
-        return list(self.state["carts"][: int(self.state["n_carts"])])
+        return list(self.me["carts"][: int(self.me["n_carts"])])
 
     def place_tile(self, place: int) -> int:
         """Tile of a place: a building's slot, or MAX_BUILDINGS + town."""
         if place >= MAX_BUILDINGS:
             return self.town_tile(place - MAX_BUILDINGS)
-        return int(self.state["buildings"][place]["tile"])
+        return int(self.me["buildings"][place]["tile"])
 
     def inputs(self, building: Any) -> list[tuple[int, int]]:
         """(good, units in store) of a workshop's inputs; nothing for an extractor."""

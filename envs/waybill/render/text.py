@@ -12,6 +12,8 @@ from envs.waybill.render.scene import Candidate, Scene, look
 
 _TERRAIN = {st.PLAIN: ".", st.FOREST: '"', st.HILL: "^", st.WATER: "~"}
 LEGEND = '. plain  " forest  ^ hill  ~ water  (w) deposit  [w] extractor  {p} workshop  <A> town  : in construction'
+RIVAL_LEGEND = "1w] 1p} of rival 1"
+HIDDEN_LEGEND = "?w? ?A? not known to the player"
 _CART_MARKS = "0123456789abcdefghijklmnop"
 _BAR = 24  # characters
 
@@ -35,6 +37,7 @@ def to_text(
     lines = [_headline(scene), "", *_map_lines(scene), "", *_ledger_lines(scene), *_market_lines(scene)]
     lines += [words.building_line(scene, building) for _, building in scene.buildings()]
     lines += [words.cart_line(scene, number, cart) for number, cart in enumerate(scene.carts())]
+    lines += [words.rival_line(rival) for rival in scene.rivals()]
     if order is not None:
         lines += ["", f"order: {words.describe_order(order, scene.state, pool, level_config)}"]
     if candidates:
@@ -44,8 +47,8 @@ def to_text(
 
 def _headline(scene: Scene) -> str:
     s = scene.state
-    parts = [scene.level.name, f"turn {int(s['turn'])}/{scene.level.horizon}", f"cash {int(s['cash'])}"]
-    parts += [f"score {scene.score:+d}", f"illegal orders {int(s['illegal'])}", words.status(scene)]
+    parts = [scene.level.name, f"turn {int(s['turn'])}/{scene.level.horizon}", f"cash {int(scene.me['cash'])}"]
+    parts += [f"score {scene.score:+d}", f"illegal orders {int(scene.me['illegal'])}", words.status(scene)]
     return "  ".join(parts)
 
 
@@ -56,16 +59,20 @@ def _map_lines(scene: Scene) -> list[str]:
         town = site - scene.level.deposits
         good = int(scene.pool.site_good[scene.row, site])
         cells[tile] = ["<", words.town_name(town), ">"] if town >= 0 else ["(", letters[good], ")"]
-    for _, building in scene.buildings():
-        left, right = "[]" if building["kind"] == st.EXTRACTOR else "{}"
-        mark = ":" if building["ready_in"] > 0 else right
-        cells[int(building["tile"])] = [left, letters[int(building["output"])], mark]
+        if not scene.knows(site):
+            cells[tile][::2] = "??"
+    for owner in (*scene.rivals(), scene):
+        for _, building in owner.buildings():
+            left, right = "[]" if building["kind"] == st.EXTRACTOR else "{}"
+            mark = ":" if building["ready_in"] > 0 else right
+            cells[int(building["tile"])] = [str(owner.seat or left), letters[int(building["output"])], mark]
     for number, cart in enumerate(scene.carts()):
         row, column = (round(value) for value in scene.cart_at(cart))
         cells[row * side + column][2] = _CART_MARKS[number]
     head = "   " + "".join(f"{column:^3}" for column in range(side))
     rows = [f"{r:>2} " + "".join("".join(c) for c in cells[r * side : (r + 1) * side]) for r in range(side)]
-    return [line.rstrip() for line in [head, *rows, LEGEND]]
+    more = [RIVAL_LEGEND] * bool(scene.level.rivals) + [HIDDEN_LEGEND] * (scene.level.sight > 0)
+    return [line.rstrip() for line in [head, *rows, LEGEND, *["  ".join(more)] * bool(more)]]
 
 
 def _ledger_lines(scene: Scene) -> list[str]:

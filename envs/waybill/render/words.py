@@ -7,7 +7,7 @@ from typing import Any
 from envs.waybill import state as st
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import MapPool
-from envs.waybill.record import recipe_names
+from envs.waybill.notation import recipe_names
 from envs.waybill.render.scene import Scene, look
 
 
@@ -79,19 +79,19 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
 
 def status(scene: Scene) -> str:
     """How the game stands: "playing", "over" or "bankrupt"."""
-    if scene.state["bankrupt"]:
+    if scene.me["bankrupt"]:
         return "bankrupt"
     return "over" if scene.state["done"] else "playing"
 
 
 def money_rows(scene: Scene) -> list[tuple[str, int]]:
     """(account, coins that came in or, negative, went out)."""
-    return list(zip(st.CASH_ACCOUNTS, map(int, scene.state["cash_ledger"]), strict=True))
+    return list(zip(st.CASH_ACCOUNTS, map(int, scene.me["cash_ledger"]), strict=True))
 
 
 def goods_rows(scene: Scene) -> list[tuple[str, list[int]]]:
     """(good, [in store, on carts, dug, consumed, produced, sold, lost])."""
-    ledger = scene.state["goods_ledger"]
+    ledger = scene.me["goods_ledger"]
     return [(name, [*scene.stored(i), *(abs(int(v)) for v in ledger[i])]) for i, name in enumerate(scene.level.goods)]
 
 
@@ -129,6 +129,21 @@ def cart_line(scene: Scene, number: int, cart: Any) -> str:
     load = f"{int(cart['load'])} {scene.level.goods[int(cart['good'])]}"
     left = f" {int(cart['leg_left'])}" if cart["leg_left"] > 0 else ""
     return f"cart {number}: {phase}{left}, {load}, from {source} to {target}"
+
+
+def rival_row(rival: Scene) -> list[tuple[str, str]]:
+    """(what, value) of one rival; only its sales are public, and a turn later."""
+    me = rival.me
+    sales, last = int(me["public_total"] + me["sales"]), int(me["sales"])
+    figures = {"sales": sales, "last turn": last, "cash": int(me["cash"]), "buildings": len(rival.buildings())}
+    return [(name, str(value)) for name, value in {**figures, "carts": len(rival.carts())}.items()]
+
+
+def rival_line(rival: Scene) -> str:
+    """One rival: its number, the rule it plays by, and how it stands."""
+    figures = ", ".join(f"{name} {value}" for name, value in rival_row(rival))
+    end = ", bankrupt" if rival.me["bankrupt"] else ""
+    return f"rival {rival.seat} ({rival.level.rivals[rival.seat - 1]}): {figures}{end}"
 
 
 def best_candidates(candidates: list[tuple[str, float, bool]], count: int) -> list[tuple[str, float, bool]]:
