@@ -19,7 +19,7 @@ from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from envs.waybill.levels import RIVALS, LevelConfig
+from envs.waybill.levels import LevelConfig
 from experiments.config_groups import (
     ActionsConfig,
     CurriculumConfig,
@@ -102,14 +102,6 @@ class WaybillConfig(Config):
         if self.curriculum.climbs and self.actions.candidates is None:
             line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
             raise ValueError(f"curriculum={self.curriculum.name}: {line}")
-        if self.curriculum.climbs or self.actions.candidates_start is not None:
-            self._refuse_policies()
-
-    def _refuse_policies(self) -> None:
-        key = f"curriculum={self.curriculum.name}" if self.curriculum.climbs else "actions.candidates_start"
-        for rival in self.rivals or []:
-            if rival not in RIVALS:
-                raise ValueError(f"rivals={rival}: with {key} only rules can be rivals, which are {', '.join(RIVALS)}")
 
     def ladder(self) -> list[LevelConfig]:
         """The levels that training goes through: without a curriculum just the run's own."""

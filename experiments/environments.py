@@ -30,13 +30,13 @@ def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames | LadderGames:
     maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
     if not curriculum.climbs and actions.candidates_start is None:
         return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
+    if curriculum.climbs:
+        refuse_policies(rivals_of(setup), f"curriculum={curriculum.name}")
     levels = config.ladder()
     stages = _check_alike(setup, levels)
 
-    def make(level: LevelConfig, count: int) -> WaybillVectorEnv:
-        games = batch_env(setup, num_envs=count, maps=maps, level=level)
-        assert isinstance(games, WaybillVectorEnv)  # rivals that are policies were refused
-        return games
+    def make(level: LevelConfig, count: int) -> WaybillVectorEnv | RivalGames:
+        return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
 
     def limit(env_step: int) -> int:
         return actions.limit(env_step, config.steps)

@@ -15,7 +15,10 @@ import numpy as np
 
 from envs.waybill.env import WaybillVectorEnv
 from envs.waybill.levels import LevelConfig
+from experiments.domain import SelfPlay
+from experiments.rivals import RivalGames
 
+Part = WaybillVectorEnv | RivalGames
 PLAYING, CUTTING, RESETTING = range(3)  # what the next step does
 _OF_ENDS = ("episode", "_episode")
 
@@ -44,12 +47,13 @@ class LadderGames:
         num_envs: int,
         replay_share: float,
         stages: tuple[str, ...],
-        make: Callable[[LevelConfig, int], WaybillVectorEnv],
+        make: Callable[[LevelConfig, int], Part],
         limit: Callable[[int], int] | None = None,
     ) -> None:
         """``make(level, n)`` gives n games on a level; all levels' observations must be cut alike."""
         self.levels, self.num_envs, self.replay_share = tuple(levels), num_envs, replay_share
         self._make, self._limit, self.stages = make, limit, stages
+        self.level = self.levels[-1]  # the run's own
         self.rung = self.env_step = self._seed = 0
         self._next = PLAYING
         self._make_parts()
@@ -135,13 +139,19 @@ class LadderGames:
         joined["_episode"][: len(infos[0]["_episode"])] = infos[0]["_episode"]
         return joined | {"episode": episode}
 
-    def _widened(self, part: WaybillVectorEnv, infos: Mapping[str, Any]) -> np.ndarray:
+    def _widened(self, part: Part, infos: Mapping[str, Any]) -> np.ndarray:
         own = infos["stages"]
         if part.stages == self.stages:
             return own
         wide = np.zeros((len(own), len(self.stages)), own.dtype)
         wide[:, [self.stages.index(stage) for stage in part.stages]] = own
         return wide
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Before each step: for games in which past selves play, see ``SelfPlay``."""
+        for part in self.parts:
+            if isinstance(part, SelfPlay):
+                part.take_snapshot(env_step, weights)
 
     def state_dict(self) -> dict[str, Any]:
         """What the games need to go on."""

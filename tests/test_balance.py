@@ -114,7 +114,9 @@ def test_no_more_is_sold_than_was_dug(name: str) -> None:
         ledger = loop.states["companies"]["goods_ledger"][0, 0].astype(np.int64)
         assert (ledger.sum(axis=1) >= 0).all()  # what is left in stores and carts
         raw = slice(0, len(level.raw_goods))
-        assert -(ledger[raw, st.SOLD] + ledger[raw, st.LOST] + ledger[raw, st.CONSUMED]).sum() <= ledger[raw, st.DUG].sum()
+        assert (
+            -(ledger[raw, st.SOLD] + ledger[raw, st.LOST] + ledger[raw, st.CONSUMED]).sum() <= ledger[raw, st.DUG].sum()
+        )
 
 
 @pytest.mark.parametrize("name", levels.names())

@@ -42,7 +42,7 @@ class Scores:
 
     def __call__(self, policy: Any) -> Measured:
         score = np.array([self.scores.pop(0)])
-        return Measured(score, score < 0, np.zeros(1), np.ones(1, np.int64))
+        return Measured(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False)
 
 
 def climb_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[Climb, list[int]]:
@@ -232,3 +232,20 @@ def test_what_cannot_be_is_refused_in_one_line(overrides: tuple[str, ...], line:
     with pytest.raises(ValueError, match="^") as caught:
         read(tiny_node(tmp_path, "level=refine", *overrides))
     assert str(caught.value) == line
+
+
+def test_a_run_on_the_ladder_is_measured_against_policies_too(tmp_path: Path) -> None:
+    """It has learnt on maps with fewer companies; what it sees on its own level has room for all of them."""
+    folder = tmp_path / "run"
+    levels = (
+        "level=rivals",
+        "level.horizon=20",
+        "curriculum.levels=[haul,rivals]",
+        "steps=600",
+        "level.planner_width=4",
+    )
+    runs.start(tiny_node(tmp_path, *LADDER, *levels), folder=folder)
+    result = json.loads((folder / "result.json").read_text())
+    assert list(result["ladder"]) == ["haul", "rivals"]
+    scores = measuring.measure(str(folder), rivals=f"{folder},greedy", maps=3, device="cpu", out=str(tmp_path))
+    assert len(scores["dqn"]["by_map"]) == 3

@@ -68,7 +68,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_a_result_and_curves(run: Path) -> None:
     result = result_of(run)
     assert result["choices"] | {"agent": "", "network": ""} == {
-        "env": "gym", "level": "-", "reward": "-", "actions": "-", "encoding": "-", "curriculum": "-", "agent": "", "network": "",
+        "env": "gym", "level": "-", "reward": "-", "actions": "-", "encoding": "-", "curriculum": "-",
+        "agent": "", "network": "",
     }  # fmt: skip
     assert result["game"] == {"id": "CartPole-v1", "kwargs": {}}
     assert result["episodes"] == {"first": 0, "count": 5}

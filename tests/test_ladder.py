@@ -13,6 +13,7 @@ from envs.waybill.env import WaybillVectorEnv
 from envs.waybill.features import entities_of
 from experiments import environments
 from experiments.ladder import LadderGames, shares_of_games
+from experiments.training import make_loop
 from tiny import tiny_setup
 
 N = 8
@@ -190,3 +191,22 @@ def test_a_limit_of_all_slots_changes_nothing(tmp_path: Path) -> None:
         other, *others, _ = grown.step(actions)
         for a, b in zip(columns, others, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_candidates_grow_in_games_against_past_selves_too(tmp_path: Path) -> None:
+    level = ("level=rivals", "rivals=[self]", "level.horizon=80", "actions.candidates_start=3", "steps=240")
+    setup = tiny_setup(tmp_path, *level, "actions.candidates_growth=1.0")
+    loop: Any = make_loop(setup, validation=setup.domain.validation(setup))
+    counts = []
+    for step in range(0, 240, N):
+        loop._step(step)
+        counts.append(int(loop.mask.sum(1).max()))
+        assert counts[-1] <= setup.config.actions.limit(step, 240)  # type: ignore[attr-defined]
+    assert max(counts) > 3
+    assert loop.games[0].parts[0].pool.steps == [0]
+
+
+def test_policies_play_no_rivals_on_a_ladder(tmp_path: Path) -> None:
+    line = "^rivals=self: curriculum=ladder plays against rules only, which are random, greedy, planner$"
+    with pytest.raises(ValueError, match=line):
+        environments.training_env(tiny_setup(tmp_path, "level=rivals", "curriculum=ladder", "rivals=[self]"))
