@@ -34,9 +34,10 @@ class Batch:
     seat: R = N · E views, those of game 0 first. All that comes out is one row a view.
 
     Arrays, made anew by every step: ``mask`` int8 [R, A], ``groups`` int8 [R, A] (the verb of each candidate; None for
-    raw spaces), ``advice`` int64 [R] (the candidate that the greedy rule would take), ``reward``, ``raw``, ``potential`` float64 [R], ``restarted`` bool [R] and ``facts``; only
-    ``observations`` float32 [R, D] are overwritten, by the step after the next. ``limit`` is how many candidates a
-    reducer may propose, at most K; it may be changed at any time.
+    raw spaces), ``advice`` int64 [R] (the candidate that the greedy rule would take), ``reward``, ``raw``,
+    ``potential`` float64 [R], ``restarted`` bool [R] and ``facts``; only ``observations`` float32 [R, D] are
+    overwritten, by the step after the next. ``limit`` is how many candidates a reducer may propose, at most K; it may
+    be changed at any time.
 
     Args:
         num_envs: N, at least 1.

@@ -60,9 +60,9 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
     After a game has ended, the next ``step`` ignores its action, begins a new game, gives its first observation and
     reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
 
-    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (what greedy would take), ``score``, ``bankrupt``,
-    ``illegal``, ``orders`` [N, verbs], ``stages`` [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``;
-    when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (the
+    candidate that greedy would take), ``score``, ``bankrupt``, ``illegal``, ``orders`` [N, verbs], ``stages``
+    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 

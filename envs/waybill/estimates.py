@@ -136,14 +136,14 @@ def need_of(s: Any, me: Any, pool: Any, lv: Any, flows: Any, good: Any, left: An
 def dug(s: Any, me: Any, pool: Any, lv: Any, flows: Any, good: Any, left: Any) -> Any:
     """(coins to the end, coins now, turns) for a raw good: from an own extractor with goods to spare, or a new one."""
     for b in range(me.n_slots):
-        if me.buildings[b].kind == EXTRACTOR and me.buildings[b].output == good:
-            if flows[b, SUPPLY] - flows[b, OUT] > 0.1:
-                return 0.0, 0.0, np.float64(me.buildings[b].ready_in)
+        digs = me.buildings[b].kind == EXTRACTOR and me.buildings[b].output == good
+        if digs and flows[b, SUPPLY] - flows[b, OUT] > 0.1:
+            return 0.0, 0.0, np.float64(me.buildings[b].ready_in)
     for site in range(lv.n_deposits):
-        if pool.site_good[s.map, site] == good and knows(me, site) and me.seen_taken[site] == 0:
-            if building_at(me, np.int64(pool.site_tile[s.map, site])) < 0:
-                lead = np.float64(lv.extractor_lead)
-                return kept(lv.extractor_cost, lv.extractor_upkeep, left), np.float64(lv.extractor_cost), lead
+        free = pool.site_good[s.map, site] == good and knows(me, site) and me.seen_taken[site] == 0
+        if free and building_at(me, np.int64(pool.site_tile[s.map, site])) < 0:
+            lead = np.float64(lv.extractor_lead)
+            return kept(lv.extractor_cost, lv.extractor_upkeep, left), np.float64(lv.extractor_cost), lead
     return IMPOSSIBLE, IMPOSSIBLE, 0.0
 
 

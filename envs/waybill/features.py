@@ -62,7 +62,7 @@ def layout_of(level: LevelConfig, position_features: int, candidates: int, entit
 
 
 class Rows(NamedTuple):
-    """Observations of R views (a game and a seat in it): the array, its three parts as views, and how many rows of them are not zero."""
+    """Observations of R views (a game and a seat in it): the array, its three parts, how many rows are not zero."""
 
     flat: np.ndarray  # float32 [R, D]
     company: np.ndarray  # [R, G]
@@ -110,7 +110,9 @@ def observe(
         rows.filled[i, 0] = see_entities(s, me, pool, lv, flows, table, top, entities)
         rows.filled[i, 1] = min(count[i], len(candidates))
         for k in range(rows.filled[i, 1]):
-            see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k])
+            see_order(
+                s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k]
+            )
 
 
 def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -113,7 +113,18 @@ def see_outlet(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good:
 
 @jit
 def see_order(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, table: Any, top: Any, upkeep: Any, ahead: Any, o: Any, worth: Any, x: Any
+    s: Any,
+    me: Any,
+    pool: Any,
+    lv: Any,
+    flows: Any,
+    table: Any,
+    top: Any,
+    upkeep: Any,
+    ahead: Any,
+    o: Any,
+    worth: Any,
+    x: Any,
 ) -> None:
     """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap.
 

@@ -122,7 +122,9 @@ def gives_input(s: Any, me: Any, pool: Any, lv: Any, site: Any, r: Any) -> Any:
 
 
 @jit
-def propose_extractors(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_extractors(
+    s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any
+) -> Any:
     """An extractor on every free deposit."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for site in range(lv.n_deposits):
@@ -135,7 +137,9 @@ def propose_extractors(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: A
 
 
 @jit
-def propose_workshops(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_workshops(
+    s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any
+) -> Any:
     """Workshops beside own extractors that feed them and beside towns that buy the product."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for r in range(lv.n_recipes):
@@ -175,7 +179,9 @@ def propose_routes(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, 
 
 
 @jit
-def propose_clearing(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any) -> Any:
+def propose_clearing(
+    s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, n: Any, strict: Any
+) -> Any:
     """Extractors that are exhausted, and in the last turns every building."""
     o, left = scratch.order[0], np.int64(lv.horizon) - np.int64(s.turn)
     for b in range(me.n_slots):

@@ -99,8 +99,11 @@ def potential_of(s: Any, me: Any, lv: Any) -> Any:
 
 @jit
 def final_profit(s: Any, me: Any, lv: Any) -> Any:
-    """The score in units of the starting cash if the game is over, else 0."""
-    if s.done == 0 and me.bankrupt == 0:
+    """The score in units of the starting cash in the turn that ends the company's game, else 0.
+
+    Others may go on after a company is bankrupt; its cash was below zero then before the turn began.
+    """
+    if (s.done == 0 and me.bankrupt == 0) or me.cash_tm1 < 0:
         return 0.0
     return (np.float64(me.cash) - np.float64(lv.start_cash)) / np.float64(lv.start_cash)
 
@@ -108,7 +111,16 @@ def final_profit(s: Any, me: Any, lv: Any) -> Any:
 @named
 @kernel
 def sparse(
-    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    gamma: Any,
+    potential: Any,
+    raw: Any,
+    reward: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """The profit, at the end only."""
     for i in range(low, high):
@@ -121,7 +133,16 @@ def sparse(
 @named
 @kernel
 def cash(
-    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    gamma: Any,
+    potential: Any,
+    raw: Any,
+    reward: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """Each turn's change of cash: delayed, and deceptive because costs come first."""
     for i in range(low, high):
@@ -135,7 +156,16 @@ def cash(
 @named
 @kernel
 def shaped(
-    states: Any, views: Any, pool: Any, level: Any, gamma: Any, potential: Any, raw: Any, reward: Any, low: Any, high: Any
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    gamma: Any,
+    potential: Any,
+    raw: Any,
+    reward: Any,
+    low: Any,
+    high: Any,
 ) -> None:
     """``sparse`` plus γΦ(s') − Φ(s): potential-based shaping keeps the optimal policy (Ng, Harada & Russell 1999).
 
