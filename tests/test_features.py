@@ -16,7 +16,8 @@ from envs.waybill import features as ft
 from envs.waybill import levels
 from envs.waybill import order_features as of
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
-from envs.waybill.estimates import extract_value, measure_flows
+from envs.waybill.estimates import extract_value
+from envs.waybill.flows import measure_flows
 from envs.waybill.maps import make_scratch
 from envs.waybill.state import EMPTY, EXTRACT, MAX_GOODS, PASS, PLAIN, SALES, WORKS
 

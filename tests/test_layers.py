@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("books",),
     ("sight",),
     ("orders", "tick"),
-    ("rules", "raw_actions", "estimates"),
+    ("rules", "raw_actions", "flows", "estimates"),
     ("rewards", "encodings", "reducers"),
     ("facts", "company_features", "entity_features", "order_features", "features"),
     ("greedy", "scripted", "planner", "players"),

@@ -9,7 +9,8 @@ from midgame import SMALL_LEVELS, candidates, copies_of, encode_all, mask_of, ra
 
 from envs.waybill import levels, reducers
 from envs.waybill.env import WaybillVectorEnv
-from envs.waybill.estimates import estimate, measure_flows
+from envs.waybill.estimates import estimate
+from envs.waybill.flows import measure_flows
 from envs.waybill.jit import kernel
 from envs.waybill.rules import judge_orders
 from envs.waybill.state import EXTRACT, HAUL, PASS

@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.waybill.books import building_at, knows, price_at
 from envs.waybill.company_features import TURNS_SCALE, squash
-from envs.waybill.estimates import IN, OUT, SUPPLY
+from envs.waybill.flows import IN, OUT, SUPPLY
 from envs.waybill.jit import jit
 from envs.waybill.state import IDLE, LOADING, MAX_GOODS, MAX_INPUTS, TO_SOURCE, TO_TARGET, WORKS
 

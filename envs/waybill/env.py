@@ -62,7 +62,8 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (the
     candidate that greedy would take), ``score``, ``bankrupt``, ``illegal``, ``orders`` [N, verbs], ``stages``
-    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``episode`` (``r`` return, ``l`` turns, ``score``) with ``_episode`` bool [N].
+    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``episode`` (``r`` return,
+    ``l`` turns, ``score``) with ``_episode`` bool [N].
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 

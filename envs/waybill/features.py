@@ -17,7 +17,7 @@ import numpy as np
 
 from envs.waybill.company_features import GLOBALS, foresee_sales, see_company
 from envs.waybill.entity_features import ENTITY_FEATURES, see_entities
-from envs.waybill.estimates import measure_flows
+from envs.waybill.flows import measure_flows
 from envs.waybill.jit import kernel
 from envs.waybill.levels import LevelConfig
 from envs.waybill.order_features import ORDER_FEATURES, see_order

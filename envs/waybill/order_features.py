@@ -12,7 +12,8 @@ import numpy as np
 
 from envs.waybill.books import building_at, input_slot, place_at, price_at, route_units, turns
 from envs.waybill.company_features import FAR, LATER, SOON, TURNS_SCALE, half_load, loading_turns, sales_within, squash
-from envs.waybill.estimates import IN, OUT, SUPPLY, cart_rate, revenue
+from envs.waybill.estimates import revenue
+from envs.waybill.flows import IN, OUT, SUPPLY, cart_rate
 from envs.waybill.jit import jit
 from envs.waybill.state import (
     DISMANTLE,

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.books import base_price, building_at, knows, place_tile, site_at
-from envs.waybill.estimates import dismantle_value, estimate, extract_value, haul_value, measure_flows, workshop_value
+from envs.waybill.estimates import dismantle_value, estimate, extract_value, haul_value, workshop_value
+from envs.waybill.flows import measure_flows
 from envs.waybill.jit import called, jit, kernel, named
 from envs.waybill.maps import mix
 from envs.waybill.orders import can_haul, room_for_building
