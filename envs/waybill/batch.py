@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from envs.waybill import encodings, features, reducers, rewards
-from envs.waybill.facts import make_facts, note_advice, note_candidates, note_facts
+from envs.waybill.facts import make_facts, note_candidates, note_facts
 from envs.waybill.jit import Threads, find_part
 from envs.waybill.levels import LevelConfig, load
 from envs.waybill.maps import MapPool, make_pool, make_scratch
 from envs.waybill.planner import make_search, plan_ahead
 from envs.waybill.raw_actions import raw_mask, raw_orders, raw_verbs
 from envs.waybill.rules import play_turns, restart_games
-from envs.waybill.scripted import decide_scripted, follow_plans
+from envs.waybill.scripted import decide_scripted, follow_plans, note_advice
 from envs.waybill.state import MAX_CANDIDATES, ORDER, OUTSIDE, PLANNER, STATE, records
 
 RAW_SPACES = ("full", "masked")

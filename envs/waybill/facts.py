@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.greedy import GREEDY_STYLE, greedy_choice
 from envs.waybill.jit import jit, kernel
 from envs.waybill.state import STAGES, VERBS
 
@@ -69,16 +68,6 @@ def note_facts(states: Any, views: Any, level: Any, facts: Any, low: Any, high: 
         for stage in range(facts.stages.shape[1]):
             facts.stages[i, stage] = me.stage_turn[stage] >= 0
         facts.map_seed[i] = s.map_seed
-
-
-@kernel
-def note_advice(
-    states: Any, views: Any, level: Any, worth: Any, count: Any, advice: Any, low: Any, high: Any
-) -> None:
-    """Batch pass: which candidate the greedy rule would take, int64 [R]."""
-    for i in range(low, high):
-        me = states[views[i, 0]].companies[views[i, 1]]
-        advice[i] = greedy_choice(me, level[0], worth[i], count[i], GREEDY_STYLE)
 
 
 @kernel

@@ -103,3 +103,11 @@ def follow_plans(states: Any, seat: Any, pool: Any, level: Any, plans: Any, orde
         s = states[i]
         if s.done == 0 and is_legal(s, s.companies[seat], pool, level[0], plans[i, s.turn]):
             copy_order(orders[i, seat], plans[i, s.turn])
+
+
+@kernel
+def note_advice(states: Any, views: Any, level: Any, worth: Any, count: Any, advice: Any, low: Any, high: Any) -> None:
+    """Batch pass: which candidate the greedy rule would take, int64 [R]."""
+    for i in range(low, high):
+        me = states[views[i, 0]].companies[views[i, 1]]
+        advice[i] = greedy_choice(me, level[0], worth[i], count[i], GREEDY_STYLE)
