@@ -16,7 +16,7 @@ from experiments.statistics import Interval, better, mean_interval
 from experiments.transfer_measures import TimeInterval
 from experiments.transfer_study import ARMS, Study
 
-THRESHOLD = 0.5  # share of the way from the random player's score to the planner's, chosen before any run
+THRESHOLD = 0.25  # share of the way from the random player's score to the planner's, chosen before any run
 USES_SOURCE = {"full": False, "encoder": False, "head": False, "teacher": False, "wrong source": True}  # the wrong one?
 _COLUMNS = ("arm", "jumpstart", "steps to threshold", "with the source's", "asymptote", "transfer ratio", "held-out")
 Results = list[dict[str, Any]]  # of the seeds

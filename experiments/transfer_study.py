@@ -32,18 +32,19 @@ EVALUATIONS = 20  # of an arm, beside that at step 0
 
 
 class Rung(NamedTuple):
-    """A step of the ladder; the source trains for its level's ``train_steps``."""
+    """A step of the ladder, in environment steps of each seed: few, so that the whole study takes about an hour."""
 
     source: str
     target: str
-    steps: int  # environment steps of each seed and arm of the target
+    source_steps: int
+    steps: int  # of each arm
 
 
 RUNGS = {
-    "haul-refine": Rung("haul", "refine", 300_000),
-    "refine-chain": Rung("refine", "chain", 600_000),
-    "chain-rivals": Rung("chain", "rivals", 600_000),
-    "rivals-fog": Rung("rivals", "fog", 600_000),
+    "haul-refine": Rung("haul", "refine", 150_000, 60_000),
+    "refine-chain": Rung("refine", "chain", 300_000, 150_000),
+    "chain-rivals": Rung("chain", "rivals", 400_000, 150_000),
+    "rivals-fog": Rung("rivals", "fog", 400_000, 150_000),
 }
 MYOPIC = ("reward=cash", "agent.gamma=0")  # the wrong goal
 TEACHER_SHARE = 3  # the teacher has faded out after a third of the steps
@@ -59,11 +60,11 @@ ARMS: dict[str, tuple[str, ...]] = {
 
 
 class Job(NamedTuple):
-    """A training of several seeds; ``steps`` is None where the level says how many."""
+    """A training of several seeds, ``steps`` each."""
 
     folder: Path
     overrides: tuple[str, ...]
-    steps: int | None
+    steps: int
 
 
 class Study(NamedTuple):
@@ -86,10 +87,10 @@ class Study(NamedTuple):
 
     def sources(self) -> list[Job]:
         """One source and one wrong one for each level that a rung begins with."""
-        levels = dict.fromkeys(rung.source for rung in self.rungs.values())
+        levels = {rung.source: rung.source_steps for rung in self.rungs.values()}
         return [
-            self._job(self.source(level, wrong=wrong), (f"level={level}", *goal), self.source_steps)
-            for level in levels
+            self._job(self.source(level, wrong=wrong), (f"level={level}", *goal), self.source_steps or steps)
+            for level, steps in levels.items()
             for wrong, goal in ((False, ()), (True, MYOPIC))
         ]
 
@@ -109,10 +110,9 @@ class Study(NamedTuple):
                 jobs.append(self._job(self.arm(name, arm), (f"level={rung.target}", every, *changes), steps))
         return jobs
 
-    def _job(self, folder: Path, overrides: Iterable[str], steps: int | None) -> Job:
+    def _job(self, folder: Path, overrides: Iterable[str], steps: int) -> Job:
         shared = [f"seeds={self.seeds}", "threads=1", "progress=false", "checkpoint_every=1000000000"]
-        asked = [] if steps is None else [f"steps={steps}"]
-        return Job(folder, (*shared, *asked, *overrides, *self.more), steps)
+        return Job(folder, (*shared, f"steps={steps}", *overrides, *self.more), steps)
 
 
 def run(job: Job, out: Path, seeds: int) -> None:
@@ -124,7 +124,7 @@ def run(job: Job, out: Path, seeds: int) -> None:
     folder, done = job.folder, list(job.folder.glob(f"seed*/{RESULT}"))
     if (folder / "config.yaml").is_file():
         config = configs.load(folder).config
-        if config.seeds != seeds or config.steps != (config.steps if job.steps is None else job.steps):
+        if config.seeds != seeds or config.steps != job.steps:
             there = f"steps={config.steps} seeds={config.seeds}"
             raise ValueError(f"{folder} holds a run of {there}: take the same, or another out=")
     if len(done) == seeds:
