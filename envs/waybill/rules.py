@@ -78,7 +78,7 @@ def start(s: Any, pool: Any, lv: Any, row: Any, seed: Any) -> None:
     for i in range(lv.n_deposits):
         s.reserve[i] = lv.reserve
     towns = np.int64(lv.n_towns)
-    first = np.int64(mix(s.rng) >> np.uint64(33)) % towns
+    first = np.int64(mix(s.map_seed) >> np.uint64(33)) % towns  # by the map: whoever plays it begins alike
     for seat in range(lv.n_seats):
         me = s.companies[seat]
         me.seat, me.key = seat, mix(s.rng + np.uint64(seat + 1))
