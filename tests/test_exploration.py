@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -94,9 +96,9 @@ def test_a_schedule_over_no_steps_is_at_its_end() -> None:
     assert LinearSchedule(start=1.0, end=0.0, steps=0)(0) == 0.0
 
 
-def explorer(epsilon: float, ladder: float = 0.0) -> EpsilonGreedy:
-    schedule = LinearSchedule(start=epsilon, end=epsilon, steps=1)
-    return EpsilonGreedy(schedule=schedule, ladder=ladder, group_weights=None, generator=np.random.default_rng(0))
+def explorer(epsilon: float, ladder: float = 0.0, **options: Any) -> EpsilonGreedy:
+    schedule, generator = LinearSchedule(start=epsilon, end=epsilon, steps=1), np.random.default_rng(0)
+    return EpsilonGreedy(schedule=schedule, ladder=ladder, group_weights=None, generator=generator, **options)
 
 
 def test_ladder_is_that_of_apex() -> None:
@@ -113,9 +115,34 @@ def test_share_of_explorers() -> None:
     assert explorer(1.0).explorers(0, 1_000).all()
 
 
+def follower() -> EpsilonGreedy:
+    return explorer(0.5, advised=LinearSchedule(start=0.5, end=0.0, steps=100), advised_turns=3)
+
+
+def test_followers_follow_for_some_turns_on_end() -> None:
+    """Lots are drawn anew every three turns; the share falls from a half to none."""
+    part = follower()
+    turns = [part.followers(0, 4_000) for _ in range(6)]
+    assert all((turn == turns[0]).all() for turn in turns[:3])
+    assert all((turn == turns[3]).all() for turn in turns[3:])
+    assert close(np.array([turns[0].mean(), (turns[0] & turns[3]).mean()]), [0.5, 0.25], 4_000)
+    part = follower()
+    before = part.followers(0, 4_000)
+    assert not (part.followers(50, 4_000) & ~before).any()  # who follows at a smaller share followed before
+    assert not part.followers(100, 4_000).any()
+
+
+def test_nobody_follows_without_a_share() -> None:
+    assert not explorer(1.0).followers(0, 100).any()
+
+
 def test_state_round_trip() -> None:
-    first = explorer(0.5)
-    first.explorers(0, 7)
-    second = explorer(0.5)
+    first = follower()
+    for _ in range(2):
+        first.explorers(0, 7)
+        first.followers(0, 7)
+    second = follower()
     second.load_state_dict(first.state_dict())
-    assert first.explorers(0, 50).tolist() == second.explorers(0, 50).tolist()
+    for _ in range(5):
+        assert first.explorers(0, 7).tolist() == second.explorers(0, 7).tolist()
+        assert first.followers(0, 7).tolist() == second.followers(0, 7).tolist()
