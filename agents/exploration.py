@@ -140,8 +140,8 @@ class EpsilonGreedy:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator and the lots, as plain numbers and an array."""
-        lots = {"calls": self._calls, "lots": self._lots.copy()}
+        """The generator and the lots, as plain numbers."""
+        lots = {"calls": self._calls, "lots": self._lots.tolist()}
         return {"generator": dict(self.generator.bit_generator.state), **lots}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

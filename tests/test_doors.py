@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("reward=shapd",), "Could not find 'reward/shapd', available: cash, shaped, sparse"),
         (("steps=-5",), "steps=-5 is not allowed"),
         (("steps=abc",), "steps=abc: "),
-        (("level=nope",), "available: haul, refine"),
+        (("level=nope",), "available: chain, fog, haul, refine, rivals"),
         (("agent.lerning_rate=1",), "agent.lerning_rate: there is no such key"),
         (("+agent.lerning_rate=1",), "agent.lerning_rate: there is no such key"),
         (("out=/proc/nope",), "/proc/nope"),
