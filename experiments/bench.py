@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import median
 
 import torch
@@ -95,7 +96,11 @@ def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
 
 def engine_table(rounds: int) -> None:
     """The engine alone."""
-    makers = {f"{ENGINE_GAMES:,} games of refine, one batch": batch_engine, "one gymnasium.make game": single_engine}
+    makers = {
+        f"{ENGINE_GAMES:,} games of refine, one batch": batch_engine,
+        f"{ENGINE_GAMES:,} games of fog with three rivals, one batch": partial(batch_engine, "fog"),
+        "one gymnasium.make game": single_engine,
+    }
     speeds = measure("engine", makers, rounds)
     show("engine, env steps a second", ["what", "median"], [[k, spread(v)] for k, v in speeds.items()])
 

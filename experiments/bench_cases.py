@@ -36,10 +36,10 @@ def legal(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return (generator.random(len(mask)) * mask.sum(1)).astype(np.int64)
 
 
-def batch_engine() -> Run:
-    """Steps a second of 1,024 games of refine: rules, reward, heuristic candidates and observation included."""
-    maps = (TRAIN_SEEDS, 512)
-    env = WaybillVectorEnv(num_envs=ENGINE_GAMES, maps=maps, threads=len(os.sched_getaffinity(0)), copy=False)
+def batch_engine(level: str = "refine") -> Run:
+    """Steps a second of 1,024 games of a level: rules, rivals, reward, candidates and observation included."""
+    maps, threads = (TRAIN_SEEDS, 512), len(os.sched_getaffinity(0))
+    env = WaybillVectorEnv(level=level, num_envs=ENGINE_GAMES, maps=maps, threads=threads, copy=False)
     generator = np.random.default_rng(0)
     _, infos = env.reset(seed=0)
 
