@@ -96,7 +96,7 @@ def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
 
 def engine_table(rounds: int) -> None:
     """The engine alone."""
-    makers = {
+    makers: dict[str, Callable[[], Run]] = {
         f"{ENGINE_GAMES:,} games of refine, one batch": batch_engine,
         f"{ENGINE_GAMES:,} games of fog with three rivals, one batch": partial(batch_engine, "fog"),
         "one gymnasium.make game": single_engine,
