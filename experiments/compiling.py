@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba.core import event
 
-ENGINE_SECONDS = 60
+ENGINE_SECONDS = 120
 LOOPS_SECONDS = 10
 
 
