@@ -36,4 +36,4 @@ def test_agents_loops_are_announced_once() -> None:
 
 
 def test_the_engine_is_announced_by_its_own_name() -> None:
-    assert _said("envs.waybill.rules") == "compiling the engine (first time only, about 60 s)…\n"
+    assert _said("envs.waybill.rules") == "compiling the engine (first time only, about 120 s)…\n"
