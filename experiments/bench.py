@@ -35,6 +35,7 @@ from experiments.door import door
 from experiments.progress import ProgressReport
 
 SEEDS = 8
+ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
 
 
 def options(arguments: list[str]) -> tuple[torch.device, int]:
@@ -97,10 +98,9 @@ def show(title: str, headings: list[str], rows: list[list[str]]) -> None:
 def engine_table(rounds: int) -> None:
     """The engine alone."""
     makers: dict[str, Callable[[], Run]] = {
-        f"{ENGINE_GAMES:,} games of refine, one batch": batch_engine,
-        f"{ENGINE_GAMES:,} games of fog with three rivals, one batch": partial(batch_engine, "fog"),
-        "one gymnasium.make game": single_engine,
+        f"{ENGINE_GAMES:,} games of {level}, one batch": partial(batch_engine, level) for level in ENGINE_LEVELS
     }
+    makers["one gymnasium.make game of refine"] = single_engine
     speeds = measure("engine", makers, rounds)
     show("engine, env steps a second", ["what", "median"], [[k, spread(v)] for k, v in speeds.items()])
 

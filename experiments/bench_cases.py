@@ -36,7 +36,7 @@ def legal(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return (generator.random(len(mask)) * mask.sum(1)).astype(np.int64)
 
 
-def batch_engine(level: str = "refine") -> Run:
+def batch_engine(level: str) -> Run:
     """Steps a second of 1,024 games of a level: rules, rivals, reward, candidates and observation included."""
     maps, threads = (TRAIN_SEEDS, 512), len(os.sched_getaffinity(0))
     env = WaybillVectorEnv(level=level, num_envs=ENGINE_GAMES, maps=maps, threads=threads, copy=False)
