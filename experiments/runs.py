@@ -44,7 +44,7 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> f
             return resume(Path(str(resumed)), overrides=overrides)
         setup = configs.read(node)
         configs.refuse_unused(setup, overrides)
-        _prepare(setup)
+        prepare(setup)
         if setup.player is not None:
             return _run_player(setup, folder)
         return _train_and_report(setup, folder, None)
@@ -69,7 +69,7 @@ def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     if reached is not None and before is not None:
         hint = "to go on, add stop_at_score=null"
         raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
-    _prepare(setup)
+    prepare(setup)
     return _train_and_report(setup, folder, state)
 
 
@@ -244,7 +244,12 @@ def _show_seeds(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], 
     return mean
 
 
-def _prepare(setup: Setup) -> None:
+def prepare(setup: Setup) -> None:
+    """What comes before anything is made for a run.
+
+    Raises:
+        ValueError: if its device isn't there.
+    """
     device_of(setup.config)  # a missing device is said before the engine is compiled
     torch.set_num_threads(setup.config.network_threads)
 

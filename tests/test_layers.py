@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "experiments")
-DOORS = ("train.py", "evaluate.py", "replay.py", "report.py")
+DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py")
 
 # The engine from the ground up. Modules of one floor may use each other, but not in a circle.
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 FORBIDDEN = {
     "agents": ("envs", "experiments", "hydra", "omegaconf"),
     "envs": ("agents", "experiments", "hydra", "omegaconf", "torch", "stable_baselines3"),
-    "experiments": ("train", "evaluate", "replay", "report"),
+    "experiments": ("train", "evaluate", "replay", "report", "tune"),
 }
 ENGINE = "envs.waybill."
 

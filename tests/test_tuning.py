@@ -1,0 +1,175 @@
+"""Searches: what begins, what is put back, and a real one whose worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from experiments import tuning, tuning_report
+from experiments.search_settings import SearchSettings
+from tiny import DQN, tiny_setup
+
+ROOT = Path(__file__).resolve().parents[1]
+SPACE = {"agent.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "agent.double": {"choices": [True, False]}}
+
+
+def search_in(tmp_path: Path, **changes: Any) -> tuning.Search:
+    settings = SearchSettings(**{"name": "x", "space": SPACE, "trials": 3, **changes})
+    return tuning.begin(settings, tiny_setup(tmp_path, *DQN).plain, tmp_path / "search")
+
+
+def test_first_trial_is_the_config_as_it_is(tmp_path: Path) -> None:
+    search = search_in(tmp_path)
+    trial = search.study().ask(search.settings.distributions())
+    assert trial.params == {"agent.learning_rate": 0.001, "agent.double": True}
+    setup = search.setup({"agent.learning_rate": 0.002, "agent.double": False})
+    assert (setup.agent.learning_rate, setup.agent.double) == (0.002, False)
+    assert setup.config.steps == 1200
+
+
+@pytest.mark.parametrize(
+    ("space", "part"),
+    [
+        ({"agent.lerning_rate": {"low": 1e-4, "high": 1e-2}}, "agent.lerning_rate: the config has no such key"),
+        ({"agent.n_step": {"low": -1, "high": 5}}, "search.space.agent.n_step: -1: "),
+        ({"agent.head": {"choices": ["scalar", "scalr"]}}, "search.space.agent.head: scalr: "),
+    ],
+)
+def test_space_is_checked_before_anything_is_written(tmp_path: Path, space: dict[str, Any], part: str) -> None:
+    with pytest.raises(ValueError, match=".") as refused:
+        search_in(tmp_path, space=space)
+    assert part in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "search").exists()
+
+
+def test_another_search_in_the_folder_is_refused(tmp_path: Path) -> None:
+    search_in(tmp_path)
+    search_in(tmp_path, trials=9, workers=1)  # may change
+    with pytest.raises(ValueError, match=r"holds another search, with search\.last=3 there and 2 here"):
+        search_in(tmp_path, last=2)
+
+
+def test_trials_of_dead_workers_are_put_back_once(tmp_path: Path) -> None:
+    search = search_in(tmp_path)
+    study, space = search.study(), search.settings.distributions()
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for attempt in (1, 2):
+        trial = study.ask(space)
+        assert trial.params == search.defaults()
+        trial.set_user_attr(tuning.WORKER, f"{socket.gethostname()}:{dead.pid}")
+        assert tuning.adopt(study) == 1
+        waiting = study.get_trials(states=(TrialState.WAITING,))
+        assert len(waiting) == (1 if attempt == 1 else 0)
+        assert tuning.begun(study) == (0 if attempt == 1 else 1)
+    other = study.ask(space)
+    other.set_user_attr(tuning.WORKER, f"{socket.gethostname()}:{os.getpid()}")
+    elsewhere = study.ask(space)
+    elsewhere.set_user_attr(tuning.WORKER, "another-machine:1")
+    assert tuning.adopt(study) == 0
+    assert tuning.begun(study) == 3
+
+
+def test_reports_are_means_over_seeds() -> None:
+    scores = iter([1.0, 3.0, 10.0, 20.0, 7.0])
+    reports: list[tuple[int, float]] = []
+    games: Any = lambda policy: SimpleNamespace(score=np.array([next(scores)]))  # noqa: E731
+    reported = tuning.Reported(games, seeds=2, report=lambda step, score: reports.append((step, score)))
+    for _ in range(5):
+        reported(lambda obs, mask: obs)
+    assert reports == [(0, 2.0), (1, 15.0)]
+    assert reported.means == [2.0, 15.0]
+
+
+def test_importances_find_what_matters() -> None:
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda t: t.suggest_float("matters", 0, 1) + 0.01 * t.suggest_float("hardly", 0, 1), n_trials=40)
+    found = tuning_report.importances(study)
+    assert found["matters"] > 0.8
+    assert sum(found.values()) == pytest.approx(1.0)
+    best = tuning_report.completed(study)
+    assert [trial.value for trial in best] == sorted((trial.value for trial in study.trials), reverse=True)
+
+
+def tune(out: Path, *words: str) -> subprocess.Popen[str]:
+    conf = ("--config-dir", str(ROOT / "tests" / "conf"))
+    command = [sys.executable, str(ROOT / "tune.py"), *conf, f"out={out}", *words]
+    return subprocess.Popen(command, cwd=out, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ((), "no search is chosen, give +search= one of refine"),
+        (("+search=tiny", "search.trials=0"), "search.trials=0 is not allowed"),
+        (("+search=tiny", "agent.n_step=-1"), "n_step=-1"),
+        (("+search=nope",), "available: "),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, words: tuple[str, ...], part: str) -> None:
+    done = tune(tmp_path, *words)
+    _, said = done.communicate(timeout=120)
+    assert done.returncode == 2
+    assert len(said.splitlines()) == 1
+    assert said.startswith("tune.py: error: ")
+    assert part in said
+    assert not list(tmp_path.rglob("*.log"))
+
+
+def study_of(out: Path) -> optuna.Study:
+    journal = optuna.storages.journal.JournalFileBackend(str(out / "tune_tiny" / "journal.log"))
+    return optuna.load_study(study_name="tiny", storage=optuna.storages.JournalStorage(journal))
+
+
+@pytest.mark.slow
+def test_search_survives_a_killed_worker_and_goes_on(tmp_path: Path) -> None:
+    """The worker of the first trial is killed, its parameters are tried again; then the search is made longer."""
+    running = tune(tmp_path, "+search=tiny")
+    killed = None
+    until = time.monotonic() + 200
+    while killed is None and time.monotonic() < until:
+        time.sleep(0.2)
+        if not (tmp_path / "tune_tiny" / "search.yaml").is_file():
+            continue
+        study = study_of(tmp_path)
+        for trial in study.get_trials(states=(TrialState.RUNNING,)):
+            if trial.number == 0 and tuning.WORKER in trial.user_attrs:
+                killed = int(trial.user_attrs[tuning.WORKER].rpartition(":")[2])
+                os.kill(killed, signal.SIGKILL)
+    said, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    assert killed is not None
+    assert "its trial is done again" in said
+    assert ", as it is" in said
+    study = study_of(tmp_path)
+    first, *others = study.trials
+    assert first.state == TrialState.FAIL
+    assert [trial.params for trial in others if tuning.AGAIN in trial.user_attrs] == [first.params]
+    ended = [trial for trial in study.trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+    assert len(ended) >= 5
+    best = max(trial.value for trial in ended if trial.state == TrialState.COMPLETE)
+    evaluations = next(trial.intermediate_values for trial in ended if trial.value == best)
+    assert sorted(evaluations) == [0, 1, 2, 3]  # at step 0 and each 400 of 1200
+    assert best == pytest.approx(np.mean([evaluations[k] for k in (1, 2, 3)]))
+    assert (tmp_path / "tune_tiny" / "trials.png").stat().st_size > 1000
+    assert not list(tmp_path.rglob("last.pt"))
+
+    longer = tune(tmp_path, "+search=tiny", "search.trials=6")
+    longer.communicate(timeout=300)
+    assert longer.returncode == 0
+    study = study_of(tmp_path)
+    assert tuning.begun(study) >= 6
+    assert [trial.value for trial in study.trials[: len(others) + 1]] == [trial.value for trial in (first, *others)]

@@ -1,0 +1,41 @@
+"""Tune settings: python tune.py +search=refine  (conf/search/ has the searches; the same command again goes on)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from experiments.config import register
+from experiments.door import USER_ERRORS, door
+from experiments.search_settings import TuningConfig
+
+register()
+ConfigStore.instance().store(name="schema", node=TuningConfig)
+failures: list[Exception] = []
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def run(node: DictConfig) -> None:
+    """One search. A user's mistake is kept for ``main``: Hydra would report it twice."""
+    from experiments.searching import search
+
+    try:
+        search(node, folder=Path(HydraConfig.get().runtime.output_dir))
+    except USER_ERRORS as error:
+        failures.append(error)
+
+
+@door("tune.py")
+def main() -> None:
+    """The command."""
+    run()
+    if failures:
+        raise failures[0]
+
+
+if __name__ == "__main__":
+    main()
