@@ -10,7 +10,9 @@ from experiments.door import door
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
     parser.add_argument("folders", metavar="DIR", nargs="+", help="folders with runs, at any depth")
-    parser.add_argument("--out", help="folder to write, an earlier report in it is replaced (default: DIR/report)")
+    parser.add_argument(
+        "--out", help="folder to write, an earlier report is replaced (default: DIR/report, or DIR_report of one run)"
+    )
     parser.add_argument("--reference", metavar="ARM", help="label of the arm that others are compared with")
     parser.add_argument(
         "--threshold", type=float, default=0.25, metavar="SHARE",

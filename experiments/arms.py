@@ -28,12 +28,14 @@ BASE = "base"
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """Runs that differ in nothing but their seed: the finished ones by seed, and why others are not among them."""
+    """Runs that differ in nothing but their seed: the finished ones by seed. ``missing`` are seeds that were begun,
+    with their folders, or that other arms have, with None.
+    """
 
     label: str
     settings: Flat  # keys that differ between the section's arms, by their full names
     runs: list[Run]
-    missing: dict[int, str]
+    missing: dict[int, str | None]
 
     @property
     def learns(self) -> bool:
@@ -125,35 +127,37 @@ def _latest(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
     return [kept[seed] for seed in sorted(kept)], left_out
 
 
-def _missing(finished: Sequence[Run], group: Iterable[Run], seeds: Iterable[int]) -> dict[int, str]:
-    """Seeds that other arms of the section have, or that were begun, and where."""
+def _missing(finished: Sequence[Run], group: Iterable[Run], seeds: Iterable[int]) -> dict[int, str | None]:
     there = {run.seed for run in finished}
-    missing = {seed: "no run" for seed in seeds if seed not in there}
-    for run in group:
-        if run.seed not in there:
-            missing[run.seed] = f"not finished: {run.folder}"
+    missing: dict[int, str | None] = {seed: None for seed in seeds if seed not in there}
+    missing |= {run.seed: str(run.folder) for run in group if run.seed not in there}
     return dict(sorted(missing.items()))
 
 
 def _varying(configs: Sequence[Flat]) -> list[Flat]:
     """Of each config the keys that differ between them: choices of groups first, ``agent.name`` as ``agent``."""
     keys = dict.fromkeys(key for config in configs for key in config)
-    differ = [key for key in keys if len({_plain(config.get(key, _ABSENT)) for config in configs}) > 1]
+    differ = [key for key in keys if len({plain(config.get(key, _ABSENT)) for config in configs}) > 1]
     differ.sort(key=lambda key: not key.endswith(".name"))
     return [{key.removesuffix(".name"): config.get(key, _ABSENT) for key in differ} for config in configs]
 
 
 def told_apart(settings: Sequence[Flat]) -> list[str]:
     """What differs between arms, for each as ``key=value, …``: without keys that only follow from a group's choice."""
-    keys = [key for key in (settings[0] if settings else ()) if not _follows(key, settings)]
-    return [", ".join(f"{key}={_plain(own[key])}" for key in keys) for own in settings]
+    keys = telling(settings)
+    return [", ".join(f"{key}={plain(own[key])}" for key in keys) for own in settings]
+
+
+def telling(settings: Sequence[Flat]) -> list[str]:
+    """The keys of that."""
+    return [key for key in (settings[0] if settings else ()) if not _follows(key, settings)]
 
 
 def _follows(key: str, settings: Sequence[Flat]) -> bool:
     group = key.partition(".")[0]
     if group == key or group not in settings[0]:
         return False
-    return len({_plain(own[group]) for own in settings}) == len({_plain([own[group], own[key]]) for own in settings})
+    return len({plain(own[group]) for own in settings}) == len({plain([own[group], own[key]]) for own in settings})
 
 
 def labels(settings: Sequence[Flat]) -> list[str]:
@@ -161,21 +165,21 @@ def labels(settings: Sequence[Flat]) -> list[str]:
     chosen: list[str] = []
     parts: list[tuple[str, ...]] = [()] * len(settings)
     for key in settings[0] if settings else ():
-        finer = [(*part, _plain(own[key])) for part, own in zip(parts, settings, strict=True)]
+        finer = [(*part, plain(own[key])) for part, own in zip(parts, settings, strict=True)]
         if len(set(finer)) > len(set(parts)):
             chosen.append(key)
             parts = finer
     names, hidden = _short(chosen), {key: _usual(key, settings) for key in chosen}
     texts = {key: _texts([own[key] for own in settings]) for key in chosen}
     return [
-        ", ".join(f"{names[key]}={texts[key][k]}" for key in chosen if _plain(own[key]) != hidden[key]) or BASE
+        ", ".join(f"{names[key]}={texts[key][k]}" for key in chosen if plain(own[key]) != hidden[key]) or BASE
         for k, own in enumerate(settings)
     ]
 
 
 def _usual(key: str, settings: Sequence[Flat]) -> str | None:
     """The value that more than half of them have."""
-    values = [_plain(own[key]) for own in settings]
+    values = [plain(own[key]) for own in settings]
     most = max(set(values), key=values.count)
     return most if 2 * values.count(most) > len(values) else None
 
@@ -189,13 +193,14 @@ def _short(keys: Sequence[str]) -> dict[str, str]:
 def _texts(values: Sequence[Any]) -> list[str]:
     """Values as they are typed; of folders as much from the end as tells them apart."""
     for parts in range(1, 20):
-        texts = ["/".join(value.split("/")[-parts:]) if isinstance(value, str) else _plain(value) for value in values]
-        if len(set(texts)) == len({_plain(value) for value in values}):
+        texts = ["/".join(value.split("/")[-parts:]) if isinstance(value, str) else plain(value) for value in values]
+        if len(set(texts)) == len({plain(value) for value in values}):
             return texts
-    return [_plain(value) for value in values]
+    return [plain(value) for value in values]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as it is typed."""
     return value if isinstance(value, str) else json.dumps(value, default=str).replace('"', "")
 
 

@@ -31,10 +31,10 @@ def warnings(found: Found, sections: Sequence[Section]) -> list[str]:
 def _section(section: Section) -> list[str]:
     lines = []
     for arm in section.empty:
-        lines.append(f"Arm “{arm.label}” has no finished run and is left out. {_missing(arm)}")
+        lines.append(f"Arm “{arm.label}” has no finished run and is left out; {_missing(arm)}")
     for arm in section.arms:
         if arm.missing:
-            lines.append(f"Arm “{arm.label}” lacks seeds. {_missing(arm)}")
+            lines.append(f"Arm “{arm.label}” lacks seeds; {_missing(arm)}")
     lines += _few(section.arms)
     if section.copies:
         replaced = ", ".join(section.copies)
@@ -54,7 +54,10 @@ def _section(section: Section) -> list[str]:
 
 
 def _missing(arm: Arm) -> str:
-    return "; ".join(f"Seed {seed}: {why}" for seed, why in arm.missing.items())
+    begun = [f"{seed} ({folder})" for seed, folder in arm.missing.items() if folder is not None]
+    others = [str(seed) for seed, folder in arm.missing.items() if folder is None]
+    parts = [f"{what}: {', '.join(seeds)}" for what, seeds in (("not finished", begun), ("no run of", others)) if seeds]
+    return "; ".join(parts)
 
 
 def _few(arms: Sequence[Arm]) -> list[str]:

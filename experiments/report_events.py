@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments import aggregates
 from experiments.aggregates import iqm
-from experiments.arms import Arm, Section
+from experiments.arms import Arm, Section, plain, telling
 from experiments.report_measures import Scalars, lines
 from experiments.run_folders import Run
 
@@ -70,20 +70,18 @@ def write(
 
 def _hparams(sections: Sequence[Section]) -> dict[Arm, dict[str, Any]]:
     """Each arm's settings as the HPARAMS tab takes them: numbers where all arms have numbers, else text."""
-    arms = [(section, arm) for section in sections for arm in section.arms]
-    numbers = {
-        key
-        for key in {key for _, arm in arms for key in arm.settings}
-        if all(_is_number(arm.settings[key]) for _, arm in arms if key in arm.settings)
-    }
-    return {
-        arm: {
-            "games": section.title,
-            "arm": arm.label,
-            **{key: float(value) if key in numbers else str(value) for key, value in arm.settings.items()},
-        }
-        for section, arm in arms
-    }
+    rows: dict[Arm, dict[str, Any]] = {}
+    for section in sections:
+        keys = telling([arm.settings for arm in section.arms])
+        for arm in section.arms:
+            told = {key: arm.settings[key] for key in keys}
+            rows[arm] = {"games": section.title, "arm": arm.label, **told}
+    mixed = {key for row in rows.values() for key, value in row.items() if not _is_number(value)}
+    return {arm: {key: _as(value, key in mixed) for key, value in row.items()} for arm, row in rows.items()}
+
+
+def _as(value: Any, is_text: bool) -> str | float:
+    return plain(value) if is_text else float(value)
 
 
 def _is_number(value: Any) -> bool:

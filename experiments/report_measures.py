@@ -176,7 +176,7 @@ def _reaching(curves: Sequence[np.ndarray], threshold: float, seed: int) -> Reac
 def _funnel(arm: Arm, scalars: Mapping[Run, Scalars], seed: int) -> dict[str, Lines]:
     """Share of the training games that reach each stage, mean over seeds; only what all seeds have."""
     own, prefix = [scalars.get(run, {}) for run in arm.runs], "game/funnel/"
-    stages = [tag for tag in own[0] if tag.startswith(prefix) and all(tag in other for other in own)]
+    stages = [tag for tag in own[0] if tag.startswith(prefix) and all(len(other.get(tag, ())) for other in own)]
     found = {tag.removeprefix(prefix): lines([other[tag] for other in own], np.mean, seed) for tag in stages}
     return {stage: shown for stage, shown in found.items() if shown is not None}
 

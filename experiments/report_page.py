@@ -67,23 +67,24 @@ class Picture:
 Block = Heading | Text | Warnings | Table | Code | Picture
 
 
-def html(blocks: Sequence[Block], title: str) -> str:
-    """One page: figures are drawn in it, styles are in it, nothing is fetched."""
-    body = "\n".join(_HTML[type(block)](block) for block in blocks)
-    return _PAGE.format(title=escape(title), style=_STYLE, body=body)
+def html(block: Block) -> str:
+    """A block on the page. A figure is drawn in it, so that nothing has to be fetched."""
+    return _HTML[type(block)](block)
 
 
-def markdown(blocks: Sequence[Block], pictures: str) -> str:
-    """The same; figures are links to PNG files in the folder ``pictures``."""
-    return "\n\n".join(_MARKDOWN[type(block)](block, pictures) for block in blocks) + "\n"
+def page(title: str, parts: Sequence[str]) -> str:
+    """The page of blocks: one file that needs no other."""
+    return _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(parts))
 
 
-def save_pictures(blocks: Sequence[Block], folder: Path) -> None:
-    """The figures as PNG files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for block in blocks:
-        if isinstance(block, Picture):
-            block.figure.savefig(folder / f"{block.name}.png", dpi=130, format="png", facecolor="white")
+def markdown(block: Block, pictures: str) -> str:
+    """A block as Markdown. A figure is a link to its PNG file in the folder ``pictures``."""
+    return _MARKDOWN[type(block)](block, pictures)
+
+
+def save(picture: Picture, folder: Path) -> None:
+    """A figure as a PNG file."""
+    picture.figure.savefig(folder / f"{picture.name}.png", dpi=130, format="png", facecolor="white")
 
 
 def _heading(block: Heading) -> str:

@@ -43,7 +43,7 @@ def how_to_read(seed: int) -> list[Block]:
         f"(bootstrap seed {seed}; Agarwal et al. 2021, Hesterberg 2015). A run's score is its best policy's mean over "
         "the held-out games.",
         "How often such an interval holds the true value, measured on simulated scores: about 70–76 % with 3 seeds, "
-        "88–94 % with 5, 95–97 % with 10 and with 20. Of fewer than 5 seeds they are a hint; a study needs 10.",
+        "88–94 % with 5, 94–97 % with 10, 95–96 % with 20. Of fewer than 5 seeds they are a hint; a study needs 10.",
         "Normalised scores are (score − random) / (planner − random): 0 is random play, 1 the planner's. The optimality"
         " gap is the mean over seeds and games of what is missing to 1. Where policies are rivals, and on other games "
         "than Waybill's, there is no planner and scores are raw.",

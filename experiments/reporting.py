@@ -16,9 +16,9 @@ from experiments import report_checks, report_events, report_tables
 from experiments.arms import BASE, Arm, Section, sections
 from experiments.progress import ProgressReport
 from experiments.report_measures import Scalars, SectionNumbers, measure
-from experiments.report_page import Block, Heading, Text, Warnings, html, markdown, save_pictures
+from experiments.report_page import Block, Heading, Picture, Text, Warnings, html, markdown, page, save
 from experiments.report_tables import NONE, spread, two
-from experiments.run_folders import Found, Run, find
+from experiments.run_folders import CONFIG, Found, Run, find
 from experiments.transfer_measures import THRESHOLD
 
 PAGE, TEXT, PICTURES, EVENTS = "report.html", "report.md", "figures", "tensorboard"
@@ -32,7 +32,8 @@ def report(
     threshold: float = THRESHOLD,
     seed: int = 0,
 ) -> Path:
-    """Report on all runs below the folders; returns the report's own, by default ``report`` in the first of them.
+    """Report on all runs below the folders; returns the report's own, by default ``report`` in the first of them, or
+    beside it if it is itself a run's: nothing is ever written into those.
 
     ``reference`` is the label of the arm that others are compared with, ``threshold`` a share of the way from random
     play to the planner, ``seed`` the bootstrap's.
@@ -49,15 +50,17 @@ def report(
     shown = [section for section in all_sections if section.arms]
     if not shown:
         raise ValueError(_nothing(folders, found))
-    target = Path(folders[0]) / "report" if out is None else Path(out)
+    target = _usual(Path(folders[0])) if out is None else Path(out)
     _refuse_others(target)
     references = _references(shown, reference)
     scalars, unreadable = _scalars([run for section in shown for run in section.runs])
     lines = [*unreadable, *report_checks.warnings(found, all_sections)]
-    numbers = [
-        measure(section, reference=references[section], share=threshold, seed=seed, scalars=scalars)
-        for section in shown
-    ]
+    numbers: list[SectionNumbers] = []
+    with ProgressReport(title="measuring", total=len(shown)) as progress:
+        for section in shown:
+            progress.update(len(numbers))
+            to = references[section]
+            numbers.append(measure(section, reference=to, share=threshold, seed=seed, scalars=scalars))
     blocks = _blocks(folders, numbers, lines, threshold, seed)
     _write(target, blocks, numbers, scalars, seed)
     _show(target, numbers, lines)
@@ -69,6 +72,10 @@ def _nothing(folders: Sequence[str], found: Found) -> str:
     first = found.broken[0] if found.broken else f"{found.unfinished[0].folder} has no result.json yet"
     counts = f"{len(found.unfinished)} unfinished, {len(found.broken)} that cannot be read"
     return f"{where}: no finished run to report on ({counts}; {first})"
+
+
+def _usual(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}_report") if (folder / CONFIG).is_file() else folder / "report"
 
 
 def _refuse_others(target: Path) -> None:
@@ -126,9 +133,7 @@ def _write(
     shown = [part.section for part in numbers]
     names = _names(shown)
     try:
-        save_pictures(blocks, making / PICTURES)
-        (making / PAGE).write_text(html(blocks, _title(blocks)))
-        (making / TEXT).write_text(markdown(blocks, PICTURES))
+        _write_pages(making, blocks)
         with ProgressReport(title="writing curves", total=len(names)) as progress:
             for k, _ in enumerate(report_events.write(making / EVENTS, shown, scalars, names, seed=seed)):
                 progress.update(k)
@@ -139,8 +144,19 @@ def _write(
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _title(blocks: Sequence[Block]) -> str:
-    return next(block.text for block in blocks if isinstance(block, Heading))
+def _write_pages(folder: Path, blocks: Sequence[Block]) -> None:
+    (folder / PICTURES).mkdir(parents=True)
+    on_page, in_text = [], []
+    with ProgressReport(title="drawing", total=len(blocks)) as progress:
+        for k, block in enumerate(blocks):
+            progress.update(k)
+            on_page.append(html(block))
+            in_text.append(markdown(block, PICTURES))
+            if isinstance(block, Picture):
+                save(block, folder / PICTURES)
+    title = next(block.text for block in blocks if isinstance(block, Heading))
+    (folder / PAGE).write_text(page(title, on_page))
+    (folder / TEXT).write_text("\n\n".join(in_text) + "\n")
 
 
 def _names(shown: Sequence[Section]) -> dict[Arm, str]:
