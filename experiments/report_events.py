@@ -45,6 +45,8 @@ def read(folder: Path) -> dict[str, np.ndarray]:
         found = {tag: [(point.step, point.value) for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
     except Exception as error:  # whatever a damaged file makes of itself
         raise ValueError(f"{folder}: its event files cannot be read ({type(error).__name__})") from None
+    if not found:  # TensorBoard passes over what is damaged
+        raise ValueError(f"{folder}: nothing in its event files can be read")
     return {tag: _rising(np.array(points, np.float64)) for tag, points in found.items()}
 
 

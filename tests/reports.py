@@ -1,4 +1,4 @@
-"""Run folders for the tests of reports, written as train.py writes them but without any training, and a page's reader."""
+"""Run folders for the tests of reports, written as train.py writes them but without training, and a page's reader."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ def _put_events(folder: Path, share: float) -> None:
 
 
 class Page(HTMLParser):
-    """What is on a page: ``tables`` by the heading before them, ``links`` to anything else, ``ids``, ``drawings``."""
+    """What is on a page: ``tables`` by the heading before them, links to what is ``outside``, ``ids``, ``drawings``."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tables: dict[str, list[list[list[str]]]] = {}
-        self.links: list[str] = []
+        self.outside: list[str] = []
         self.ids: list[str] = []
         self.headings: list[str] = []
         self.warnings: list[str] = []
@@ -103,7 +103,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        self.links += [f"{tag} {value}" for key, value in attrs if key in ("src", "href", "xlink:href", "data", "srcset")]
+        links = [str(value) for key, value in attrs if key in ("src", "href", "xlink:href", "data", "srcset", "poster")]
+        self.outside += [link for link in links if not link.startswith(("#", "data:image/"))]
         self.ids += [str(given["id"])] if "id" in given else []
         self.drawings += tag == "svg"
         if tag in ("h1", "h2", "h3"):

@@ -114,7 +114,7 @@ def test_keys_that_follow_from_a_choice_are_not_repeated() -> None:
 def test_folders_are_named_by_their_end_and_equal_names_in_full() -> None:
     assert labels([{"from": "/x/a/one"}, {"from": "/x/b/two"}]) == ["from=one", "from=two"]
     assert labels([{"from": "/x/a/run"}, {"from": "/x/b/run"}]) == ["from=a/run", "from=b/run"]
-    same_end = [{"a.mode": 1, "b.mode": 1}, {"a.mode": 1, "b.mode": 2}, {"a.mode": 2, "b.mode": 1}, {"a.mode": 2, "b.mode": 2}]
+    same_end = [{"a.mode": a, "b.mode": b} for a in (1, 2) for b in (1, 2)]
     assert labels(same_end)[1] == "a.mode=1, b.mode=2"
 
 

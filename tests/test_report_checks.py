@@ -28,7 +28,7 @@ def test_few_seeds_are_named_by_arm(tmp_path: Path) -> None:
     put(tmp_path / "c", "agent=greedy", scores=[500])  # a player needs no seeds
     lines = warnings_of(tmp_path)
     assert "Fewer than 5 seeds, their intervals are not to be trusted: “reward=sparse” (4)" in lines
-    assert any(line.startswith("Fewer than 10 seeds, too few for a study: “") and line.endswith("” (5)") for line in lines)
+    assert "Fewer than 10 seeds, too few for a study: “reward=shaped” (5)" in lines
     assert not any("greedy" in line for line in lines)
 
 
@@ -38,8 +38,8 @@ def test_missing_seeds_are_named_with_their_folders(tmp_path: Path) -> None:
     put(tmp_path / "c", "reward=cash", scores=[None])
     lines = warnings_of(tmp_path)
     assert f"Arm “reward=sparse” lacks seeds; not finished: 1 ({tmp_path}/a/1); no run of: 3" in lines
-    left_out = f"Arm “reward=cash” has no finished run and is left out; not finished: 0 ({tmp_path}/c/0); no run of: 1, 2, 3"
-    assert left_out in lines
+    left_out = f"Arm “reward=cash” has no finished run and is left out; not finished: 0 ({tmp_path}/c/0)"
+    assert f"{left_out}; no run of: 1, 2, 3" in lines
 
 
 def test_what_cannot_be_read_comes_first(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_different_games_are_named_and_sections_say_whose_warning_it_is(tmp_path
 
 
 def test_code_that_differs_is_named(tmp_path: Path) -> None:
-    one, two, three = put(tmp_path, scores=[1, 2, 3])
+    one, two, _ = put(tmp_path, scores=[1, 2, 3])
     changed(one, commit={"id": "b" * 40, "dirty": True})
     changed(two, commit=None, versions={**MADE["versions"], "torch": "9.9"})
     lines = warnings_of(tmp_path)
@@ -72,7 +72,8 @@ def test_players_who_score_differently_give_other_games_away(tmp_path: Path) -> 
     (run,) = [run for run in find([tmp_path]).finished if run.folder == one]
     scores = {**run.scores, "planner": {**run.scores["planner"], "by_map": [9] * 6}}
     changed(one, scores=scores)
-    assert any(line.startswith("The planner player didn't score the same in all runs") for line in warnings_of(tmp_path))
+    starts = "The planner player didn't score the same in all runs"
+    assert any(line.startswith(starts) for line in warnings_of(tmp_path))
 
 
 def test_curves_that_are_missing_or_of_other_length_are_named(tmp_path: Path) -> None:
