@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "#808080"
+_LONG = 28  # letters of a label that stay on one line
 _THOUSANDS = "{x:,g}"  # how numbers at axes are written
 
 
@@ -46,7 +47,7 @@ def colours(count: int) -> list[Any]:
 @_inked
 def curves(numbers: SectionNumbers) -> Figure:
     """Validation score over environment steps of each arm; players' scores and the threshold as lines across."""
-    figure = _figure(9, 5.2)
+    figure = _figure(9, 4.6 + _legend_height(numbers))
     axes = figure.subplots()
     shown = [(one, colour) for one, colour in _coloured(numbers) if one.curve is not None]
     for one, colour in shown:
@@ -96,7 +97,7 @@ def scores(numbers: SectionNumbers) -> Figure:
 @_inked
 def profiles(numbers: SectionNumbers) -> Figure:
     """Share of games above each score."""
-    figure = _figure(9, 4.6)
+    figure = _figure(9, 4.1 + _legend_height(numbers))
     axes = figure.subplots()
     for one, colour in _coloured(numbers):
         _line(axes, one.profile, colour, one.arm.label, soft=_soft(len(numbers.arms)))
@@ -128,7 +129,7 @@ def improvement(numbers: SectionNumbers) -> Figure:
 @_inked
 def pairs(numbers: SectionNumbers) -> Figure:
     """The same for all pairs: the row's arm over the column's."""
-    names = [one.arm.label for one in numbers.arms]
+    names = [_wrapped(one.arm.label) for one in numbers.arms]
     figure = _figure(2.8 + 0.85 * len(names), 1.8 + 0.55 * len(names))
     axes = figure.subplots()
     image = axes.imshow(numbers.pairs, cmap="RdBu", vmin=0, vmax=1, aspect="auto")
@@ -216,8 +217,13 @@ def _plain(axes: Any) -> None:
 
 
 def _rows(axes: Any, names: Sequence[str]) -> None:
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [_wrapped(name) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def _wrapped(name: str) -> str:
+    """A long label on several lines."""
+    return name if len(name) <= _LONG else name.replace(", ", ",\n")
 
 
 def _beside(axes: Any, height: float, name: str) -> None:
@@ -237,10 +243,21 @@ def _normalised_axis(axes: Any, numbers: SectionNumbers) -> None:
     right.set_ylabel("normalised: random 0, planner 1")
 
 
+def _legend_columns(names: Sequence[str]) -> int:
+    """As many as fit below a figure."""
+    return max(1, min(len(names), 105 // (6 + max((len(name) for name in names), default=1))))
+
+
+def _legend_height(numbers: SectionNumbers) -> float:
+    """In inches."""
+    names = [one.arm.label for one in numbers.arms]
+    return 0.19 * math.ceil(len(names) / _legend_columns(names))
+
+
 def _legend(figure: Figure, axes: Any) -> None:
     """Below the axes, so that it covers nothing."""
     handles, names = axes.get_legend_handles_labels()
-    columns = max(1, min(len(names), 100 // (6 + max((len(name) for name in names), default=1))))
+    columns = _legend_columns(names)
     figure.legend(
         handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5
     )

@@ -180,7 +180,7 @@ p { max-width: 46rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-.words { text-align: left; } td.words { overflow-wrap: anywhere; min-width: 6rem; }
+.words { text-align: left; } td.words { overflow-wrap: anywhere; min-width: 9rem; }
 thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 tbody th { font-weight: 600; } tbody tr:nth-child(even) { background: var(--soft); }
 figure { margin: 1rem 0; } figure svg { display: block; width: 100%; height: auto; max-height: 90vh; }
