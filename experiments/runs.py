@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments import checkpoints, results, seeds, transfer
+from experiments import checkpoints, commands, results, seeds, transfer
 from experiments import config as configs
 from experiments.config import RESUMABLE, UNUSED, Setup
 from experiments.domain import HeldOut
@@ -28,10 +28,10 @@ from experiments.training import make_loop, train
 CONFIG = "config.yaml"
 
 
-def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> float:
+def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
     """Do what a composed config asks for: a new run in ``folder``, or going on with ``resume``.
 
-    Returns the mean score on the held-out games.
+    ``overrides`` are the command line's, None if there was none. Returns the mean score on the held-out games.
 
     Raises:
         ValueError: in one line, before anything is written.
@@ -41,13 +41,14 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] = ()) -> f
     try:
         if resumed is not None:
             _discard(folder)
-            return resume(Path(str(resumed)), overrides=overrides)
+            return resume(Path(str(resumed)), overrides=overrides or ())
         setup = configs.read(node)
-        configs.refuse_unused(setup, overrides)
+        configs.refuse_unused(setup, overrides or ())
         prepare(setup)
+        command = "" if overrides is None else commands.header([commands.line(overrides)])
         if setup.player is not None:
-            return _run_player(setup, folder)
-        return _train_and_report(setup, folder, None)
+            return _run_player(setup, folder, command)
+        return _train_and_report(setup, folder, None, command)
     except (ValueError, OSError):
         _discard(folder)
         raise
@@ -70,7 +71,8 @@ def resume(folder: Path, *, overrides: Sequence[str]) -> float:
         hint = "to go on, add stop_at_score=null"
         raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
     prepare(setup)
-    return _train_and_report(setup, folder, state)
+    lines = commands.read((folder / CONFIG).read_text()) + ([commands.line(overrides)] if overrides else [])
+    return _train_and_report(setup, folder, state, commands.header(lines))
 
 
 def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
@@ -86,7 +88,7 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
     return configs.read(changed)
 
 
-def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None) -> float:
+def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str) -> float:
     sources = transfer.sources(setup) if state is None else []  # a resumed run has them in its weights
     with StopRequest() as stop:
         validation = setup.domain.validation(setup)
@@ -94,9 +96,9 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         loop = make_loop(setup, validation=validation)
         if sources:
             transfer.take_over(setup, loop, sources)
-        _claim(folder, setup, new=state is None)
+        _claim(folder, setup, command, new=state is None)
         for one in seeds.split(setup) if setup.config.seeds > 1 else ():
-            _claim(seeds.folder_of(folder, one), one, new=state is None)
+            _claim(seeds.folder_of(folder, one), one, command, new=state is None)
         if state is None:
             print(f"training in {folder}", flush=True)
         else:
@@ -109,9 +111,11 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         raise Interrupted(line) from None
 
 
-def _claim(folder: Path, setup: Setup, *, new: bool) -> None:
-    """Save the config: two new runs never share a folder, and a result of fewer steps is kept under another name."""
-    text = OmegaConf.to_yaml(OmegaConf.create(setup.plain))
+def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
+    """Save the config below the ``command`` that made it, a comment: two new runs never share a folder, and a result of
+    fewer steps is kept under another name.
+    """
+    text = command + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
     if not new:
         old = results.read(folder)
         if old is not None:
@@ -176,13 +180,13 @@ def _result(
     return result
 
 
-def _run_player(setup: Setup, folder: Path) -> float:
+def _run_player(setup: Setup, folder: Path, command: str) -> float:
     """A run whose agent doesn't learn: its games on the held-out maps or seeds are the result."""
     name, start_time = setup.names["agent"], time.perf_counter()
     held_out = setup.domain.held_out(setup)
     games = held_out.baselines()
     scores = held_out.compare({name: games[str(setup.player)], **games})
-    _claim(folder, setup, new=True)
+    _claim(folder, setup, command, new=True)
     result = {**_header(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
     results.write(folder, {**result, "policy": {"player": setup.player}, "scores": scores, **results.surroundings()})
     _print_table(setup, held_out, scores)

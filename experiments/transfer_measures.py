@@ -15,6 +15,7 @@ from experiments.statistics import CONFIDENCE, RESAMPLES, Interval, mean_interva
 
 Curve = Sequence[Sequence[float]]
 LAST = 3  # evaluations that make the asymptote
+THRESHOLD = 0.25  # share of the way from the random player's score to the planner's, chosen before any run
 
 
 class Time(NamedTuple):
@@ -42,10 +43,15 @@ def jumpstart(curve: Curve, scratch: Curve) -> float:
 
 
 def _first(curve: Curve) -> float:
-    step, score = _checked(curve)[0]
+    step, score = points_of(curve)[0]
     if step != 0:
         raise ValueError(f"a jumpstart needs an evaluation at step 0, the curve begins at {step:g}")
     return float(score)
+
+
+def threshold_between(random: float, best: float, share: float = THRESHOLD) -> float:
+    """The score that counts as having learnt a level: a share of the way from the random player's to the best one."""
+    return random + share * (best - random)
 
 
 def time_to_threshold(curve: Curve, threshold: float) -> Time:
@@ -53,7 +59,7 @@ def time_to_threshold(curve: Curve, threshold: float) -> Time:
 
     A curve that never gets there is censored: the time is that of its last evaluation, and is only a lower bound.
     """
-    points = _checked(curve)
+    points = points_of(curve)
     above = np.flatnonzero(points[:, 1] >= threshold)
     if not len(above):
         return Time(float(points[-1, 0]), False)
@@ -72,12 +78,12 @@ def asymptote(curve: Curve, last: int = LAST) -> float:
     """
     if last < 1:
         raise ValueError(f"last={last} is not allowed, it must be 1 or more evaluations")
-    return float(_checked(curve)[-last:, 1].mean())
+    return float(points_of(curve)[-last:, 1].mean())
 
 
 def area(curve: Curve, until: float) -> float:
     """Area under the curve from step 0 to ``until`` by trapezoids, in score times steps; the last score goes on."""
-    points = _checked(curve)
+    points = points_of(curve)
     inside = points[points[:, 0] < until]
     steps = np.append(inside[:, 0], until)
     scores = np.interp(steps, points[:, 0], points[:, 1])
@@ -129,7 +135,7 @@ def over_seeds(measure: Callable[[Curve], float], curves: Sequence[Curve]) -> In
     return mean_interval(np.array([measure(curve) for curve in curves]))
 
 
-def _checked(curve: Curve) -> np.ndarray:
+def points_of(curve: Curve) -> np.ndarray:
     """Points [T, 2].
 
     Raises:

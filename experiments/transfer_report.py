@@ -16,7 +16,6 @@ from experiments.statistics import Interval, better, mean_interval
 from experiments.transfer_measures import TimeInterval
 from experiments.transfer_study import ARMS, Study
 
-THRESHOLD = 0.25  # share of the way from the random player's score to the planner's, chosen before any run
 USES_SOURCE = {"full": False, "encoder": False, "head": False, "teacher": False, "wrong source": True}  # the wrong one?
 _COLUMNS = ("arm", "jumpstart", "steps to threshold", "with the source's", "asymptote", "transfer ratio", "held-out")
 Results = list[dict[str, Any]]  # of the seeds
@@ -27,9 +26,9 @@ def table(study: Study) -> str:
     parts = [
         f"Means over {study.seeds} seeds with 95 % bootstrap intervals over seeds (in pairs where they are compared). "
         "Curves are scores on the validation maps, in coins; steps are environment steps of a seed. Jumpstart: score "
-        f"at step 0 less scratch's. Threshold: {THRESHOLD:.0%} of the way from the random player's held-out score to "
-        "the planner's; ≥ where some seeds never reach it, their whole length counted. Asymptote: mean of the last "
-        f"{measures.LAST} evaluations. Transfer ratio: area under the curve over scratch's, less 1."
+        f"at step 0 less scratch's. Threshold: {measures.THRESHOLD:.0%} of the way from the random player's held-out "
+        "score to the planner's; ≥ where some seeds never reach it, their whole length counted. Asymptote: mean of the "
+        f"last {measures.LAST} evaluations. Transfer ratio: area under the curve over scratch's, less 1."
     ]
     for name in study.rungs:
         found = {arm: _read(study.arm(name, arm)) for arm in ARMS}
@@ -74,8 +73,7 @@ def _row(arm: str, results: Results, scratch: Results, threshold: float, before:
 def threshold_of(scratch: Results) -> float:
     """The score that counts as having learnt the level: the players have played the same games for every arm."""
     scores = scratch[0]["scores"]
-    random, planner = scores["random"]["mean"], scores["planner"]["mean"]
-    return random + THRESHOLD * (planner - random)
+    return measures.threshold_between(scores["random"]["mean"], scores["planner"]["mean"])
 
 
 def _means(results: Results) -> np.ndarray:

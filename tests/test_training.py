@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from experiments import checkpoints, runs
+from experiments import checkpoints, commands, runs
 from experiments.session import BEST, LAST, StopRequest
 from experiments.training import make_loop, train
 from tiny import DQN, tiny_node, tiny_setup
@@ -127,6 +127,21 @@ def test_a_finished_run_is_extended_by_steps_and_by_nothing_else(tmp_path: Path)
     runs.resume(folder, overrides=[f"resume={folder}", "steps=1600"])
     assert json.loads((folder / "result.json").read_text())["env_steps"] >= 1600
     assert len(list(folder.glob("result_at_12*.json"))) == 1
+
+
+def test_a_config_begins_with_the_commands_that_made_its_run(tmp_path: Path) -> None:
+    overrides = ["steps=100", "seeds=2", "evaluation.every=100"]
+    runs.start(tiny_node(tmp_path, *DQN, *overrides), folder=tmp_path / "run", overrides=overrides)
+    runs.resume(tmp_path / "run", overrides=[f"resume={tmp_path}/run", "steps=200"])
+    lines = [
+        "python train.py steps=100 seeds=2 evaluation.every=100",
+        f"python train.py resume={tmp_path}/run steps=200",
+    ]
+    for folder in (tmp_path / "run", tmp_path / "run" / "seed1"):
+        assert commands.read((folder / "config.yaml").read_text()) == lines
+
+    runs.start(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "other")  # from Python: nothing was typed
+    assert commands.read((tmp_path / "other" / "config.yaml").read_text()) == []
 
 
 def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""The commands that made a run, kept as comments at the top of its ``config.yaml``: the start and each resumption."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+_COMMAND = "python train.py"
+
+
+def line(overrides: Sequence[str]) -> str:
+    """What is typed to start a run with these overrides."""
+    return " ".join([_COMMAND, *(shlex.quote(override) for override in overrides)])
+
+
+def header(lines: Sequence[str]) -> str:
+    """Commands as comments."""
+    return "".join(f"# {text}\n" for text in lines)
+
+
+def read(text: str) -> list[str]:
+    """The commands at the top of a config file; none if it was started from Python, or before they were kept."""
+    found = []
+    for comment in text.splitlines():
+        if not comment.startswith(f"# {_COMMAND}"):
+            break
+        found.append(comment.removeprefix("# "))
+    return found
+
+
+def together(lines: Sequence[str]) -> str | None:
+    """One command for runs that differ only in ``seed=``, a sweep over their seeds; None if they differ otherwise."""
+    words = [shlex.split(text.removeprefix(_COMMAND)) for text in lines]
+    rests = {tuple(word for word in one if not word.startswith("seed=")) for one in words}
+    seeds = [word.removeprefix("seed=") for one in words for word in one if word.startswith("seed=")]
+    if len(set(lines)) == 1:
+        return lines[0]
+    if len(rests) > 1 or len(seeds) != len(lines) or len(set(seeds)) < len(seeds):
+        return None
+    return line(["-m", *rests.pop(), f"seed={','.join(seeds)}"])
