@@ -208,13 +208,15 @@ def _refuse_growth(config: Config, agent: str) -> None:
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
-    """Whether the command line changes only what the run uses.
+    """Whether the command line of a run changes only what it uses.
 
     Raises:
         ValueError: if not, naming the override.
     """
     for override in overrides:
         group = group_of(override)
+        if group == "launcher":
+            raise ValueError(f"{override}: only sweeps have a launcher, add -m")
         if group in GAME_KEYS and group not in setup.plain:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 

@@ -12,11 +12,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.compiling import announce_compilation
 from experiments.config import explain, first_line
+from experiments.exits import INTERRUPTED, MISTAKEN, UNFINISHED
 
 USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
-UNFINISHED = 1
-MISTAKEN = 2
-INTERRUPTED = 130
 
 
 class Unfinished(Exception):

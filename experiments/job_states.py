@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments import locks, results
-from experiments.checkpoints import write_whole
+from experiments.job_process import DONE, FAILED, LOCK, RUNNING, WAITING, read_record
 from experiments.progress import STEPS
 from experiments.session import LAST
-from experiments.sweeps import LOCK, Job, Sweep
+from experiments.sweeps import Job, Sweep
 
-RECORD = "job.json"
-WAITING, RUNNING, DONE, FAILED, STOPPED = STATUSES = ("waiting", "running", "done", "failed", "stopped")
 LOST = "it ended without a word"  # killed together with what had started it
 
 
@@ -74,20 +72,6 @@ def score_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
 def can_go_on(folder: Path) -> bool:
     """Whether a job has saved something to go on from."""
     return (folder / LAST).is_file()
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """What the job's processes noted: state, attempts, pid, host, where, began, seconds, error. Empty at first."""
-    try:
-        return json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
-        return {}
-
-
-def write_record(folder: Path, **changes: Any) -> None:
-    """Change some of it."""
-    text = json.dumps(read_record(folder) | changes, indent=1) + "\n"
-    write_whole(folder / RECORD, lambda temporary: temporary.write_text(text))
 
 
 def last_line(log: Path) -> str | None:

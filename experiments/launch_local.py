@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from experiments import job as processes
-from experiments import job_states
+from experiments import job_process, job_states
 from experiments.config_groups import need
-from experiments.door import INTERRUPTED, Interrupted
+from experiments.door import Interrupted
+from experiments.exits import INTERRUPTED
+from experiments.job_process import LOG
 from experiments.machine import cores
 from experiments.sweep_view import SweepProgress
-from experiments.sweeps import LOG, Job, Sweep, frozen
+from experiments.sweeps import Job, Sweep, frozen
 
 POLL_SECONDS = 0.1
 
@@ -45,10 +46,12 @@ class StopCounter:
         self.count += 1
         self.signal = signal.Signals(number)
 
-    def interrupted(self, what: str) -> Interrupted:
-        """What ends the command, with how to go on."""
-        code = INTERRUPTED if self.signal == signal.SIGINT else 128 + self.signal
-        return Interrupted(f"{what}; the same command again goes on", exit_code=code)
+    def raise_if_asked(self, sweep: Sweep, shown: SweepProgress) -> None:
+        """End the command, with how to go on, if it was asked to stop before all jobs had ended."""
+        if self.count and not shown.complete:
+            code = INTERRUPTED if self.signal == signal.SIGINT else 128 + self.signal
+            line = f"{sweep.folder}: stopped ({shown.counts()}); the same command again goes on"
+            raise Interrupted(line, exit_code=code)
 
 
 @dataclass
@@ -75,10 +78,9 @@ class LocalLauncher:
         Raises:
             Interrupted: if asked to stop, once they have saved their work.
         """
-        with SweepProgress(sweep, enabled=progress) as shown, StopCounter() as stop:
+        with SweepProgress(sweep, jobs, enabled=progress) as shown, StopCounter() as stop:
             _Pool(self, sweep, jobs, shown, stop).run()
-            if stop.count:
-                raise stop.interrupted(f"{sweep.folder}: stopped ({shown.counts()})")
+            stop.raise_if_asked(sweep, shown)
         return True
 
     def threads_each(self) -> int:
@@ -141,10 +143,10 @@ class _Pool:
 
     def _begin(self, slot: _Slot, job: Job) -> None:
         folder, threads = self.sweep.folder_of(job), self.settings.threads_each()
-        environment = processes.environment(os.environ, threads=threads)
+        environment = job_process.environment(os.environ, threads=threads)
         if slot.gpu is not None and ":" not in str(frozen(folder).get("device")):  # cuda:1 counts all of them
             environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
-        words = processes.command(
+        words = job_process.command(
             folder, threads=threads, keep_last=self.settings.keep_last, where=socket.gethostname()
         )
         with (folder / LOG).open("ab") as log:
@@ -161,7 +163,7 @@ class _Pool:
         assert job is not None
         assert process is not None
         slot.job = slot.process = None
-        again = processes.settle(self.sweep.folder_of(job), process.returncode)
+        again = job_process.settle(self.sweep.folder_of(job), process.returncode)
         left = self.settings.retry + 1 - self.tries[job.number]
         if again and left > 0 and not self.stop.count:
             waiting.append(job)

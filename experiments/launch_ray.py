@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import subprocess
-import time
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from experiments import job as processes
 from experiments import job_states
 from experiments.config_groups import need
+from experiments.job_process import FAILED, RUNNING, read_record, search_path, settle, write_record
 from experiments.launch_local import StopCounter
+from experiments.ray_work import work
 from experiments.sweep_view import SweepProgress
-from experiments.sweeps import LOG, Job, Sweep
+from experiments.sweeps import Job, Sweep
 
 STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
 POLL_SECONDS = 0.5
+CONNECT_SECONDS = 10.0
 LOST = -1  # in place of an exit code: Ray gave the job up
 
 
@@ -47,9 +46,15 @@ class RayLauncher:
             need(0 <= getattr(self, name) <= 1000, f"launcher.{name}", getattr(self, name), "0..1000")
 
     def check(self) -> None:
-        """Ray is installed."""
+        """Ray is installed, and somebody answers at the address: Ray would try for minutes."""
         if importlib.util.find_spec("ray") is None:
             raise ValueError('launcher=ray: Ray is not installed, it comes with: pip install "waybill[ray]"')
+        host, colon, port = (self.address or "").removeprefix("ray://").rpartition(":")
+        if colon:
+            try:
+                socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+            except (OSError, ValueError) as error:
+                raise ValueError(f"launcher.address={self.address}: cannot connect to Ray ({error})") from None
 
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Do these jobs and wait for their end.
@@ -58,11 +63,11 @@ class RayLauncher:
             ValueError: in one line, if there is no such cluster, or none of its machines is large enough for a job.
             Interrupted: if asked to stop, once the jobs have saved their work.
         """
-        with _cluster(self.address) as ray, SweepProgress(sweep, enabled=progress) as shown, StopCounter() as stop:
+        with _cluster(self.address) as ray:
             self._refuse_too_large(ray)
-            _Tasks(self, ray, sweep, shown, stop).run(jobs)
-            if stop.count:
-                raise stop.interrupted(f"{sweep.folder}: stopped ({shown.counts()})")
+            with SweepProgress(sweep, jobs, enabled=progress) as shown, StopCounter() as stop:
+                _Tasks(self, ray, sweep, shown, stop).run(jobs)
+                stop.raise_if_asked(sweep, shown)
         return True
 
     def _refuse_too_large(self, ray: Any) -> None:
@@ -116,9 +121,9 @@ class _Tasks:
                 self._ask_to_stop()
             ended, _ = self.ray.wait(list(self.refs), timeout=POLL_SECONDS)
             for job in self.refs.values():
-                if job.number not in begun and job_states.state_of(self.sweep, job).status == job_states.RUNNING:
+                if job.number not in begun and job_states.state_of(self.sweep, job).status == RUNNING:
                     begun.add(job.number)
-                    where = job_states.read_record(self.sweep.folder_of(job)).get("where")
+                    where = read_record(self.sweep.folder_of(job)).get("where")
                     self.shown.begins(job, f"runs on {where}")
             for ref in ended:
                 job = self.refs.pop(ref)
@@ -130,7 +135,7 @@ class _Tasks:
     def _submit(self, job: Job) -> None:
         folder, settings = self.sweep.folder_of(job).resolve(), self.settings
         self.tries[job.number] = self.tries.get(job.number, 0) + 1
-        variables = {"PYTHONPATH": processes.environment(os.environ, threads=settings.cpus)["PYTHONPATH"]}
+        variables = {"PYTHONPATH": search_path(os.environ)}
         task = self.task.options(name=f"job {job.number}", runtime_env={"env_vars": variables})
         ref = task.remote(str(folder), os.getcwd(), settings.cpus, settings.keep_last, str(self.stop_file))
         self.refs[ref] = job
@@ -142,8 +147,8 @@ class _Tasks:
         except self.ray.exceptions.RayError as error:
             code = LOST
             said = " ".join(str(error).split())[:200]
-            job_states.write_record(folder, state=job_states.FAILED, error=f"Ray lost it ({said})")
-        again = code != LOST and processes.settle(folder, code)
+            write_record(folder, state=FAILED, error=f"Ray lost it ({said})")
+        again = code != LOST and settle(folder, code)
         left = self.settings.retry + 1 - self.tries[job.number]
         if again and left > 0 and not self.stop.count:
             self.shown.ends(job, job_states.state_of(self.sweep, job), f", is tried again ({left} times more)")
@@ -157,25 +162,3 @@ class _Tasks:
             self.shown.say("stopping the jobs, which save first (a second time to leave them at once)")
         if self.stop.count > 1:  # their workers end with this command, and they with their workers
             self.refs.clear()
-
-
-def work(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -> int:
-    """The task: a job's process, and asking it to stop when the sweep is. Returns its exit code."""
-    import ray
-
-    if Path(stop_file).exists():
-        return processes.INTERRUPTED
-    where = f"Ray node {ray.get_runtime_context().get_node_id()[:8]}"
-    words = processes.command(Path(folder), threads=threads, keep_last=keep_last, where=where)
-    environment = processes.environment(os.environ, threads=threads)
-    with (Path(folder) / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=cwd, start_new_session=True
-        )
-    asked = False
-    while process.poll() is None:
-        time.sleep(POLL_SECONDS)
-        if not asked and Path(stop_file).exists():
-            asked = True
-            process.send_signal(signal.SIGINT)
-    return process.returncode

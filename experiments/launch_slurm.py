@@ -10,23 +10,21 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from experiments import job as processes
 from experiments import slurm_queue
 from experiments.config_groups import need
+from experiments.job_process import search_path
+from experiments.slurm_work import Work
 from experiments.sweep_names import file_name
-from experiments.sweeps import LOG, Job, Sweep
+from experiments.sweeps import Job, Sweep
 
 FOLDER = "slurm"  # in the sweep's: submitit's files and what the jobs' wrappers print
-POLL_SECONDS = 0.2
-END_SECONDS = 600.0  # a job that asked to be queued again waits so long for SLURM to end it
 
 
 @dataclass
@@ -91,7 +89,7 @@ class SlurmLauncher:
         executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.requeue)
         try:
             executor.update_parameters(**self._parameters(name))
-            with executor.batch():
+            with redirect_stderr(StringIO()), executor.batch():  # it prints what sbatch says, and raises it, too
                 submitted = [executor.submit(work) for work in works]
         except (submitit.core.utils.FailedJobError, ValueError, RuntimeError) as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -100,7 +98,6 @@ class SlurmLauncher:
         return [str(job.job_id) for job in submitted]
 
     def _parameters(self, name: str) -> dict[str, Any]:
-        paths = shlex.quote(os.pathsep.join([str(processes.ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]))
         found = {
             "job_name": name,
             "partition": self.partition,
@@ -112,85 +109,7 @@ class SlurmLauncher:
             "signal_delay_s": self.save_seconds,
             "stderr_to_stdout": True,
             "srun_args": [f"--cpus-per-task={self.cpus}"],  # since 22.05 srun doesn't take it from sbatch
-            "setup": [f"export PYTHONPATH={paths}", *self.setup],
+            "setup": [f"export PYTHONPATH={shlex.quote(search_path(os.environ))}", *self.setup],
             "additional_parameters": {"requeue": True, **self.options},
         }
         return {key: value for key, value in found.items() if value is not None}
-
-
-@dataclass
-class Work:
-    """What a job of the array does: it starts the job's own process and stands between it and SLURM.
-
-    submitit calls it, and ``checkpoint`` when the time is nearly over.
-    """
-
-    folder: str
-    cwd: str
-    threads: int
-    keep_last: bool
-    retry: int
-    save_seconds: int
-    pid: int | None = None
-
-    def __call__(self) -> None:
-        """Until the job is done.
-
-        Raises:
-            RuntimeError: if it failed, so that SLURM knows, too.
-        """
-        for left in reversed(range(self.retry + 1)):
-            code = self._run()
-            if code in processes.STOPPED_CODES:
-                self._come_back()
-            if not processes.settle(Path(self.folder), code) or not left:
-                break
-        if code != 0:
-            raise RuntimeError(f"the job ended with exit code {code}, see {Path(self.folder) / LOG}")
-
-    def _run(self) -> int:
-        where = f"SLURM job {_own_id()} on {os.environ.get('SLURMD_NODENAME', '?')}"
-        words = processes.command(Path(self.folder), threads=self.threads, keep_last=self.keep_last, where=where)
-        environment = processes.environment(os.environ, threads=self.threads)
-        with (Path(self.folder) / LOG).open("ab") as log:
-            # SLURM may signal all processes of a job: this one answers, the other one is asked by it
-            process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.cwd,
-                preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
-            )  # fmt: skip
-        self.pid = process.pid
-        while not _has_ended(process.pid):
-            time.sleep(POLL_SECONDS)
-        self.pid = None
-        return process.wait()
-
-    def checkpoint(self) -> Any:
-        """Asked by submitit in a signal handler: let the job save and end. Returns what to do after the next start."""
-        import submitit
-
-        if self.pid is not None:
-            os.kill(self.pid, signal.SIGTERM)
-            while not _has_ended(self.pid):  # not Popen.wait: the handler may have interrupted that
-                time.sleep(POLL_SECONDS)
-        again = Work(self.folder, self.cwd, self.threads, self.keep_last, self.retry, self.save_seconds)
-        return submitit.helpers.DelayedSubmission(again)
-
-    def _come_back(self) -> None:
-        """The job saved and ended by a signal that this process didn't send: others need its place, so queue it again.
-        Not if it was cancelled, or SLURM does so itself: then it isn't running any more.
-        """
-        id = _own_id()
-        if slurm_queue.states().get(id) != "RUNNING":
-            return
-        subprocess.run(["scontrol", "requeue", id], check=True, timeout=60)
-        time.sleep(END_SECONDS)  # SLURM ends this process
-
-
-def _own_id() -> str:
-    array, number = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
-    return f"{array}_{number}" if array else os.environ.get("SLURM_JOB_ID", "?")
-
-
-def _has_ended(pid: int) -> bool:
-    """Whether a child has ended; its exit status stays to be fetched."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -28,7 +28,7 @@ from rich.markup import escape
 from experiments import config as configs
 from experiments import job_states, locks, slurm_queue, sweep_names, sweeps
 from experiments.door import Unfinished
-from experiments.job_states import DONE, STOPPED
+from experiments.job_process import DONE, LOCK, STOPPED
 from experiments.progress import ProgressReport
 from experiments.results import commit
 from experiments.sweep_view import counted, show
@@ -85,7 +85,7 @@ def launch(
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
         sweeps.create(folder, planned, command=_command(), begun=begun, commit=commit())
     try:
-        with locks.hold(folder / sweeps.LOCK):
+        with locks.hold(folder / LOCK):
             sweep = _same(sweeps.read(folder), planned)
             _do(sweep, launcher, progress=bool(config.progress))
     except locks.Held as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from experiments.checkpoints import write_whole
+from experiments.files import write_whole
 
 QUIET_SECONDS = 5.0
 LINE_SECONDS = 10.0

@@ -11,8 +11,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments.checkpoints import write_whole
-from experiments.job_states import DONE, RUNNING, WAITING, state_of
+from experiments import slurm_work
+from experiments.files import write_whole
+from experiments.job_process import DONE, RUNNING, WAITING
+from experiments.job_states import state_of
 from experiments.sweeps import Sweep
 
 SUBMITTED = "slurm.json"
@@ -46,17 +48,10 @@ def queued(sweep: Sweep) -> dict[int, str]:
     if not open_jobs:
         return {}
     try:
-        listed = states()
+        listed = slurm_work.listed()
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
         line = f"lists jobs given to SLURM, which cannot be asked for them ({said}); if they are gone, remove the file"
         raise ValueError(f"{sweep.folder / SUBMITTED} {line}") from None
     found = {number: listed[ids[number]] for number in open_jobs if ids[number] in listed}
     return {number: WAITING if state in PENDING else RUNNING for number, state in found.items() if state not in ENDED}
-
-
-def states() -> dict[str, str]:
-    """Id → state in SLURM's words, of all jobs that it lists of this user: what has ended soon goes from the list."""
-    words = ["squeue", "--noheader", "--array", "--me", "--format=%i|%T"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
-    return dict(line.strip().partition("|")[::2] for line in done.stdout.splitlines() if "|" in line)

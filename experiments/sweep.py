@@ -20,12 +20,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments import job_states, locks, results, slurm_queue, sweeps
-from experiments.checkpoints import write_whole
 from experiments.door import door
-from experiments.job_states import DONE, RUNNING, State
+from experiments.files import write_whole
+from experiments.job_process import DONE, LOCK, RUNNING
+from experiments.job_states import State
 from experiments.statistics import mean_interval
 from experiments.sweep_view import counted, show
-from experiments.sweeps import LOCK, Sweep
+from experiments.sweeps import Sweep
 
 TABLE = "sweep.csv"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from experiments import job_states
-from experiments.job_states import DONE, FAILED, RUNNING, State
-from experiments.sweeps import LOG, Job, Sweep
+from experiments.job_process import DONE, FAILED, LOG, RUNNING, STATUSES
+from experiments.job_states import State
+from experiments.sweeps import Job, Sweep
 
 COLOURS = {DONE: "green", FAILED: "red", RUNNING: "cyan"}
 ROWS = 200  # of a table on the screen
@@ -26,15 +27,15 @@ class SweepProgress:
     Use it in a ``with`` statement.
     """
 
-    def __init__(self, sweep: Sweep, *, enabled: bool, console: Console | None = None) -> None:
-        self.sweep, self.enabled = sweep, enabled
+    def __init__(self, sweep: Sweep, jobs: Sequence[Job], *, enabled: bool, console: Console | None = None) -> None:
+        self.sweep, self.enabled, self._total = sweep, enabled, len(jobs)
         self.console = Console() if console is None else console
-        self._counts = dict.fromkeys(job_states.STATUSES, 0)
+        self._counts = dict.fromkeys(STATUSES, 0)
         self._running: dict[int, Job] = {}
         self._bar = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}")
         )
-        self._task = self._bar.add_task("sweep", total=len(sweep.jobs), text="")
+        self._task = self._bar.add_task("sweep", total=self._total, text="")
         self._live: Live | None = None
         self._next = 0.0
 
@@ -66,7 +67,12 @@ class SweepProgress:
     def counts(self) -> str:
         """In words."""
         told = [f"{number} {status}" for status, number in self._counts.items() if number]
-        return ", ".join([*told, f"{len(self.sweep.jobs)} in all"])
+        return ", ".join([*told, f"{self._total} in all"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether all jobs of the launch have ended by themselves."""
+        return self._counts[DONE] + self._counts[FAILED] == self._total
 
     def look(self) -> None:
         """Show how far the running ones are, if the last look is long enough ago."""
@@ -140,5 +146,5 @@ def _failure(sweep: Sweep, job: Job, state: State) -> list[str]:
 def counted(states: Mapping[int, State]) -> str:
     """How many jobs there are of each status, in words."""
     found = [state.status for state in states.values()]
-    told = [f"{found.count(status)} {status}" for status in job_states.STATUSES if status in found]
+    told = [f"{found.count(status)} {status}" for status in STATUSES if status in found]
     return f"{len(found)} jobs: {', '.join(told)}"

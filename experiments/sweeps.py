@@ -16,11 +16,12 @@ from typing import Any
 
 import yaml
 
-from experiments.checkpoints import write_whole
+from experiments.files import write_whole
+from experiments.job_process import LOG
 from experiments.sweep_names import PER_COMMAND, key_of
 
 MANIFEST = "sweep.json"
-FROZEN, LOCK, LOG = "frozen.yaml", ".lock", "log.txt"  # in each job's folder
+FROZEN = "frozen.yaml"  # in each job's folder
 FORMAT = 1
 
 
@@ -71,11 +72,6 @@ class Sweep:
     def runs_of(self, job: Job) -> list[Path]:
         """Its run folders, one a seed."""
         return _run_folders(self.folder_of(job), job.seeds)
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that starts the jobs."""
-        return self.folder / LOCK
 
 
 def values_of(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:

@@ -33,9 +33,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parallel",),
 )
 FORBIDDEN = {
-    "agents": ("envs", "experiments", "hydra", "omegaconf"),
-    "envs": ("agents", "experiments", "hydra", "omegaconf", "torch", "stable_baselines3"),
-    "experiments": ("train", "evaluate", "replay", "report"),
+    "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
+    "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
+    "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report"),
 }
 ENGINE = "envs.waybill."
 
