@@ -1,12 +1,16 @@
-"""Train an agent: python train.py agent=dqn reward=shaped level=refine  (python train.py --help shows all choices)."""
+"""Train an agent: python train.py agent=dqn reward=shaped level=refine  (python train.py --help shows all choices).
+
+With ``-m`` and several values to a key it is a sweep: a job for each combination, started by ``launcher=``.
+"""
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.config import register
@@ -17,25 +21,27 @@ failures: list[Exception] = []
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def run(node: DictConfig) -> float | None:
-    """One run, or one job of a sweep (``-m``). A user's mistake is kept for ``main``: Hydra would report it twice."""
+def run(node: DictConfig) -> None:
+    """One run (a sweep's jobs are ``experiments.job``). A user's mistake is kept for ``main``: Hydra would report it
+    twice.
+    """
     from experiments.runs import start
 
     chosen = HydraConfig.get()
     try:
-        return start(node, folder=Path(chosen.runtime.output_dir), overrides=list(chosen.overrides.task))
+        start(node, folder=Path(chosen.runtime.output_dir), overrides=list(chosen.overrides.task))
     except USER_ERRORS as error:
-        job = f"job {chosen.job.num} ({chosen.job.override_dirname}): " if chosen.mode == RunMode.MULTIRUN else ""
-        failures.append(ValueError(f"{job}{one_line(error)}"))
-        return None
+        failures.append(ValueError(one_line(error)))
 
 
 @door("train.py")
 def main() -> None:
     """The command."""
+    # the group is there, if empty, so Hydra wants experiment=; who knows groups as optional writes +experiment=
+    sys.argv = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv]
     run()
     if failures:
-        raise ValueError("; ".join(str(error) for error in failures))
+        raise failures[0]
 
 
 if __name__ == "__main__":

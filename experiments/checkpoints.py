@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from experiments.files import write_whole
 
 FORMAT = 1
 _ARRAY = "__array__"
@@ -23,18 +23,6 @@ def save(path: Path, content: dict[str, Any]) -> None:
     """
     packed = {"format": FORMAT, **pack(content)}
     write_whole(path, lambda temporary: torch.save(packed, temporary))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except RuntimeError as error:  # torch reports a full disk or a missing folder as a RuntimeError
-        raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from experiments.config_groups import (
     need,
 )
 from experiments.rival_settings import SelfplaySettings, check_rivals, placeholders
+from experiments.sweep_names import file_name, group_of, sweep_name
 from experiments.transfer_settings import TransferSettings
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
@@ -140,14 +141,18 @@ def brings_own_loop(settings: Any) -> bool:
     return "env" in inspect.signature(settings.build).parameters
 
 
+@dataclass
+class CommandConfig(WaybillConfig):
+    """What a command line may say: a run's config, and who starts the jobs of a sweep (not part of any run)."""
+
+    launcher: Any = None
+
+
 def register() -> None:
-    """Tell Hydra the schema, and how to make an override safe as a folder's name."""
-    ConfigStore.instance().store(name="schema", node=WaybillConfig)
-    OmegaConf.register_new_resolver("file_name", _file_name, replace=True)
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:100].strip("_") or "default"
+    """Tell Hydra the schema, and how folders are named."""
+    ConfigStore.instance().store(name="schema", node=CommandConfig)
+    OmegaConf.register_new_resolver("file_name", file_name, replace=True)
+    OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)
 
 
 def read(node: DictConfig | Mapping[str, Any]) -> Setup:
@@ -160,7 +165,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
         assert isinstance(given, dict)
         schema = _target("env", given.get("env", _DEFAULT_ENV)).config_class
-        unused = set(GAME_KEYS) - {f.name for f in dataclasses.fields(schema)}
+        unused = {"launcher", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
         used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
         merged = OmegaConf.merge(OmegaConf.structured(schema), used)
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
@@ -169,7 +174,10 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         raise ValueError(explain(error)) from None
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
-    domain, agent, network = (_settings(group, getattr(config, group)) for group in ("env", "agent", "network"))
+    if isinstance(config, WaybillConfig) and config.curriculum.climbs:
+        easier = {level.name: level.numbers() for level in config.ladder()[:-1]}
+        config.curriculum.numbers = plain["curriculum"]["numbers"] = easier
+    domain, agent, network = (settings_of(group, getattr(config, group)) for group in ("env", "agent", "network"))
     transfer = _transfer(config.transfer)
     names = {group: plain[group].get("name", "?") if group in plain else UNUSED for group in GROUPS}
     if isinstance(agent, PlayerSettings):
@@ -200,13 +208,15 @@ def _refuse_growth(config: Config, agent: str) -> None:
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
-    """Whether the command line changes only what the run uses.
+    """Whether the command line of a run changes only what it uses.
 
     Raises:
         ValueError: if not, naming the override.
     """
     for override in overrides:
-        group = re.split(r"[.=@]", override.lstrip("+~"), maxsplit=1)[0]
+        group = group_of(override)
+        if group == "launcher":
+            raise ValueError(f"{override}: only sweeps have a launcher, add -m")
         if group in GAME_KEYS and group not in setup.plain:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
@@ -222,8 +232,12 @@ def _target(group: str, values: Any) -> Any:
         raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({first_line(error)})") from None
 
 
-def _settings(group: str, values: Any) -> Any:
-    """A group's settings object, its fields checked."""
+def settings_of(group: str, values: Any) -> Any:
+    """A group's settings object, its fields checked.
+
+    Raises:
+        ValueError: in one line, if a key is unknown or a value not allowed.
+    """
     cls, name = _target(group, values), values.get("name", "?")
     known = {f.name for f in dataclasses.fields(cls)}
     given = {key: value for key, value in values.items() if key not in {"_target_", "name"} - known}

@@ -94,7 +94,8 @@ class EvaluationConfig:
 class CurriculumConfig:
     """The levels that training goes through before the run's own, and when it moves up. See ``conf/curriculum``.
 
-    ``least_steps`` and ``most_steps`` are shares of the run's steps. Without a curriculum nothing may be set.
+    ``least_steps`` and ``most_steps`` are shares of the run's steps. ``numbers`` are the easier levels as their files
+    were when the config was first read, so that a run goes on with them. Without a curriculum nothing may be set.
     """
 
     name: str = "none"
@@ -104,6 +105,7 @@ class CurriculumConfig:
     least_steps: float = 0.01
     most_steps: float = 0.15
     shrink_perturb: float = 0.0
+    numbers: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.climbs:
@@ -140,6 +142,8 @@ class CurriculumConfig:
 
     def _below(self, own: LevelConfig) -> Sequence[str]:
         if self.levels is None:
+            if self.numbers is not None:
+                return list(self.numbers)
             if own.rung is None:
                 line = "is not on the ladder (it has no rung), give curriculum.levels=[...]"
                 raise ValueError(f"curriculum={self.name}: level={own.name} {line}")
@@ -151,6 +155,8 @@ class CurriculumConfig:
 
     def _load(self, name: str) -> LevelConfig:
         try:
+            if self.numbers is not None and name in self.numbers:
+                return levels.from_mapping(self.numbers[name], "curriculum.numbers")
             return levels.load(name)
         except ValueError as error:
             raise ValueError(f"curriculum.levels: {error}") from None

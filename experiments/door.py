@@ -12,10 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.compiling import announce_compilation
 from experiments.config import explain, first_line
+from experiments.exits import INTERRUPTED, MISTAKEN, UNFINISHED
 
 USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
-MISTAKEN = 2
-INTERRUPTED = 130
+
+
+class Unfinished(Exception):
+    """A command that did what it could, and not all of it succeeded; the message, in one line, says what didn't."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -42,6 +45,8 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
                 sys.exit(1)
             except USER_ERRORS as error:
                 _end(f"{name}: error: {one_line(error)}", MISTAKEN)
+            except Unfinished as error:
+                _end(f"{name}: {one_line(error)}", UNFINISHED)
             except Interrupted as stop:
                 _end(f"{name}: {stop}", stop.exit_code)
             except KeyboardInterrupt:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from experiments.files import write_whole
+
 QUIET_SECONDS = 5.0
 LINE_SECONDS = 10.0
+STEPS = "progress.json"
+STEPS_SECONDS = 1.0
 
 
 class ProgressReport:
@@ -61,6 +67,21 @@ class ProgressReport:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+class StepsFile:
+    """Tells other processes how far a run is, in ``progress.json`` in its folder."""
+
+    def __init__(self, folder: Path, *, total: int) -> None:
+        self._path, self._total, self._next = folder / STEPS, total, 0.0
+
+    def update(self, env_step: int) -> None:
+        """Write it down, if the last time is long enough ago."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + STEPS_SECONDS
+            text = json.dumps({"env_step": env_step, "steps": self._total})
+            write_whole(self._path, lambda temporary: temporary.write_text(text))
 
 
 def _clock(seconds: float) -> str:

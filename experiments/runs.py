@@ -57,17 +57,18 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
 def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
     setup = configs.load(folder)
-    before = results.read(folder if setup.config.seeds == 1 else seeds.folder_of(folder, setup))
+    own = [folder] if setup.config.seeds == 1 else [seeds.folder_of(folder, one) for one in seeds.split(setup)]
+    evaluated = all(results.read(each) is not None for each in own)
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
         raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
     state = checkpoints.load(folder / LAST)
     done, wanted = state["env_step"], setup.config.steps
-    if done >= wanted and before is not None:
+    if done >= wanted and evaluated:
         hint = f"to extend it, add steps=N with N above {done}"
         raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
     reached = is_reached(state.get("reached"), setup.config.stop_at_score)
-    if reached is not None and before is not None:
+    if reached is not None and evaluated:
         hint = "to go on, add stop_at_score=null"
         raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
     prepare(setup)

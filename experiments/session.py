@@ -20,7 +20,7 @@ from experiments.domain import Climb, Evaluator
 from experiments.door import INTERRUPTED, Interrupted
 from experiments.logging import Curves, EpisodeWindow
 from experiments.machine import process_seconds
-from experiments.progress import ProgressReport
+from experiments.progress import ProgressReport, StepsFile
 
 LAST, BEST = "last.pt", "best.pt"
 
@@ -106,6 +106,7 @@ class Session:
         self._curves: Curves | None = None
         shows = setup.config.progress and shows_progress
         self._progress = ProgressReport(title="training", total=setup.config.steps, enabled=shows)
+        self._steps = StepsFile(folder, total=setup.config.steps)
 
     @property
     def seconds(self) -> float:
@@ -148,6 +149,7 @@ class Session:
             self._add(tags)
         if passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
             self.save()
+        self._steps.update(env_step)
         if self._progress.due:
             self._progress.update(min(env_step, config.steps), self._text())
         return self.reached is None and self.stop.signal is None

@@ -188,6 +188,15 @@ def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
         configs.load(tmp_path)
 
 
+def test_a_run_keeps_the_easier_levels_that_it_climbs_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    setup = read(composed("level=chain", "curriculum=ladder"))
+    assert list(setup.plain["curriculum"]["numbers"]) == ["haul", "refine"]
+    monkeypatch.setattr("envs.waybill.levels.LEVEL_FOLDER", tmp_path)  # whatever becomes of the files
+    again = read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
+    assert again == setup
+    assert [level.name for level in again.config.ladder()] == ["haul", "refine", "chain"]  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("override", ["rivals=[greedy]", "selfplay.pool=3"])
 def test_other_games_have_no_rivals(override: str) -> None:
     setup = read(composed("env=gym", "env.id=CartPole-v1", override))

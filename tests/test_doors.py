@@ -165,11 +165,12 @@ def test_a_stopped_run_is_saved_and_ends_like_one_that_was_not(tmp_path: Path, n
 @pytest.mark.slow
 def test_a_sweep_finishes_all_its_runs_in_their_own_folders(tmp_path: Path) -> None:
     words = [*COMMON, "steps=200", "evaluation.every=200", "agent=dqn,sb3_dqn", "reward=sparse,shaped", "seed=0,1"]
-    done = command("train.py", "-m", *words, f"out={tmp_path}", cwd=tmp_path)
+    done = command("train.py", "-m", *words, "launcher.n_jobs=2", "progress=true", f"out={tmp_path}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     results = [json.loads(path.read_text()) for path in tmp_path.glob("sweep_*/*/result.json")]
     made = {(r["choices"]["agent"], r["choices"]["reward"], r["seed"]) for r in results}
     assert made == {(a, r, s) for a in ("dqn", "sb3_dqn") for r in ("sparse", "shaped") for s in (0, 1)}
     for folder in tmp_path.glob("sweep_*/*/"):
         assert len(list(folder.glob("events.out.tfevents.*"))) == 1
-    assert done.stdout.count("s of training") == 8
+        assert (folder / "log.txt").read_text().count("s of training") == 1
+    assert done.stdout.count(": done, score ") == 8

@@ -33,9 +33,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("parallel",),
 )
 FORBIDDEN = {
-    "agents": ("envs", "experiments", "hydra", "omegaconf"),
-    "envs": ("agents", "experiments", "hydra", "omegaconf", "torch", "stable_baselines3"),
-    "experiments": ("train", "evaluate", "replay", "report", "tune"),
+    "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
+    "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
+    "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune"),
 }
 ENGINE = "envs.waybill."
 
@@ -128,4 +128,4 @@ def test_doors_are_thin(door: str) -> None:
 def test_every_package_is_installed() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
     found = {module_of(path) for package in PACKAGES for path in files(package) if path.name == "__init__.py"}
-    assert listed == found | {"conf"}
+    assert listed == found | {"conf", "hydra_plugins"}

@@ -1,0 +1,218 @@
+"""From a command with ``-m`` to jobs that run: compose and check each config, freeze them, hand them to a launcher.
+
+A launcher is a settings dataclass with the methods of ``Launcher``, which ``conf/launcher/<name>.yaml`` names by its
+``_target_``. Names, keys and types that are wrong refuse the sweep before anything is written: they are slips, and
+mended they make another sweep. A config that composes and yet is no good (a value out of range, parts that don't fit)
+makes a failed job, as in a product of choices some may not go together; if all are no good the sweep is refused.
+
+The same command again finds the sweep it began and does what is missing. It keeps to the frozen configs even if conf/
+was changed meanwhile, and says so: half a sweep of old configs and half of new ones would be compared as if alike.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.markup import escape
+
+from experiments import config as configs
+from experiments import job_states, locks, slurm_queue, sweep_names, sweeps
+from experiments.door import Unfinished
+from experiments.job_process import DONE, LOCK, STOPPED
+from experiments.progress import ProgressReport
+from experiments.results import commit
+from experiments.sweep_view import counted, show
+from experiments.sweeps import Job, Planned, Sweep
+
+ONE_PER_SWEEP = ("launcher", "out", "progress", "hydra")  # keys that cannot be swept
+
+
+class Launcher(Protocol):
+    """Who starts the jobs of a sweep."""
+
+    def check(self) -> None:
+        """Whether it could, before anything is written.
+
+        Raises:
+            ValueError: in one line, if not.
+        """
+
+    def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
+        """Do these jobs, which are not done. True if the command has seen their end, False if they run on without it.
+
+        Raises:
+            Interrupted: if asked to stop, once the jobs have saved their work.
+        """
+
+
+def launch(
+    *,
+    config: DictConfig,
+    overrides: Sequence[Override],
+    split: Callable[[list[Override]], list[list[list[str]]]],
+    compose: Callable[[list[str]], DictConfig],
+) -> None:
+    """Do a sweep, or what is missing of it.
+
+    Args:
+        config: composed without what is swept.
+        overrides: the command line's and those of ``hydra.sweeper.params``.
+        split: the jobs that overrides stand for, in batches; a job is a list of overrides.
+        compose: a job's whole config.
+
+    Raises:
+        ValueError: in one line, before anything is written.
+        Unfinished: in the end, if not all jobs are done.
+        Interrupted: if asked to stop.
+    """
+    _refuse(config, overrides)
+    launcher: Launcher = configs.settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
+    launcher.check()
+    own = [one for one in overrides if sweep_names.group_of(one.get_key_element()) != "launcher"]
+    planned = plan([job for batch in split(own) for job in batch], compose, progress=bool(config.progress))
+    folder = Path(str(config.hydra.sweep.dir))
+    if not sweeps.is_sweep(folder):
+        begun = datetime.now().astimezone().isoformat(timespec="seconds")
+        sweeps.create(folder, planned, command=_command(), begun=begun, commit=commit())
+    try:
+        with locks.hold(folder / LOCK):
+            sweep = _same(sweeps.read(folder), planned)
+            _do(sweep, launcher, progress=bool(config.progress))
+    except locks.Held as error:
+        raise ValueError(f"{folder}: {error} runs this sweep already") from None
+
+
+def _refuse(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """What a sweep cannot do."""
+    chosen = config.hydra.runtime.choices.get("hydra/launcher")
+    if chosen != "basic":
+        raise ValueError(f"hydra/launcher={chosen}: the launcher is chosen by launcher=, see conf/launcher")
+    batch = config.hydra.sweeper.max_batch_size
+    if batch is not None:
+        raise ValueError(f"hydra.sweeper.max_batch_size={batch}: how many run at once is the launcher's choice")
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override() and sweep_names.group_of(key) in ONE_PER_SWEEP:
+            raise ValueError(f"{override.input_line}: a sweep has one {key.lstrip('+~')}")
+        if sweep_names.group_of(key) == "resume":
+            line = "a sweep has its own runs, the same command again goes on with it"
+            raise ValueError(f"{override.input_line}: {line}")
+
+
+def plan(
+    jobs: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig], *, progress: bool = True
+) -> list[Planned]:
+    """The jobs with their configs, which are checked.
+
+    Raises:
+        ValueError: in one line, if none is any good.
+        HydraException, OmegaConfBaseException: if one names what isn't there.
+    """
+    recorded = [sweep_names.of_the_runs(job) for job in jobs]
+    values, planned = sweeps.values_of(recorded), []
+    with ProgressReport(title="configs", total=len(jobs), enabled=progress) as report:
+        for number, job in enumerate(jobs):
+            planned.append(_planned(number, compose(list(job)), recorded[number], values[number]))
+            report.update(number + 1)
+    bad = [one.job.error for one in planned if one.job.error is not None]
+    if len(bad) == len(planned):
+        raise ValueError(bad[0] if bad else "there are no jobs in this sweep")
+    return planned
+
+
+def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[str, str]) -> Planned:
+    """One job, its config checked whole."""
+    told = [f"{key}-{value}" for key, value in values.items()] or [text.replace("=", "-", 1) for text in overrides]
+    with read_write(node), open_dict(node):
+        node.hydra.job.num, node.hydra.job.id = number, str(number)
+        node.hydra.job.override_dirname = "_".join(told)
+        name = str(OmegaConf.select(node, "hydra.sweep.subdir"))
+        del node["hydra"]
+    try:
+        setup = configs.read(node)
+        configs.refuse_unused(setup, overrides)
+        content, error = setup.plain, None
+    except ValueError as refused:
+        content, error = _plain(node), str(refused)
+    seeds = sweeps.seeds_of(content) if error is None else []
+    return Planned(Job(number, name, overrides, values, seeds, int(content["steps"] or 0), error), content)
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    """A config that is no good, as far as it can be told."""
+    found: Any = OmegaConf.to_container(node)
+    with suppress(OmegaConfBaseException):
+        found = OmegaConf.to_container(node, resolve=True)
+    steps = found.get("steps")
+    kept = {str(key): value for key, value in found.items() if key != "launcher"}
+    return {**kept, "steps": steps if isinstance(steps, int) else 0}
+
+
+def _command() -> str:
+    """What was typed."""
+    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def _same(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
+    """The sweep on disk, if it is the one planned now.
+
+    Raises:
+        ValueError: in one line, if it is another.
+    """
+    before, now = ([job.overrides for job in jobs] for jobs in (sweep.jobs, [one.job for one in planned]))
+    if before != now:
+        line = f"holds another sweep ({sweep.command}), nothing was changed: give another hydra.sweep.dir=..."
+        raise ValueError(f"{sweep.folder} {line}")
+    changed = None
+    for job, one in zip(sweep.jobs, planned, strict=True):
+        if job.error is None and changed is None:
+            changed = sweeps.difference(sweeps.frozen(sweep.folder_of(job)), one.config)
+    if changed is not None:
+        line = f"conf/ has changed since ({changed}), the configs of then are kept; for a new sweep give"
+        print(f"{sweep.folder}: {line} hydra.sweep.dir=...", flush=True)
+        return sweep
+    mended = [one for job, one in zip(sweep.jobs, planned, strict=True) if job.error is not None]
+    return sweeps.refreeze(sweep, mended) if mended else sweep
+
+
+def _do(sweep: Sweep, launcher: Launcher, *, progress: bool) -> None:
+    """Start what is missing, and show how it ended."""
+    queued = slurm_queue.queued(sweep)
+    before = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
+    wanted = [job for job in sweep.jobs if job.error is None and before[job.number].status != DONE]
+    missing = [job for job in wanted if job.number not in queued]
+    done = sum(state.status == DONE for state in before.values())
+    told = [f"{done} done before"] * bool(done) + [f"{len(queued)} with SLURM"] * bool(queued)
+    print(", ".join([f"sweep of {len(sweep.jobs)} jobs in {sweep.folder}", *told]), flush=True)
+    seen = launcher.launch(sweep, missing, progress=progress) if missing else not queued
+    if not seen:
+        return
+    states = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
+    show(sweep, states)
+    _say_next(sweep)
+    lost = [number for number, state in states.items() if state.status != DONE]
+    if lost:
+        stopped = all(states[number].status == STOPPED for number in lost)
+        named = ", ".join(map(str, lost[:20])) + (", …" if len(lost) > 20 else "")
+        how = "stopped, the same command again goes on" if stopped else "not done, the same command again runs them"
+        raise Unfinished(f"{counted(states)}; job{'s' * (len(lost) > 1)} {named}: {how}")
+
+
+def _say_next(sweep: Sweep) -> None:
+    lines = (
+        f"all figures: python -m experiments.sweep collect {sweep.folder}",
+        f"curves:      tensorboard --logdir {sweep.folder}",
+        f"again:       {_command()}   (does what is missing)",
+    )
+    for line in lines:
+        Console().print(escape(line), highlight=False, soft_wrap=True)
