@@ -3,10 +3,10 @@
     encoding(pool, level, **options) -> float32 [M, T, P]
 
 A table over maps and tiles, made once per map: an observation copies rows of it. Pairs of places are encoded in
-``features.py`` for every encoding alike, by the |differences| of their rows and the largest of them. With travel times
-to reference points that largest difference is the ALT lower bound max |d(u, l) − d(v, l)| ≤ d(u, v) of Goldberg &
-Harrelson (2005), and the rows are a Fréchet embedding. An encoding marked ``@exact_pairs`` has the true travel time of
-a pair in place of the largest difference.
+``features.py`` for every encoding alike, by the |differences| of their rows and the largest of them. Travel times to
+reference points are a Fréchet embedding, and the largest of their differences is the ALT lower bound
+max |d(u, l) − d(v, l)| ≤ d(u, v) of Goldberg & Harrelson (2005); where x and y are columns, they count in the largest,
+too. An encoding marked ``@exact_pairs`` has the true travel time of a pair in place of the largest difference.
 
 Lengths are scaled by 4 · side, so most values lie within 0..1 on every level.
 """
