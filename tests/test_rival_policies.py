@@ -205,7 +205,7 @@ def test_a_policy_that_does_not_fit_is_named_with_what_differs(
 
 def test_policies_of_other_cells_do_not_fit(tmp_path: Path) -> None:
     raw = ("actions=buckets", "network=mlp", "network.width=[16]", "steps=300")
-    runs.start(tiny_node(tmp_path, *DQN, *raw), folder=tmp_path / "run")
+    runs.start(tiny_node(tmp_path, *DQN, *raw, "rivals=[greedy]"), folder=tmp_path / "run")
     for cells, line in ((4, None), (3, "does not fit: actions.cells=4 there and 3 here")):
         setup = tiny_setup(tmp_path, *raw, f"rivals=[{tmp_path / 'run'}]", f"actions.cells={cells}")
         if line is None:

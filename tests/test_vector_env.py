@@ -81,7 +81,9 @@ def test_game_i_is_the_single_game_of_seed_s_plus_i(level: str, actions: str) ->
         running &= ~over
 
 
-@pytest.mark.parametrize(("level", "actions"), [("refine", "heuristic"), ("haul", "random_k"), ("haul", "masked"), ("haul", "buckets")])
+@pytest.mark.parametrize(
+    ("level", "actions"), [("refine", "heuristic"), ("haul", "random_k"), ("haul", "masked"), ("haul", "buckets")]
+)
 def test_no_game_depends_on_the_size_of_its_batch_or_on_threads(level: str, actions: str) -> None:
     games, rng = 64, np.random.default_rng(2)
     parts: dict[str, Any] = {
