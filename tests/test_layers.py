@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("orders", "tick"),
     ("rules", "raw_actions", "flows", "estimates"),
     ("rewards", "encodings", "reducers", "buckets"),
-    ("raw_spaces",),
+    ("raw_spaces", "confined"),
     ("facts", "company_features", "entity_features", "order_features", "features"),
     ("greedy", "scripted", "planner", "players"),
     ("notation",),

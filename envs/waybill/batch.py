@@ -221,6 +221,13 @@ class Batch:
         self._translate(actions, orders, 0, len(orders), 0)
         return orders
 
+    def offers(self, orders: np.ndarray) -> np.ndarray:
+        """Whether the action space offers a legal order in each view, ORDER [R] → bool [R]; ``look`` first."""
+        if self._raw is not None:
+            return self.orders_of(self._raw.actions_of(orders)) == orders
+        filled = np.arange(self.orders.shape[1]) < self.count[:, None]  # [R, K]
+        return ((self.orders == orders[:, None]) & filled).any(axis=1)
+
     def _translate(self, actions: np.ndarray, orders: np.ndarray, low: int, high: int, thread: int) -> None:
         """The same for views low..high-1, into ``orders``."""
         if self._raw is not None:

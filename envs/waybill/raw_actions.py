@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.books import knows
-from envs.waybill.jit import jit, kernel
+from envs.waybill.jit import called, jit, kernel
 from envs.waybill.orders import can_haul, is_legal
 from envs.waybill.state import DISMANTLE, EMPTY, EXTRACT, HAUL, MAX_BUILDINGS, NEW_CART, PASS, WORKSHOP
 
@@ -83,7 +83,7 @@ def encode_among(lv: Any, tiles: Any, o: Any) -> Any:
     return 0
 
 
-@jit
+@called
 def legal_actions(s: Any, me: Any, pool: Any, lv: Any, o: Any, actions: Any) -> Any:
     """Write the number of every legal order into ``actions``, PASS first, and return how many there are.
 
