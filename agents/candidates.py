@@ -206,7 +206,7 @@ class CandidateSettings:
         if layout.candidates == 0:
             raise ValueError(
                 "network=candidates needs a reducer: actions=heuristic or random_k; "
-                "with actions=full or masked and with env=gym use network=mlp"
+                "with actions=full, masked or buckets and with env=gym use network=mlp"
             )
         if n_actions != layout.candidates:
             raise ValueError(f"network=candidates scores {layout.candidates} candidates, not {n_actions} actions")

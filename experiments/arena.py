@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envs.waybill.batch import RAW_SPACES
 from envs.waybill.levels import RIVALS as RULES
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import MapPool, Scratch, make_pool, make_scratch
 from envs.waybill.planner import make_search, plan_ahead
-from envs.waybill.raw_actions import raw_orders
 from envs.waybill.rules import play_turns, start_games
 from envs.waybill.scripted import decide_scripted, follow_plans
 from envs.waybill.state import MAX_SEATS, ORDER, OUTSIDE, PLANNER, SCRIPTS, STATE, records
@@ -62,20 +60,15 @@ class PolicySeat:
         setup = policy_setup(folder)
         setup.config.device = device
         env = seats_env(setup, num_envs=maps, maps=(first, maps), level=level, in_order=True, seats=(seat,))
-        self._batch, self._record = env.batch, level.record()
+        self._batch = env.batch
         self._greedy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config)).greedy
 
     def decide(self, states: np.ndarray, orders: np.ndarray) -> None:
         """Its orders [N] in these states [N]; those of games that are over count nothing."""
-        batch, n = self._batch, len(states)
+        batch = self._batch
         batch.states[:] = states
         batch.look()
-        actions = self._greedy(batch.observations, batch.mask)
-        if batch.actions in RAW_SPACES:
-            raw_orders(self._record, actions, batch.taken, 0, n)
-            orders[:] = batch.taken
-        else:
-            orders[:] = batch.orders[np.arange(n), actions]
+        orders[:] = batch.orders_of(self._greedy(batch.observations, batch.mask))
 
 
 class Arena:

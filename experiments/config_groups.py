@@ -11,22 +11,31 @@ from omegaconf import MISSING
 
 from envs.waybill import levels
 from envs.waybill.levels import LevelConfig
+from envs.waybill.state import MAX_SIDE
 
 
 @dataclass
 class RewardConfig:
-    """A reward function by name, and the discount that its shaping needs: the agent's."""
+    """A reward function by name, and the discount that its shaping needs: the agent's.
+
+    ``bonus`` is what ``milestone`` pays for each, in starting cashes; the others have none.
+    """
 
     name: str = MISSING
     gamma: float = MISSING
+    bonus: float | None = None
 
     def __post_init__(self) -> None:
         need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
+        need_own("reward", self.name, "bonus", self.bonus, "milestone")
+        if self.bonus is not None:
+            need(0.0 <= self.bonus <= 100.0, "reward.bonus", self.bonus, "0..100 starting cashes")
 
 
 @dataclass
 class ActionsConfig:
-    """An action space by name; ``candidates`` is K, the number of slots that a reducer fills.
+    """An action space by name; ``candidates`` is K, the number of slots that a reducer fills; ``cells`` a side are what
+    ``buckets`` cuts the map into.
 
     In training no more than ``candidates_start`` of them are filled at first, and K after a share ``candidates_growth``
     of the run's steps. None: K from the start.
@@ -36,8 +45,12 @@ class ActionsConfig:
     candidates: int | None = None
     candidates_start: int | None = None
     candidates_growth: float = 0.5
+    cells: int | None = None
 
     def __post_init__(self) -> None:
+        need_own("actions", self.name, "cells", self.cells, "buckets")
+        if self.cells is not None:
+            need(1 <= self.cells <= MAX_SIDE, "actions.cells", self.cells, f"1..{MAX_SIDE}, at most level.side")
         if self.candidates is not None:
             need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
         need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
@@ -170,3 +183,15 @@ def need(good: bool, key: str, value: object, allowed: str) -> None:
     """
     if not good:
         raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
+
+
+def need_own(group: str, name: str, key: str, value: object, owner: str) -> None:
+    """Refuse a setting that is given where it counts nothing, or missing where it counts.
+
+    Raises:
+        ValueError: in one line, unless the choice ``owner`` of the group, and no other, has a value.
+    """
+    if value is not None and name != owner:
+        raise ValueError(f"{group}.{key}={value}: {group}={name} has no {key}, {group}={owner} does")
+    if value is None and name == owner:
+        raise ValueError(f"{group}.{key} is missing, give {group}.{key}=...")

@@ -130,9 +130,8 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     }
     if config.curriculum.climbs:  # one layout for all levels
         options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
-    if config.actions.candidates is not None:
-        options["candidates"] = config.actions.candidates
-    return options
+    own = {"candidates": config.actions.candidates, "cells": config.actions.cells, "bonus": config.reward.bonus}
+    return options | {name: value for name, value in own.items() if value is not None}
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:

@@ -14,7 +14,6 @@ from envs.waybill import levels, players, record
 from envs.waybill import state as st
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import VALIDATION_SEEDS
-from envs.waybill.raw_actions import raw_orders
 from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
 from envs.waybill.render.scene import Candidate
 from experiments import config as configs
@@ -129,15 +128,10 @@ def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
     if batch.groups is None:
         legal = legal[np.argsort(-q[legal])[:SHOWN]]
     actions = list(dict.fromkeys([*legal.tolist(), action]))
-    orders = st.records(len(actions), st.ORDER)
-    if batch.groups is None:
-        raw_orders(batch.level.record(), np.array(actions), orders, 0, len(actions))
-    else:
-        orders[:] = batch.orders[0, actions]
-        orders["verb"][np.array(actions) >= batch.count[0]] = -1
     lowest = float(q[legal].min()) if len(legal) else 0.0
     rows: dict[tuple[str, bool], Candidate] = {}  # empty slots, which some agents value too, count once
-    for number, order in zip(actions, orders, strict=True):
+    for number in actions:
+        order = batch.orders_of(np.array([number]))[0]
         text, chosen = describe_order(order, batch.states[0], batch.pool, batch.level), number == action
         row = (text, float(q[number]) if np.isfinite(q[number]) else lowest, chosen)
         rows[text, chosen] = max(row, rows.get((text, chosen), row), key=lambda row: row[1])

@@ -120,6 +120,8 @@ def _seen(setup: Setup) -> dict[str, Any]:
     """What a policy's observations and actions are made of, by key."""
     options = setup.plain["encoding"]["options"]
     seen = {name: setup.names[name] for name in ("actions", "encoding")}
+    cells = setup.plain["actions"]["cells"]
+    seen |= {} if cells is None else {"actions.cells": cells}
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 

@@ -146,4 +146,4 @@ def test_no_opening_wins_every_map(name: str) -> None:
 def finish(states: Any, pool: Any, level: Any, scratch: Any, taken: Any) -> None:
     """Play seat 0 to the end greedily."""
     style = (0.3, 1.0, 0.0, 10.0)
-    scripted.finish_greedily(states[0], 0, pool, level[0], scratch, scratch.row, scratch.worth, taken, style)
+    scripted.finish_greedily(states[0], 0, pool, level[0], scratch, scratch.row, scratch.worth, taken, style, None)

@@ -39,7 +39,7 @@ def choose(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
     return (rng.random(mask.shape) * mask).argmax(1)
 
 
-@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
+@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked", "buckets"])
 def test_game_i_is_the_single_game_of_seed_s_plus_i(actions: str) -> None:
     many, rng = vector(actions=actions), np.random.default_rng(1)
     one = [WaybillEnv(level=FOG, maps=(2**32, 8), candidates=12, actions=actions) for _ in range(6)]

@@ -246,6 +246,7 @@ def test_candidates_need_a_reducer() -> None:
     with pytest.raises(ValueError, match="network=candidates needs a reducer: actions=heuristic or random_k") as error:
         CandidateSettings().build(layout=layout, n_actions=187_201)
     assert "\n" not in str(error.value)
+    assert "with actions=full, masked or buckets" in str(error.value)
     with pytest.raises(ValueError, match="scores 6 candidates, not 7 actions"):
         CandidateSettings().build(layout=LAYOUT, n_actions=7)
 

@@ -199,6 +199,10 @@ def test_weights_of_few_candidates_play_with_many(tmp_path: Path) -> None:
             "curriculum=ladder: actions=masked numbers the orders of each level anew, take heuristic or random_k",
         ),
         (
+            ("curriculum=ladder", "actions=buckets"),
+            "curriculum=ladder: actions=buckets numbers the orders of each level anew, take heuristic or random_k",
+        ),
+        (
             ("curriculum=ladder", "curriculum.levels=[haul,nope,refine]"),
             "curriculum.levels: unknown level 'nope', known are haul, refine, chain, rivals, fog",
         ),

@@ -134,6 +134,13 @@ def test_a_saved_config_reads_back_the_same() -> None:
         ("evaluation.max_steps=0", "evaluation.max_steps=0 is not allowed, it must be 1 or more steps"),
         ("env=gym", "env.id is missing, give env.id=..."),
         ("evaluation.maps=1", "evaluation.maps=1 is not allowed, it must be 2..100000 maps"),
+        ("actions=buckets,actions.cells=0", "actions.cells=0 is not allowed, it must be 1..32, at most level.side"),
+        ("actions=buckets,actions.cells=33", "actions.cells=33 is not allowed, it must be 1..32, at most level.side"),
+        ("actions=buckets,actions.cells=null", "actions.cells is missing, give actions.cells=..."),
+        ("actions=masked,actions.cells=4", "actions.cells=4: actions=masked has no cells, actions=buckets does"),
+        ("reward=milestone,reward.bonus=-1", "reward.bonus=-1.0 is not allowed, it must be 0..100 starting cashes"),
+        ("reward=milestone,reward.bonus=null", "reward.bonus is missing, give reward.bonus=..."),
+        ("reward.bonus=1", "reward.bonus=1.0: reward=shaped has no bonus, reward=milestone does"),
         ("actions.candidates=0", "actions.candidates=0 is not allowed, it must be 2..256"),
         ("level.side=1", "level refine: side=1 is not in 6..32"),
         ("agent.gamma=2", "agent.gamma=2.0 is not allowed, it must be 0..1"),
@@ -142,11 +149,11 @@ def test_a_saved_config_reads_back_the_same() -> None:
     ],
 )
 def test_a_number_out_of_range_is_named_with_what_is_allowed(override: str, line: str) -> None:
-    assert problem(override) == line
+    assert problem(*override.split(",")) == line
 
 
 def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
-    assert problem("reward=shapd") == "Could not find 'reward/shapd', available: cash, shaped, sparse"
+    assert problem("reward=shapd") == "Could not find 'reward/shapd', available: cash, milestone, shaped, sparse"
     assert problem("level=nope") == "Could not find 'level/nope', available: chain, fog, haul, refine, rivals"
 
 

@@ -18,10 +18,12 @@ from stable_baselines3.common.env_checker import check_env as check_as_sb3
 
 import envs  # noqa: F401 - registers the ids
 from envs.waybill import levels
+from envs.waybill.encodings import METRICS, POINTS
 from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.maps import TRAIN_SEEDS
 from envs.waybill.players import play
 from envs.waybill.raw_actions import encode
+from envs.waybill.raw_spaces import RAW_SPACES
 from envs.waybill.state import EXTRACT, HAUL, PASS, VERBS
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -47,13 +49,28 @@ def level_of(id: str) -> levels.LevelConfig:
     return levels.load(id.removeprefix("waybill/").removesuffix("-v0").lower())
 
 
+def fits(id: str, actions: str, encoding: str) -> bool:
+    """Whether a level's raw space can be looked at as a whole, and its sites may be told of."""
+    level = level_of(id)
+    small = actions not in ("full", "masked") or level.n_raw_actions < 600_000
+    return small and (encoding != "pairwise" or level.sight == 0)
+
+
+PLACES = ("reference_points", {"points": "fixed"})
+HAUL_ID = "waybill/Haul-v0"
+# All parts with one another on the smallest level, and every part on every level.
 COMBINATIONS = [
     (*names, *encoding)
-    for *names, encoding in itertools.product(IDS, parts("reward"), parts("actions"), encodings())
-    if names[2] in ("heuristic", "random_k") or level_of(names[0]).n_raw_actions < 600_000
+    for *names, encoding in [
+        *itertools.product([HAUL_ID], parts("reward"), parts("actions"), encodings()),
+        *itertools.product(IDS, parts("reward"), ["heuristic"], [PLACES]),
+        *itertools.product(IDS, ["shaped"], parts("actions"), [PLACES]),
+        *itertools.product(IDS, ["shaped"], ["heuristic", "buckets"], encodings()),
+    ]
+    if fits(names[0], names[2], encoding[0])
 ] + [
     (IDS[-1], "shaped", "heuristic", "reference_points", {"metric": metric, "points": points, "count": 3})
-    for metric, points in itertools.product(("travel", "straight"), ("fixed", "farthest"))
+    for metric, points in itertools.product(METRICS, POINTS)
 ]
 
 
@@ -78,7 +95,7 @@ def test_checkers_of_gymnasium_and_sb3_are_content(
         check_as_gymnasium(env, skip_render_check=True)
         check_as_sb3(env, skip_render_check=True)
     assert env.observation_space.shape == (env.layout.size,)
-    assert (env.layout.candidates > 0) == (actions not in ("full", "masked"))
+    assert (env.layout.candidates > 0) == (actions not in RAW_SPACES)
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -242,9 +259,10 @@ def one_step(action: int) -> None:
         (lambda: one_step(6), ["action 6", "0..5"]),
         (lambda: one_step(-1), ["action -1", "0..5"]),
         (after_the_end, ["over", "reset"]),
-        (lambda: make(reward="shapd"), ["reward='shapd'", "cash", "shaped", "sparse"]),
-        (lambda: make(actions="heuristics"), ["actions='heuristics'", "full", "heuristic", "masked", "random_k"]),
-        (lambda: make(encoding="onehot"), ["encoding='onehot'", "coordinates", "one_hot", "reference_points"]),
+        (lambda: make(reward="shapd"), ["reward='shapd'", "cash", "milestone", "shaped", "sparse"]),
+        (lambda: make(actions="heuristics"), ["actions='heuristics'", "buckets", "full", "heuristic", "masked"]),
+        (lambda: make(encoding="onehot"), ["encoding='onehot'", "coordinates", "fourier", "one_hot", "pairwise"]),
+        (lambda: make(actions="buckets", cells=10), ["cells=10", "1..9", "haul"]),
         (lambda: make(encoding_options={"metric": "taxi"}), ["metric='taxi'", "travel", "straight"]),
         (lambda: make(level="hall"), ["'hall'", "haul", "refine"]),
         (lambda: WaybillEnv(render_mode="human", maps=MAPS), ["render_mode='human'", "ansi", "rgb_array"]),

@@ -14,7 +14,7 @@ from envs.waybill.maps import MapPool
 from envs.waybill.state import EMPTY, EXTRACT, IDLE, PASS, WORKSHOP
 
 PUBLIC = ("seat", "bankrupt", "public_sales", "public_total")
-ACTIONS = ["heuristic", "masked", "random_k"]
+ACTIONS = ["heuristic", "masked", "buckets", "random_k"]
 SIGHT = 8
 
 

@@ -33,7 +33,7 @@ def test_pettingzoos_own_tests_pass(level: str, recwarn: pytest.WarningsRecorder
     assert [str(warning.message) for warning in recwarn if "pettingzoo" in warning.filename] == []
 
 
-@pytest.mark.parametrize("actions", ["heuristic", "masked"])
+@pytest.mark.parametrize("actions", ["heuristic", "masked", "buckets"])
 def test_a_game_is_that_of_the_batch_with_all_seats_from_outside(actions: str) -> None:
     env = make(actions=actions, level="chain" if actions == "masked" else "rivals")
     seats = len(env.possible_agents)

@@ -103,9 +103,10 @@ def test_a_policy_among_rivals(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_policy_on_the_raw_action_space(tmp_path: Path) -> None:
+@pytest.mark.parametrize("actions", ["masked", "buckets"])
+def test_a_policy_on_the_raw_action_space(tmp_path: Path, actions: str) -> None:
     choices = (
-        "actions=masked",
+        f"actions={actions}",
         "network=mlp",
         "network.width=[16]",
         "level.side=8",

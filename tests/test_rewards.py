@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from handmade import company
+from handmade import NORTH, SOUTH, TOWN, YARD, Play, company, hand_level, hand_pool, make_order, views
 
 from envs.waybill import rewards
-from envs.waybill.env import WaybillVectorEnv
+from envs.waybill.batch import Batch
+from envs.waybill.env import WaybillEnv, WaybillVectorEnv
 from envs.waybill.levels import load
-from envs.waybill.state import EXTRACTOR, STATE, records
+from envs.waybill.raw_actions import encode
+from envs.waybill.rules import judge_orders
+from envs.waybill.state import DISMANTLE, EXTRACT, EXTRACTOR, HAUL, NEW_CART, ORDER, PASS, STATE, WORKSHOP, records
 
 GAMMA = 0.97
 
@@ -119,3 +122,129 @@ def test_potential_of_a_state_by_hand() -> None:
     assert rewards.potential_of(state, me, record) == pytest.approx(want)
     state["done"] = 1
     assert rewards.potential_of(state, me, record) == 0.0
+
+
+def paid(orders: list[np.ndarray], **numbers: Any) -> tuple[list[float], list[float], Play]:
+    """The rewards and raw rewards of ``milestone``, with a bonus of ¼, for these orders on the map made by hand."""
+    level = hand_level(**{"horizon": len(orders), **numbers})
+    game = Play(level, hand_pool(level))
+    kept = [np.full(1, 7.0) for _ in range(3)]
+    found: list[list[float]] = [[], []]
+    for order in [None, *orders]:
+        if order is not None:
+            game.step(order)
+        rewards.milestone(game.states, views(1), game.pool, game.record, rewards.Numbers(0.9, 0.25), *kept, 0, 1)
+        for rows, values in zip(found, (kept[2], kept[1]), strict=True):
+            rows.append(float(values[0]))
+    assert found[0][0] == found[1][0] == 0.0
+    return found[0][1:], found[1][1:], game
+
+
+def test_milestones_by_hand() -> None:
+    orders = [
+        make_order(EXTRACT, SOUTH),
+        make_order(HAUL, SOUTH, target=TOWN, cart=NEW_CART),
+        *[make_order(PASS)] * 4,  # digs in the third turn, loads, drives for three and sells
+        make_order(WORKSHOP, YARD),
+        make_order(HAUL, SOUTH, target=YARD, cart=0),
+        make_order(HAUL, SOUTH, target=TOWN, cart=0),  # turned round
+        make_order(DISMANTLE, YARD),
+        make_order(WORKSHOP, YARD),  # once more
+        make_order(EXTRACT, SOUTH),  # illegal
+        make_order(PASS),
+    ]
+    r, raw, game = paid(orders)
+    assert int(game.me["illegal"]) == 1
+    want = [1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 0]
+    profit = (int(game.me["cash"]) - 200) / 200
+    assert raw == pytest.approx([0.0] * 12 + [profit])
+    assert r == pytest.approx([0.25 * n for n in want[:-1]] + [profit])
+    assert profit < 0
+
+
+def test_delivering_and_refining_pay_once() -> None:
+    orders = [
+        make_order(EXTRACT, SOUTH),
+        make_order(WORKSHOP, YARD),
+        make_order(HAUL, SOUTH, target=YARD, cart=NEW_CART),
+        *[make_order(PASS)] * 17,
+    ]
+    r, raw, game = paid(orders)
+    assert game.me["goods_ledger"][1].tolist()[2] > 2  # planks were made, more than once
+    assert sum(r) - sum(raw) == pytest.approx(0.25 * 6)  # three orders; dug, delivered, refined
+
+
+def test_what_is_built_and_cleared_in_turn_pays_each_time_while_the_cash_goes() -> None:
+    orders = [make_order(EXTRACT, NORTH), make_order(DISMANTLE, NORTH)] * 6
+    r, raw, game = paid(orders)
+    assert int(game.me["cash"]) == 200 - 6 * (40 - 20 + 1)  # refund and a turn's upkeep
+    assert sum(raw) == pytest.approx(-126 / 200)
+    assert sum(r) == pytest.approx(6 * 0.25 - 126 / 200)
+    assert sum(r) > sum(paid([make_order(PASS)] * 12)[0]) == 0.0
+
+
+def greedy_games(reward: str, loops: bool) -> tuple[float, float]:
+    """Mean return and mean score of greedy play on ``haul``; with ``loops`` the newest cart is turned round and round
+    in the turns in which greedy would pass.
+    """
+    n, maps = 16, (2**31, 16)
+    games = WaybillVectorEnv(
+        num_envs=n, level="haul", reward=reward, gamma=1.0, actions="full", maps=maps, in_order=True, threads=1
+    )
+    adviser = Batch(
+        num_envs=n, level="haul", reward="sparse", gamma=1.0, actions="heuristic", candidates=48, in_order=True,
+        encoding="coordinates", encoding_options={}, maps=maps, threads=1,
+    )  # fmt: skip
+    _, infos = games.reset(seed=0)
+    record, total, score, running = games.level.record(), np.zeros(n), np.zeros(n), np.ones(n, bool)
+    while running.any():
+        adviser.states[:] = games.states
+        adviser.look()
+        orders = adviser.orders[np.arange(n), adviser.advice]
+        for i in np.flatnonzero(running & (orders["verb"] == PASS)) if loops else ():
+            orders[i] = turned_round(games, i, record)
+        _, r_t, over, _, infos = games.step(np.array([encode(record[0], order) for order in orders]))
+        total += np.where(running, r_t, 0.0)
+        score = np.where(running, infos["score"], score)
+        running &= ~over
+    return float(total.mean()), float(score.mean())
+
+
+def turned_round(games: WaybillVectorEnv, i: int, record: np.ndarray) -> Any:
+    """An order that sends the newest of several carts on another route; PASS if there is none."""
+    me, level = company(games.states[i]), games.level
+    if me["n_carts"] < 2:
+        return make_order(PASS)[0]
+    built = [int(b["tile"]) for b in me["buildings"] if b["kind"] != 0]
+    towns = games.batch.pool.site_tile[games.states["map"][i], level.deposits :].astype(int).tolist()
+    found = records(len(built) * len(towns), ORDER)
+    found["verb"], found["cart"] = HAUL, me["n_carts"] - 1
+    found["tile"], found["target"] = np.repeat(built, len(towns)), np.tile(towns, len(built))
+    legal = np.zeros((1, len(found)), np.bool_)
+    judge_orders(games.states[i : i + 1], 0, games.batch.pool, record, found.reshape(1, -1), legal)
+    routes = found[legal[0]]
+    return routes[int(games.states["turn"][i]) % len(routes)] if len(routes) else make_order(PASS)[0]
+
+
+def test_looping_earns_more_milestones_and_less_money_than_honest_play_and_potentials_see_through_it() -> None:
+    honest, looping = (greedy_games("milestone", loops) for loops in (False, True))
+    assert looping[0] > 1.3 * honest[0]
+    assert looping[1] < 0.5 * honest[1]
+    assert honest[1] > 300
+    shaped = [greedy_games("shaped", loops)[0] for loops in (False, True)]
+    assert shaped[0] > 2 * shaped[1]
+
+
+@pytest.mark.parametrize("bonus", [-0.1, 101.0, float("nan")])
+def test_a_bonus_has_a_range(bonus: float) -> None:
+    with pytest.raises(ValueError, match=rf"^bonus={bonus}, allowed are 0\.\.100 starting cashes$"):
+        WaybillEnv(level="haul", reward="milestone", bonus=bonus, maps=(0, 1))
+
+
+def test_the_bonus_is_the_environment_s() -> None:
+    for bonus in (0.0, 0.5):
+        env = WaybillEnv(level="haul", reward="milestone", bonus=bonus, maps=(0, 1))
+        _, info = env.reset(seed=0)
+        extract = int(np.flatnonzero(info["action_group"] == EXTRACT)[0])
+        _, r_t, _, _, info = env.step(extract)
+        assert (r_t, info["raw_reward"], info["potential"]) == (bonus, 0.0, bonus)

@@ -190,6 +190,7 @@ def test_policies_of_other_networks_and_levels_are_rivals(tmp_path: Path, run: P
         (("encoding=coordinates",), "does not fit: encoding=reference_points there and coordinates here"),
         (("actions=full", "network=mlp"), "does not fit: actions=heuristic there and full here"),
         (("encoding.options.count=4",), "does not fit: encoding.options.count=8 there and 4 here"),
+        (("actions=buckets", "network=mlp"), "does not fit: actions=heuristic there and buckets here"),
     ],
 )
 def test_a_policy_that_does_not_fit_is_named_with_what_differs(
@@ -200,6 +201,18 @@ def test_a_policy_that_does_not_fit_is_named_with_what_differs(
         training_env(setup)
     assert str(run) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_policies_of_other_cells_do_not_fit(tmp_path: Path) -> None:
+    raw = ("actions=buckets", "network=mlp", "network.width=[16]", "steps=300")
+    runs.start(tiny_node(tmp_path, *DQN, *raw, "rivals=[greedy]"), folder=tmp_path / "run")
+    for cells, line in ((4, None), (3, "does not fit: actions.cells=4 there and 3 here")):
+        setup = tiny_setup(tmp_path, *raw, f"rivals=[{tmp_path / 'run'}]", f"actions.cells={cells}")
+        if line is None:
+            assert isinstance(training_env(setup), RivalGames)
+            continue
+        with pytest.raises(ValueError, match=line):
+            training_env(setup)
 
 
 def test_mistakes_are_named(tmp_path: Path, run: Path) -> None:

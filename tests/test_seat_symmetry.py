@@ -35,7 +35,7 @@ def test_companies_in_each_other_s_seat_play_the_same_game(a: int, b: int, sight
 
 
 @pytest.mark.parametrize("sight", [0, 8])
-@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
+@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked", "buckets"])
 def test_what_a_company_sees_does_not_depend_on_its_seat(actions: str, sight: int) -> None:
     play = midgame(sight, ("greedy",))
     for seat in (0, 1):

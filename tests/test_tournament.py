@@ -72,8 +72,9 @@ def test_a_policy_plays_as_in_its_environment(run: Path) -> None:
     assert len(set(scores.tolist())) > 1
 
 
-def test_policies_of_other_encodings_and_action_spaces_meet(tmp_path: Path, run: Path) -> None:
-    raw = ("actions=masked", "network=mlp", "network.width=[16]", "encoding=coordinates", "level.rivals=[greedy]")
+@pytest.mark.parametrize("actions", ["masked", "buckets"])
+def test_policies_of_other_encodings_and_action_spaces_meet(tmp_path: Path, run: Path, actions: str) -> None:
+    raw = (f"actions={actions}", "network=mlp", "network.width=[16]", "encoding=coordinates", "level.rivals=[greedy]")
     runs.start(tiny_node(tmp_path, *DQN, *raw, "steps=300"), folder=tmp_path / "raw")
     level = small("greedy")
     arena = Arena(level=level, first=0, maps=MAPS)

@@ -163,12 +163,20 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
     [
         ("actions=masked", "network=mlp", "network.width=[16]"),
         ("actions=full", "network=mlp", "network.width=[16]"),
+        ("actions=buckets", "network=mlp", "network.width=[16]"),
+        ("actions=buckets", "actions.cells=3", "agent=pqn", "network=mlp", "network.width=[16]"),
         ("actions=random_k",),
         ("reward=cash",),
+        ("reward=milestone",),
+        ("encoding=fourier",),
+        ("encoding=pairwise",),
+        ("encoding.options.points=random", "encoding.options.count=16", "encoding.options.metric=straight"),
+        ("encoding.options.points=sites", "encoding.options.count=4"),
     ],
 )
 def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:
-    overrides = (*DQN, *choice, "level.side=8", "level.deposits=2", "level.towns=1", "steps=300")
+    dqn = () if "agent=pqn" in choice else DQN
+    overrides = (*dqn, *choice, "level.side=8", "level.deposits=2", "level.towns=1", "steps=300")
     runs.start(tiny_node(tmp_path, *overrides, "evaluation.every=300"), folder=tmp_path / "run")
     assert (tmp_path / "run" / "result.json").is_file()
 

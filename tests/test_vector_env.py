@@ -53,7 +53,7 @@ def test_gymnasium_makes_the_batch_engine() -> None:
     assert not infos["reset"].any()
 
 
-@pytest.mark.parametrize(("level", "actions"), choices("heuristic", "random_k", "masked", "full"))
+@pytest.mark.parametrize(("level", "actions"), choices("heuristic", "random_k", "masked", "buckets", "full"))
 def test_game_i_is_the_single_game_of_seed_s_plus_i(level: str, actions: str) -> None:
     games, seed, rng = 3, 50, np.random.default_rng(1)
     parts = {"level": level, "actions": actions, "maps": MAPS, "candidates": 8}
@@ -81,7 +81,9 @@ def test_game_i_is_the_single_game_of_seed_s_plus_i(level: str, actions: str) ->
         running &= ~over
 
 
-@pytest.mark.parametrize(("level", "actions"), [("refine", "heuristic"), ("haul", "random_k"), ("haul", "masked")])
+@pytest.mark.parametrize(
+    ("level", "actions"), [("refine", "heuristic"), ("haul", "random_k"), ("haul", "masked"), ("haul", "buckets")]
+)
 def test_no_game_depends_on_the_size_of_its_batch_or_on_threads(level: str, actions: str) -> None:
     games, rng = 64, np.random.default_rng(2)
     parts: dict[str, Any] = {
@@ -216,7 +218,7 @@ def same(a: Any, b: Any) -> None:
 
 
 @pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
-@pytest.mark.parametrize("reward", ["cash", "shaped"])
+@pytest.mark.parametrize("reward", ["cash", "shaped", "milestone"])
 def test_a_saved_batch_goes_on_as_the_one_that_was_not_saved(actions: str, reward: str) -> None:
     env, rng = make(actions=actions, reward=reward), np.random.default_rng(7)
     _, infos = env.reset(seed=8)

@@ -18,13 +18,11 @@ from envs.waybill.jit import Threads, find_part
 from envs.waybill.levels import LevelConfig, load
 from envs.waybill.maps import MapPool, make_pool, make_scratch
 from envs.waybill.planner import make_search, plan_ahead
-from envs.waybill.raw_actions import raw_mask, raw_orders, raw_verbs
+from envs.waybill.raw_actions import NO_ORDER
+from envs.waybill.raw_spaces import RAW_SPACES, RawSpace
 from envs.waybill.rules import play_turns, restart_games
 from envs.waybill.scripted import decide_scripted, follow_plans, note_advice
 from envs.waybill.state import MAX_CANDIDATES, ORDER, OUTSIDE, PLANNER, STATE, records
-
-RAW_SPACES = ("full", "masked")
-NO_ORDER = -1  # the verb of a slot without a candidate: never legal
 
 
 class Batch:
@@ -44,7 +42,9 @@ class Batch:
         level: a level's name or its numbers.
         reward, actions, encoding: names of parts; ``encoding_options`` go to the encoding.
         gamma: the agent's discount, used by shaping.
+        bonus: what ``milestone`` pays for each, in starting cashes.
         candidates: K, slots of a reducer, 2..256; raw spaces have none.
+        cells: a side, of ``buckets``.
         maps: (first seed, count) of the map pool.
         in_order: game i plays map i again and again; needs count ≥ N. Otherwise each game draws its map.
         threads: threads to step with; no result depends on it.
@@ -63,8 +63,10 @@ class Batch:
         level: str | LevelConfig,
         reward: str,
         gamma: float,
+        bonus: float = 0.25,
         actions: str,
         candidates: int,
+        cells: int = 4,
         encoding: str,
         encoding_options: dict[str, Any],
         maps: tuple[int, int],
@@ -75,14 +77,16 @@ class Batch:
         entities: int | None = None,
     ) -> None:
         self.level = load(level) if isinstance(level, str) else level
-        self.gamma, self.actions, self.in_order, self._whole_games = float(gamma), actions, in_order, whole_games
-        self.seats = tuple(seats)
+        self.actions, self.in_order, self._whole_games = actions, in_order, whole_games
+        self.seats, self._numbers = tuple(seats), rewards.Numbers(float(gamma), float(bonus))
         self._check(num_envs, candidates, maps)
         if threads < 1:
             raise ValueError(f"threads={threads}, allowed are 1 and more")
         self._reward_pass = find_part(rewards, reward, "reward")
-        self._reducer = None if actions in RAW_SPACES else find_part(reducers, actions, "actions", RAW_SPACES)
+        self._raw = RawSpace(actions, self.level, cells) if actions in RAW_SPACES else None
+        self._reducer = find_part(reducers, actions, "actions", RAW_SPACES) if self._raw is None else None
         self._encode = find_part(encodings, encoding, "encoding")
+        self._exact_pairs: bool = getattr(self._encode, "exact_pairs", False)
         self._encoding_options = encoding_options
         self._record = self.level.record()
         self.next_seed = maps[0] + maps[1]
@@ -97,8 +101,11 @@ class Batch:
             raise ValueError(f"num_envs={num_envs}, allowed are 1 and more")
         if self.actions not in RAW_SPACES and not 2 <= candidates <= MAX_CANDIDATES:
             raise ValueError(f"candidates={candidates}, allowed are 2..{MAX_CANDIDATES}")
-        if not 0.0 <= self.gamma <= 1.0:
-            raise ValueError(f"gamma={self.gamma}, allowed are 0..1")
+        gamma, bonus = self._numbers
+        if not 0.0 <= gamma <= 1.0:
+            raise ValueError(f"gamma={gamma}, allowed are 0..1")
+        if not 0.0 <= bonus <= 100.0:
+            raise ValueError(f"bonus={bonus}, allowed are 0..100 starting cashes")
         if maps[0] < 0 or maps[1] < 1 or (self.in_order and maps[1] < num_envs):
             raise ValueError(
                 f"maps={tuple(maps)}: needs a first seed of at least 0 and enough maps (in order: one a game)"
@@ -122,7 +129,7 @@ class Batch:
         seats = len(self.seats)
         r = n * seats
         self.layout = features.layout_of(self.level, self._table.shape[2], k, entities)
-        self.n_actions, self.limit = k if k else self.level.n_raw_actions, k
+        self.n_actions, self.limit = k if self._raw is None else self._raw.n_actions, k
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
@@ -203,10 +210,33 @@ class Batch:
         if not self._whole_games:
             over = over | (self.states["companies"]["bankrupt"][:, self.seats[0]] != 0)
         self._restart, self.restarted = over, np.repeat(over, len(self.seats))
-        if self._reducer is not None:
-            self.taken[:] = self.orders[np.arange(len(actions)), self._actions]
-            self.taken["verb"][self._actions >= self.count] = NO_ORDER
         self._run(self._step)
+
+    def orders_of(self, actions: np.ndarray) -> np.ndarray:
+        """What an action in each view, int64 [R], stands for in the present states: ORDER [R].
+
+        The verb is NO_ORDER where that is nothing: an empty slot, or a bucket in which no order is legal.
+        """
+        orders = records(len(self.views), ORDER)
+        self._translate(actions, orders, 0, len(orders), 0)
+        return orders
+
+    def offers(self, orders: np.ndarray) -> np.ndarray:
+        """Whether the action space offers a legal order in each view, ORDER [R] → bool [R]; ``look`` first."""
+        if self._raw is not None:
+            return self.orders_of(self._raw.actions_of(orders)) == orders
+        filled = np.arange(self.orders.shape[1]) < self.count[:, None]  # [R, K]
+        return ((self.orders == orders[:, None]) & filled).any(axis=1)
+
+    def _translate(self, actions: np.ndarray, orders: np.ndarray, low: int, high: int, thread: int) -> None:
+        """The same for views low..high-1, into ``orders``."""
+        if self._raw is not None:
+            games = (self.states, self.views, self.pool, self._record)
+            self._raw.fill_orders(games, self._scratch[thread], actions, orders, low, high)
+            return
+        chosen = actions[low:high]
+        orders[low:high] = self.orders[np.arange(low, high), chosen]
+        orders["verb"][low:high][chosen >= self.count[low:high]] = NO_ORDER
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         if actions.shape != (len(self.views),):
@@ -237,7 +267,7 @@ class Batch:
             self._plan(low, high, thread)
         first, last = low * len(self.seats), high * len(self.seats)
         games, results = (self.states, self.views, self.pool, self._record), (self.potential, self.raw, self.reward)
-        self._reward_pass(*games, self.gamma, *results, first, last)
+        self._reward_pass(*games, self._numbers, *results, first, last)
         self._look(low, high, thread)
 
     def _plan(self, low: int, high: int, thread: int) -> None:
@@ -250,8 +280,7 @@ class Batch:
     def _step(self, low: int, high: int, thread: int) -> None:
         scratch, orders = self._scratch[thread], self._game_orders
         first, last = low * len(self.seats), high * len(self.seats)
-        if self._reducer is None:
-            raw_orders(self._record, self._actions, self.taken, first, last)
+        self._translate(self._actions, self.taken, first, last, thread)
         orders[low:high, self.seats] = self.taken[first:last].reshape(high - low, len(self.seats))
         if self.n_seats > len(self.seats):
             decide_scripted(self.states, self.pool, self._record, scratch, orders, low, high)
@@ -268,13 +297,11 @@ class Batch:
             self._reducer(*games, scratch, self.limit, *found, first, last)
             note_candidates(self.orders, self.count, self.mask, self.groups, first, last)
             note_advice(self.states, self.views, self._record, self.worth, self.count, self.advice, first, last)
-        elif self.actions == "masked":
-            raw_mask(*games, scratch, self.mask, first, last)
+        elif self._raw is not None:
+            self._raw.fill_mask(games, scratch, self.mask, first, last)
         note_facts(self.states, self.views, self._record, self.facts, first, last)
-        features.observe(*games, scratch, self._table, *found, self._rows[0], first, last)
+        features.observe(*games, scratch, self._table, self._exact_pairs, *found, self._rows[0], first, last)
 
-    def raw_groups(self) -> np.ndarray:
-        """The verb of every raw action, int8 [A]."""
-        verbs = np.zeros(self.level.n_raw_actions, np.int8)
-        raw_verbs(self._record, records(1, ORDER), verbs)
-        return verbs
+    def raw_groups(self) -> np.ndarray | None:
+        """The verb of every action of a raw space, int8 [A]; None with candidates."""
+        return None if self._raw is None else self._raw.verbs()

@@ -3,31 +3,42 @@
     encoding(pool, level, **options) -> float32 [M, T, P]
 
 A table over maps and tiles, made once per map: an observation copies rows of it. Pairs of places are encoded in
-``features.py`` for every encoding alike, by the |differences| of their rows and the largest of them. With travel times
-to reference points that largest difference is the ALT lower bound max |d(u, l) − d(v, l)| ≤ d(u, v) of Goldberg &
-Harrelson (2005), and the rows are a Fréchet embedding.
+``features.py`` for every encoding alike, by the |differences| of their rows and the largest of them. Travel times to
+reference points are a Fréchet embedding, and the largest of their differences is the ALT lower bound
+max |d(u, l) − d(v, l)| ≤ d(u, v) of Goldberg & Harrelson (2005); where x and y are columns, they count in the largest,
+too. An encoding marked ``@exact_pairs`` has the true travel time of a pair in place of the largest difference.
 
 Lengths are scaled by 4 · side, so most values lie within 0..1 on every level.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from envs.waybill.jit import jit, kernel, named
-from envs.waybill.maps import MapPool, Scratch, make_scratch, travel_field
-from envs.waybill.state import MAX_SIDE, WATER
+from envs.waybill.maps import MapPool, Scratch, draw, make_scratch, mix, travel_field
+from envs.waybill.state import MAX_DEPOSITS, MAX_SIDE, MAX_TOWNS, WATER
 
 METRICS = ("travel", "straight")
-POINTS = ("fixed", "farthest")
+MAX_FREQUENCIES = 8
+SPREAD, NO_POINT = -1, -2  # in place of a point's tile: the one farthest from those before it; there is none
 PLAIN_STEP = 2  # travel units of one step over plain land
 # Corners first, then edges, then the inside, in parts of a side: a prefix of any length covers the map.
 _FIXED = (
     (0.1, 0.1), (0.1, 0.9), (0.9, 0.1), (0.9, 0.9), (0.1, 0.5), (0.9, 0.5), (0.5, 0.1), (0.5, 0.9),
     (0.5, 0.5), (0.3, 0.3), (0.7, 0.7), (0.3, 0.7), (0.7, 0.3), (0.3, 0.5), (0.7, 0.5), (0.5, 0.3),
 )  # fmt: skip
+_POINT_STREAM = np.uint64(0xD1B54A32D192ED03)  # random points are drawn apart from the map they lie on
+
+
+def exact_pairs(encode: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Mark an encoding: observations have a pair's true travel time in place of the largest difference."""
+    encode.exact_pairs = True  # type: ignore[attr-defined]
+    return encode
 
 
 @named
@@ -53,6 +64,57 @@ def one_hot(pool: MapPool, level: np.ndarray) -> np.ndarray:
 
 
 @named
+def fourier(pool: MapPool, level: np.ndarray, frequencies: int = 4) -> np.ndarray:
+    """sin and cos of 2^k π x for k = 0, 1, …, and then of y, which are in 0..1. [M, T, 4·frequencies].
+
+    The positional encoding of Mildenhall et al. (2020, eq. 4). Such Fourier features let a network learn what changes
+    fast from place to place (Tancik et al. 2020), but they know nothing of travel.
+
+    Args:
+        frequencies: number of frequencies, 1..8.
+
+    Raises:
+        ValueError: for another number.
+    """
+    if not 1 <= frequencies <= MAX_FREQUENCIES:
+        raise ValueError(f"encoding.options.frequencies={frequencies}, allowed are 1..{MAX_FREQUENCIES}")
+    angles = coordinates(pool, level)[:, :, :, None] * (np.pi * 2.0 ** np.arange(frequencies))  # [M, T, 2, F]
+    table = np.stack([np.sin(angles), np.cos(angles)], axis=4)  # [M, T, 2, F, 2]
+    return table.reshape(*table.shape[:2], -1).astype(np.float32)
+
+
+@exact_pairs
+@named
+def pairwise(pool: MapPool, level: np.ndarray) -> np.ndarray:
+    """True travel times: the upper bound of what an encoding can tell of distances. [M, T, deposits + towns + 2].
+
+    A place is its travel times to all deposits and then all towns, as many columns as the largest level has, 0 for
+    those that are not there; then x and y. A pair of places has its true travel time where others have a bound.
+
+    Raises:
+        ValueError: where a company doesn't know all sites, which the travel times would give away.
+    """
+    record: Any = level[0]
+    need_all_known(record, "encoding=pairwise")
+    side, deposits, towns = int(record["side"]), int(record["n_deposits"]), int(record["n_towns"])
+    table = np.zeros((len(pool.seed), side * side, MAX_DEPOSITS + MAX_TOWNS), np.float32)
+    travel = np.where(pool.terrain[:, None] == WATER, 0, pool.site_travel).transpose(0, 2, 1)  # [M, T, N]
+    table[:, :, :deposits] = travel[:, :, :deposits]
+    table[:, :, MAX_DEPOSITS : MAX_DEPOSITS + towns] = travel[:, :, deposits:]
+    return np.concatenate([table / (4 * side), coordinates(pool, level)], axis=2)
+
+
+def need_all_known(record: Any, what: str) -> None:
+    """For encodings that tell where all sites are.
+
+    Raises:
+        ValueError: on a level with sight.
+    """
+    if record["sight"] > 0:
+        raise ValueError(f"{what} tells where all sites are, the level hides some of them (sight={record['sight']})")
+
+
+@named
 def reference_points(
     pool: MapPool, level: np.ndarray, metric: str = "travel", points: str = "fixed", count: int = 8
 ) -> np.ndarray:
@@ -60,24 +122,63 @@ def reference_points(
 
     Args:
         metric: ``travel`` (shortest path over terrain) or ``straight`` (as the crow flies over plain land).
-        points: ``fixed`` (the same labelled spots on every map) or ``farthest`` (from the land tile nearest to the
-            centre on, each the farthest from those before it in the metric; Gonzalez 1985).
-        count: number of points, 1..16.
+        points: ``fixed`` (the same labelled spots on every map), ``farthest`` (from the land tile nearest to the
+            centre on, each the farthest from those before it in the metric; Gonzalez 1985), ``random`` (land tiles
+            drawn by the map's seed) or ``sites`` (a deposit, a town, the next deposit and so on; where there are fewer
+            sites than points, the columns left over are 0).
+        count: number of points, 1..16. Fewer points are the first of many.
 
     Raises:
-        ValueError: for an option that is not one of these.
+        ValueError: for an option that is not one of these; for ``sites`` where a company doesn't know all of them.
     """
-    for name, value, known in (("metric", metric, METRICS), ("points", points, POINTS)):
+    for name, value, known in (("metric", metric, METRICS), ("points", points, tuple(POINTS))):
         if value not in known:
             raise ValueError(f"encoding.options.{name}={value!r}, allowed are {', '.join(known)}")
     if not 1 <= count <= len(_FIXED):
         raise ValueError(f"encoding.options.count={count}, allowed are 1..{len(_FIXED)}")
     record: Any = level[0]
     side = int(record["side"])
-    spots = np.array([(round(y * (side - 1)), round(x * (side - 1))) for x, y in _FIXED[:count]], np.int64)
     table = np.zeros((len(pool.seed), side * side, count), np.float32)
-    fill_distances(pool, level, spots, metric == "travel", points == "farthest", table, make_scratch())
+    fill_distances(pool, level, POINTS[points](pool, level, count), metric == "travel", table, make_scratch())
     return np.concatenate([table / (4 * side), coordinates(pool, level)], axis=2)
+
+
+def _fixed(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:
+    """Tiles of the reference points, int64 [M, count]; so are the others."""
+    record: Any = level[0]
+    last = int(record["side"]) - 1
+    spots = np.array([(round(y * last), round(x * last)) for x, y in _FIXED[:count]], np.int64)
+    tiles = np.zeros((len(pool.seed), count), np.int64)
+    fill_nearest(pool, level, spots, tiles)
+    return tiles
+
+
+def _farthest(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:
+    record: Any = level[0]
+    centre = int(record["side"]) // 2
+    first = np.zeros((len(pool.seed), 1), np.int64)
+    fill_nearest(pool, level, np.array([(centre, centre)], np.int64), first)
+    return np.concatenate([first, np.full((len(first), count - 1), SPREAD)], axis=1)
+
+
+def _random(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:
+    tiles = np.zeros((len(pool.seed), count), np.int64)
+    draw_points(pool, tiles, np.zeros(1, np.uint64))
+    return tiles
+
+
+def _sites(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:
+    record: Any = level[0]
+    need_all_known(record, "encoding.options.points=sites")
+    deposits, towns = int(record["n_deposits"]), int(record["n_towns"])
+    pairs = zip_longest(range(deposits), range(deposits, deposits + towns))
+    chosen = [site for pair in pairs for site in pair if site is not None][:count]
+    tiles = np.full((len(pool.seed), count), NO_POINT, np.int64)
+    tiles[:, : len(chosen)] = pool.site_tile[:, chosen]
+    return tiles
+
+
+POINTS = {"fixed": _fixed, "farthest": _farthest, "random": _random, "sites": _sites}
 
 
 @jit
@@ -121,17 +222,35 @@ def farthest(terrain: Any, table: Any, known: Any) -> Any:
 
 
 @kernel
-def fill_distances(pool: Any, level: Any, spots: Any, travel: Any, spread: Any, table: Any, scratch: Scratch) -> None:
-    """table[m, t, k] = units from reference point k to tile t on map m."""
-    lv = level[0]
-    side = np.int64(lv.side)
+def fill_nearest(pool: Any, level: Any, spots: Any, tiles: Any) -> None:
+    """tiles[m, k] = the land tile of map m nearest to spot k (row, column)."""
+    side = np.int64(level[0].side)
+    for m in range(tiles.shape[0]):
+        for k in range(tiles.shape[1]):
+            tiles[m, k] = nearest_land(pool.terrain[m], side, spots[k, 0], spots[k, 1])
+
+
+@kernel
+def draw_points(pool: Any, tiles: Any, rng: Any) -> None:
+    """tiles[m, :] = land tiles of map m drawn by its seed, each once; ``rng`` uint64 [1] is working memory."""
+    for m in range(tiles.shape[0]):
+        rng[0] = mix(pool.seed[m] ^ _POINT_STREAM)
+        for k in range(tiles.shape[1]):
+            taken = True
+            while taken:
+                tiles[m, k] = draw(rng, pool.terrain.shape[1])
+                taken = pool.terrain[m, tiles[m, k]] == WATER
+                for j in range(k):
+                    taken = taken or tiles[m, j] == tiles[m, k]
+
+
+@kernel
+def fill_distances(pool: Any, level: Any, tiles: Any, travel: Any, table: Any, scratch: Scratch) -> None:
+    """table[m, t, k] = units from reference point k, at tiles[m, k], to tile t on map m."""
     for m in range(table.shape[0]):
-        terrain = pool.terrain[m]
         for k in range(table.shape[2]):
-            if not spread:
-                tile = nearest_land(terrain, side, spots[k, 0], spots[k, 1])
-            elif k == 0:
-                tile = nearest_land(terrain, side, side // 2, side // 2)
-            else:
-                tile = farthest(terrain, table[m], k)
-            distances(terrain, lv, tile, travel, table[m, :, k], scratch)
+            tile = tiles[m, k]
+            if tile == SPREAD:
+                tile = farthest(pool.terrain[m], table[m], k)
+            if tile != NO_POINT:
+                distances(pool.terrain[m], level[0], tile, travel, table[m, :, k], scratch)

@@ -36,7 +36,7 @@ class _Spaces:
         self.stages = tuple(s for s in STAGES if batch.level.recipes or s not in _REFINING)
         self._stage_columns = [STAGES.index(s) for s in self.stages]
         self.mask_is_constant = batch.actions == "full"
-        self.action_groups = batch.raw_groups() if batch.groups is None else None
+        self.action_groups = batch.raw_groups()
 
     def _one_space(self) -> tuple[gymnasium.spaces.Box, gymnasium.spaces.Discrete]:
         box = gymnasium.spaces.Box(-np.inf, np.inf, (self.layout.size,), np.float32)
@@ -81,8 +81,10 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
         level: str | LevelConfig = "refine",
         reward: str = "shaped",
         gamma: float = 0.99,
+        bonus: float = 0.25,
         actions: str = "heuristic",
         candidates: int = 32,
+        cells: int = 4,
         encoding: str = "reference_points",
         encoding_options: dict[str, Any] | None = None,
         maps: Maps = (TRAIN_SEEDS, 1024),
@@ -101,8 +103,10 @@ class WaybillVectorEnv(_Spaces, VectorEnv):
             level=level,
             reward=reward,
             gamma=gamma,
+            bonus=bonus,
             actions=actions,
             candidates=candidates,
+            cells=cells,
             encoding=encoding,
             encoding_options=encoding_options or {},
             maps=maps,
@@ -226,8 +230,10 @@ class WaybillEnv(_Spaces, gymnasium.Env):
         level: str | LevelConfig = "refine",
         reward: str = "shaped",
         gamma: float = 0.99,
+        bonus: float = 0.25,
         actions: str = "heuristic",
         candidates: int = 32,
+        cells: int = 4,
         encoding: str = "reference_points",
         encoding_options: dict[str, Any] | None = None,
         maps: Maps = (TRAIN_SEEDS, 256),
@@ -242,8 +248,10 @@ class WaybillEnv(_Spaces, gymnasium.Env):
             level=level,
             reward=reward,
             gamma=gamma,
+            bonus=bonus,
             actions=actions,
             candidates=candidates,
+            cells=cells,
             encoding=encoding,
             encoding_options=encoding_options or {},
             maps=maps,

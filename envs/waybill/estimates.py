@@ -25,7 +25,7 @@ from envs.waybill.flows import (
     dig_supply,
     kept,
 )
-from envs.waybill.jit import jit
+from envs.waybill.jit import called, jit
 from envs.waybill.state import (
     DISMANTLE,
     EMPTY,
@@ -314,7 +314,7 @@ def dismantle_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, lef
     return value
 
 
-@jit
+@called
 def estimate(s: Any, me: Any, pool: Any, lv: Any, flows: Any, o: Any, worth: Any) -> None:
     """worth[0] = net profit of the chain that a legal order belongs to, worth[1] = coins still to pay for the chain."""
     left = np.int64(lv.horizon) - np.int64(s.turn)

@@ -4,7 +4,8 @@
 
 Entities are the deposits (with the own extractor on them), the towns, the workshops and the carts. The number of rows
 is the level's own; the features of a row are the same on every level, so one network fits all. Places enter only
-through the encoding's table; pairs of places as |differences| and the largest of them.
+through the encoding's table; pairs of places as |differences| and the largest of them, which an encoding with exact
+pairs replaces by their true travel time.
 
 Scales: cash in starting cashes, prices in the level's highest price, stocks in full stores, turns in tens.
 """
@@ -20,7 +21,8 @@ from envs.waybill.entity_features import ENTITY_FEATURES, see_entities
 from envs.waybill.flows import measure_flows
 from envs.waybill.jit import kernel
 from envs.waybill.levels import LevelConfig
-from envs.waybill.order_features import ORDER_FEATURES, see_order
+from envs.waybill.order_features import ORDER_FEATURES, see_order, see_way
+from envs.waybill.state import HAUL
 from envs.waybill.tick import upkeep_of
 
 
@@ -85,6 +87,7 @@ def observe(
     level: Any,
     scratch: Any,
     table: Any,
+    exact: Any,
     orders: Any,
     worth: Any,
     count: Any,
@@ -110,9 +113,10 @@ def observe(
         rows.filled[i, 0] = see_entities(s, me, pool, lv, flows, table, top, entities)
         rows.filled[i, 1] = min(count[i], len(candidates))
         for k in range(rows.filled[i, 1]):
-            see_order(
-                s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], candidates[k]
-            )
+            x = candidates[k]
+            see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], x)
+            if exact and orders[i, k].verb == HAUL:
+                x[len(x) - 1] = see_way(s, me, pool, lv, orders[i, k])
 
 
 def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

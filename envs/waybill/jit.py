@@ -20,7 +20,7 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HERE = Path(__file__).resolve().parent
-_NOT_COMPILED = {"__init__", "levels", "notation", "record", "batch", "env", "parallel"}
+_NOT_COMPILED = {"__init__", "levels", "notation", "record", "raw_spaces", "batch", "env", "parallel"}
 
 
 def _hash_of(names: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """Candidate rows of the observation [K, Fc]: what an order is, what it costs and what the rule of thumb says of it.
 
 Columns: presence, one-hot verb, good, the order's own numbers, then both places' encodings, their |difference| and the
-largest of it.
+largest of it, or the true travel time in its place.
 """
 
 from __future__ import annotations
@@ -185,3 +185,10 @@ def see_pair(source: Any, target: Any, x: Any) -> None:
         x[ORDER_FEATURES + size + p] = target[p]
         x[ORDER_FEATURES + 2 * size + p] = gap
     x[ORDER_FEATURES + 3 * size] = bound
+
+
+@jit
+def see_way(s: Any, me: Any, pool: Any, lv: Any, o: Any) -> Any:
+    """The true travel time between the two places of a HAUL order, scaled as lengths are in ``encodings.py``."""
+    b, place = building_at(me, np.int64(o.tile)), place_at(s, me, pool, lv, np.int64(o.target))
+    return np.float64(route_units(s, me, pool, lv, b, place)) / (4.0 * np.float64(lv.side))

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from envs.waybill.confined import DRAWN, Confined, offer
 from envs.waybill.jit import jit, kernel
 from envs.waybill.levels import LevelConfig
 from envs.waybill.maps import RULE_CANDIDATES
 from envs.waybill.raw_actions import copy_order
-from envs.waybill.reducers import propose
 from envs.waybill.scripted import finish_greedily, is_over, play_seat
 from envs.waybill.state import ORDER, STATE, records
 
@@ -39,16 +39,18 @@ class Search(NamedTuple):
     rollout: np.ndarray  # ORDER [horizon]
     best: np.ndarray  # ORDER [horizon]
     row: np.ndarray  # ORDER [width]
-    roll_row: np.ndarray  # ORDER [RULE_CANDIDATES]
-    worth: np.ndarray  # float32 [RULE_CANDIDATES, 2]
+    roll_row: np.ndarray  # ORDER [RULE_CANDIDATES or more]
+    worth: np.ndarray  # float32 [RULE_CANDIDATES or more, 2]
     styles: np.ndarray  # float64 [styles, 4]
-    strict: bool  # confined to what the heuristic reducer would propose
+    confined: Confined | None  # to the orders that an action space offers
 
 
-def make_search(level: LevelConfig, *, strict: bool = False) -> Search:
+def make_search(level: LevelConfig, confined: Confined | None = None) -> Search:
     """Working memory for games of a level."""
     horizon, beam = level.horizon, level.planner_beam
-    n = beam * level.planner_width
+    drawn = confined.size if confined is not None and confined.space == DRAWN else 0  # those are all looked at
+    width, slots = max(level.planner_width, drawn), max(RULE_CANDIDATES, drawn)
+    n = beam * width
     return Search(
         beam=records(beam, STATE),
         children=records(n, STATE),
@@ -59,11 +61,11 @@ def make_search(level: LevelConfig, *, strict: bool = False) -> Search:
         plans=records(2 * beam * horizon, ORDER).reshape(2, beam, horizon),
         rollout=records(horizon, ORDER),
         best=records(horizon, ORDER),
-        row=records(level.planner_width, ORDER),
-        roll_row=records(RULE_CANDIDATES, ORDER),
-        worth=np.zeros((RULE_CANDIDATES, 2), np.float32),
+        row=records(width, ORDER),
+        roll_row=records(slots, ORDER),
+        worth=np.zeros((slots, 2), np.float32),
         styles=np.array(STYLES),
-        strict=strict,
+        confined=confined,
     )
 
 
@@ -73,7 +75,7 @@ def judge(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan:
     turn, value = np.int64(w.children[child].turn), np.int64(-(1 << 40))
     for k in range(len(w.styles)):
         w.trial[0] = w.children[child]
-        finish_greedily(w.trial[0], seat, pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k])
+        finish_greedily(w.trial[0], seat, pool, lv, scratch, w.roll_row, w.worth, w.rollout, w.styles[k], w.confined)
         cash = np.int64(w.trial[0].companies[seat].cash)
         value = max(value, cash)
         if cash > best_score:
@@ -94,7 +96,7 @@ def expand(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plan
         me = w.beam[b].companies[seat]
         if is_over(w.beam[b], me):
             continue
-        found = propose(w.beam[b], me, pool, lv, scratch, w.row, w.worth, w.strict)
+        found = offer(w.confined, w.beam[b], me, pool, lv, scratch, w.row, w.worth, np.bool_(False))
         for j in range(found):
             w.children[n] = w.beam[b]
             copy_order(w.child_order[n], w.row[j])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from envs.waybill.confined import Confined
 from envs.waybill.facts import make_facts, note_facts
 from envs.waybill.greedy import GREEDY_STYLE
 from envs.waybill.jit import kernel
@@ -46,7 +47,8 @@ def play_random(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, sea
 @kernel
 def play_greedy(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
     """Game i with the best return on investment each turn."""
-    finish_greedily(states[i], seat, pool, level[0], scratch, search.row, search.worth, taken[i], GREEDY_STYLE)
+    row, worth = search.row, search.worth
+    finish_greedily(states[i], seat, pool, level[0], scratch, row, worth, taken[i], GREEDY_STYLE, search.confined)
 
 
 PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
@@ -60,6 +62,7 @@ def play(
     seed: int = 0,
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    confined: Confined | None = None,
 ) -> Games:
     """Let a player play one game on each map.
 
@@ -68,6 +71,7 @@ def play(
         map_seeds: uint64 [N].
         seed: of the games' own random numbers (only ``random`` draws any).
         progress: called with (games finished, games) now and then.
+        confined: the action space that ``greedy`` and ``planner`` keep to; None if any order will do.
 
     Raises:
         ValueError: for an unknown player.
@@ -79,7 +83,7 @@ def play(
     n = len(map_seeds)
     states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
     start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
-    spare = [(make_scratch(), make_search(level)) for _ in range(threads)]
+    spare = [(make_scratch(), make_search(level, confined)) for _ in range(threads)]
     for scratch, _ in spare:
         scratch.script[:] = script
 

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.books import knows
-from envs.waybill.jit import jit, kernel
+from envs.waybill.jit import called, jit, kernel
 from envs.waybill.orders import can_haul, is_legal
 from envs.waybill.state import DISMANTLE, EMPTY, EXTRACT, HAUL, MAX_BUILDINGS, NEW_CART, PASS, WORKSHOP
+
+NO_ORDER = -1  # the verb of what stands for no order: never legal
 
 
 @jit
@@ -31,7 +33,12 @@ def copy_order(target: Any, o: Any) -> None:
 @jit
 def decode(lv: Any, action: Any, o: Any) -> None:
     """The order of a raw action number."""
-    tiles = np.int64(lv.side) * np.int64(lv.side)
+    decode_among(lv, np.int64(lv.side) * np.int64(lv.side), action, o)
+
+
+@jit
+def decode_among(lv: Any, tiles: Any, action: Any, o: Any) -> None:
+    """The same with another number of tiles than the level has: see ``buckets.py``."""
     recipes, carts = np.int64(lv.n_recipes), np.int64(lv.max_carts)
     put(o, PASS, 0, 0, 0, 0)
     a = np.int64(action) - 1
@@ -55,7 +62,12 @@ def decode(lv: Any, action: Any, o: Any) -> None:
 @jit
 def encode(lv: Any, o: Any) -> Any:
     """The raw action number of an order, the inverse of ``decode``."""
-    tiles = np.int64(lv.side) * np.int64(lv.side)
+    return encode_among(lv, np.int64(lv.side) * np.int64(lv.side), o)
+
+
+@jit
+def encode_among(lv: Any, tiles: Any, o: Any) -> Any:
+    """The same with another number of tiles than the level has."""
     recipes, carts = np.int64(lv.n_recipes), np.int64(lv.max_carts)
     tile = np.int64(o.tile)
     if o.verb == EXTRACT:
@@ -71,7 +83,7 @@ def encode(lv: Any, o: Any) -> Any:
     return 0
 
 
-@jit
+@called
 def legal_actions(s: Any, me: Any, pool: Any, lv: Any, o: Any, actions: Any) -> Any:
     """Write the number of every legal order into ``actions``, PASS first, and return how many there are.
 
@@ -140,11 +152,3 @@ def raw_orders(level: Any, actions: Any, orders: Any, low: Any, high: Any) -> No
     """Batch pass: raw actions [R] to orders [R]."""
     for i in range(low, high):
         decode(level[0], actions[i], orders[i])
-
-
-@kernel
-def raw_verbs(level: Any, order: Any, verbs: Any) -> None:
-    """The verb of every raw action, int8 [A]; ``order`` is one ORDER record of working memory."""
-    for action in range(len(verbs)):
-        decode(level[0], action, order[0])
-        verbs[action] = order[0].verb

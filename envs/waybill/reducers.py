@@ -235,6 +235,24 @@ def heuristic(
         count[i] = propose(s, me, pool, level[0], scratch, orders[i, :limit], worth[i], True)
 
 
+@called
+def draw_orders(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any) -> Any:
+    """Fill one row with PASS and legal orders drawn at random; returns how many there are."""
+    actions = scratch.actions
+    put(row[0], PASS, 0, 0, 0, 0)
+    worth[0, :] = 0.0
+    measure_flows(s, me, pool, lv, scratch.flows)
+    found = legal_actions(s, me, pool, lv, scratch.order[0], actions)
+    wanted = min(found, len(row))
+    for k in range(1, wanted):
+        step = np.uint64(s.turn) * np.uint64(1024) + np.uint64(k)
+        pick = k + np.int64(mix(me.key ^ mix(step)) >> np.uint64(33)) % (found - k)
+        actions[k], actions[pick] = actions[pick], actions[k]
+        decode(lv, actions[k], row[k])
+        estimate(s, me, pool, lv, scratch.flows, row[k], worth[k])
+    return wanted
+
+
 @named
 @kernel
 def random_k(
@@ -254,20 +272,7 @@ def random_k(
 
     The draw depends on the company's key and the turn alone, so looking twice gives the same candidates.
     """
-    lv = level[0]
     for i in range(low, high):
         s = states[views[i, 0]]
         me = s.companies[views[i, 1]]
-        row, actions = orders[i, :limit], scratch.actions
-        put(row[0], PASS, 0, 0, 0, 0)
-        worth[i, 0, :] = 0.0
-        measure_flows(s, me, pool, lv, scratch.flows)
-        found = legal_actions(s, me, pool, lv, scratch.order[0], actions)
-        wanted = min(found, len(row))
-        for k in range(1, wanted):
-            step = np.uint64(s.turn) * np.uint64(1024) + np.uint64(k)
-            pick = k + np.int64(mix(me.key ^ mix(step)) >> np.uint64(33)) % (found - k)
-            actions[k], actions[pick] = actions[pick], actions[k]
-            decode(lv, actions[k], row[k])
-            estimate(s, me, pool, lv, scratch.flows, row[k], worth[i, k])
-        count[i] = wanted
+        count[i] = draw_orders(s, me, pool, level[0], scratch, orders[i, :limit], worth[i])

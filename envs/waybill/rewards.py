@@ -1,24 +1,43 @@
 """Reward functions: batch passes of one signature, found by name; a new one is one function here and one config file.
 
-    reward(states, views, pool, level, gamma, potential, raw, reward, low, high)
+    reward(states, views, pool, level, numbers, potential, raw, reward, low, high)
 
 Called after every turn for each view [R], a game and a seat in it. It writes the unshaped reward to ``raw`` [R], the
-training reward to ``reward`` [R] and keeps the potential Φ of the present state in ``potential`` [R]; all float64, in
-units of the starting cash. A game at turn 0 has just begun: its potential is set, its rewards are 0. Raw reward and
-potential are recorded apart; scores are always raw.
+training reward to ``reward`` [R] and keeps in ``potential`` [R] what the next turn needs of the present state: the
+potential Φ, or what was paid so far; all float64, in units of the starting cash. A game at turn 0 has just begun: its
+potential is set, its rewards are 0. Raw reward and potential are recorded apart; scores are always raw.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from envs.waybill.jit import jit, kernel, named
-from envs.waybill.state import EMPTY, EXTRACTOR, MAX_BUILDINGS, WORKS
+from envs.waybill.state import (
+    EMPTY,
+    EXTRACT,
+    EXTRACTOR,
+    HAUL,
+    MAX_BUILDINGS,
+    STAGE_DELIVER,
+    STAGE_DIG,
+    STAGE_REFINE,
+    STAGE_SELL,
+    WORKS,
+    WORKSHOP,
+)
 
 # Share of its final price that a good is worth on its way through the chain.
 AT_EXTRACTOR, ON_WAY_TO_WORKSHOP, AS_INPUT, AS_PRODUCT, ON_WAY_TO_TOWN = 0.2, 0.35, 0.45, 0.65, 0.85
+
+
+class Numbers(NamedTuple):
+    """What a config sets; the same for all rewards, so that their signatures are one."""
+
+    gamma: float  # the agent's discount
+    bonus: float  # of a milestone, in starting cashes
 
 
 @jit
@@ -115,7 +134,7 @@ def sparse(
     views: Any,
     pool: Any,
     level: Any,
-    gamma: Any,
+    numbers: Any,
     potential: Any,
     raw: Any,
     reward: Any,
@@ -137,7 +156,7 @@ def cash(
     views: Any,
     pool: Any,
     level: Any,
-    gamma: Any,
+    numbers: Any,
     potential: Any,
     raw: Any,
     reward: Any,
@@ -160,7 +179,7 @@ def shaped(
     views: Any,
     pool: Any,
     level: Any,
-    gamma: Any,
+    numbers: Any,
     potential: Any,
     raw: Any,
     reward: Any,
@@ -176,5 +195,45 @@ def shaped(
         me = s.companies[views[i, 1]]
         phi_t = potential_of(s, me, level[0])
         raw[i] = final_profit(s, me, level[0])
-        reward[i] = raw[i] + gamma * phi_t - potential[i] if s.turn > 0 else 0.0
+        reward[i] = raw[i] + numbers.gamma * phi_t - potential[i] if s.turn > 0 else 0.0
         potential[i] = phi_t
+
+
+@jit
+def milestones_of(me: Any) -> Any:
+    """Milestones so far: each extractor and workshop begun, each cart sent on a route; digging, delivering, refining
+    and selling count once.
+    """
+    count = np.int64(me.orders[EXTRACT]) + np.int64(me.orders[WORKSHOP]) + np.int64(me.orders[HAUL])
+    for stage in (STAGE_DIG, STAGE_DELIVER, STAGE_REFINE, STAGE_SELL):
+        count += me.stage_turn[stage] >= 0
+    return count
+
+
+@named
+@kernel
+def milestone(
+    states: Any,
+    views: Any,
+    pool: Any,
+    level: Any,
+    numbers: Any,
+    potential: Any,
+    raw: Any,
+    reward: Any,
+    low: Any,
+    high: Any,
+) -> None:
+    """``sparse`` plus a bonus for every milestone: naive on purpose, kept to show how agents exploit it.
+
+    What is paid is never taken back: neither when a building is cleared or a cart turned round, nor at the end. So a
+    cart that is sent to and fro and a site that is built on again and again pay each time, as the bicycle did that
+    went round in circles (Randløv & Alstrøm 1998). Potentials were made to rule that out (Ng, Harada & Russell 1999).
+    """
+    for i in range(low, high):
+        s = states[views[i, 0]]
+        me = s.companies[views[i, 1]]
+        paid_t = numbers.bonus * np.float64(milestones_of(me))
+        raw[i] = final_profit(s, me, level[0])
+        reward[i] = raw[i] + paid_t - potential[i] if s.turn > 0 else 0.0
+        potential[i] = paid_t

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.waybill.confined import offer
 from envs.waybill.greedy import GREEDY_STYLE, greedy_choice
 from envs.waybill.jit import jit, kernel
 from envs.waybill.maps import mix
@@ -60,12 +61,12 @@ def is_over(s: Any, me: Any) -> Any:
 
 @jit
 def finish_greedily(
-    s: Any, seat: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any
+    s: Any, seat: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any, confined: Any
 ) -> None:
-    """Play a seat to its end in one style."""
+    """Play a seat to its end in one style; ``confined`` as in ``confined.py``."""
     me = s.companies[seat]
     while not is_over(s, me):
-        n = propose(s, me, pool, lv, scratch, row, worth, True)
+        n = offer(confined, s, me, pool, lv, scratch, row, worth, np.bool_(True))  # a literal would be compiled apart
         play_chosen(s, seat, pool, lv, scratch, row[greedy_choice(me, lv, worth, n, style)], taken)
 
 
