@@ -38,13 +38,15 @@ class ActionsConfig:
     ``buckets`` cuts the map into.
 
     In training no more than ``candidates_start`` of them are filled at first, and K after a share ``candidates_growth``
-    of the run's steps. None: K from the start.
+    of the run's steps. None: K from the start. Without ``hints`` candidates don't show what is calculated from travel
+    times.
     """
 
     name: str = MISSING
     candidates: int | None = None
     candidates_start: int | None = None
     candidates_growth: float = 0.5
+    hints: bool | None = None
     cells: int | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +56,8 @@ class ActionsConfig:
         if self.candidates is not None:
             need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
         need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
+        if self.hints is not None and self.candidates is None:
+            raise ValueError(f"actions.hints={self.hints}: actions={self.name} has no candidates that could show any")
         start = self.candidates_start
         if start is not None and self.candidates is None:
             line = "has no candidates to grow, actions=heuristic and random_k do"

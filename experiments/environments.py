@@ -131,6 +131,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     if config.curriculum.climbs:  # one layout for all levels
         options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
     own = {"candidates": config.actions.candidates, "cells": config.actions.cells, "bonus": config.reward.bonus}
+    own |= {"hints": config.actions.hints}
     return options | {name: value for name, value in own.items() if value is not None}
 
 

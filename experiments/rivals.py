@@ -122,6 +122,7 @@ def _seen(setup: Setup) -> dict[str, Any]:
     seen = {name: setup.names[name] for name in ("actions", "encoding")}
     cells = setup.plain["actions"]["cells"]
     seen |= {} if cells is None else {"actions.cells": cells}
+    seen["actions.hints"] = setup.plain["actions"]["hints"] is not False
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 

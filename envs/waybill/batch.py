@@ -44,6 +44,7 @@ class Batch:
         gamma: the agent's discount, used by shaping.
         bonus: what ``milestone`` pays for each, in starting cashes.
         candidates: K, slots of a reducer, 2..256; raw spaces have none.
+        hints: candidates show what is calculated from travel times (see ``order_features.hide_hints``).
         cells: a side, of ``buckets``.
         maps: (first seed, count) of the map pool.
         in_order: game i plays map i again and again; needs count ≥ N. Otherwise each game draws its map.
@@ -66,6 +67,7 @@ class Batch:
         bonus: float = 0.25,
         actions: str,
         candidates: int,
+        hints: bool = True,
         cells: int = 4,
         encoding: str,
         encoding_options: dict[str, Any],
@@ -86,7 +88,7 @@ class Batch:
         self._raw = RawSpace(actions, self.level, cells) if actions in RAW_SPACES else None
         self._reducer = find_part(reducers, actions, "actions", RAW_SPACES) if self._raw is None else None
         self._encode = find_part(encodings, encoding, "encoding")
-        self._exact_pairs: bool = getattr(self._encode, "exact_pairs", False)
+        self._sees = (bool(getattr(self._encode, "exact_pairs", False)), bool(hints))
         self._encoding_options = encoding_options
         self._record = self.level.record()
         self.next_seed = maps[0] + maps[1]
@@ -300,7 +302,7 @@ class Batch:
         elif self._raw is not None:
             self._raw.fill_mask(games, scratch, self.mask, first, last)
         note_facts(self.states, self.views, self._record, self.facts, first, last)
-        features.observe(*games, scratch, self._table, self._exact_pairs, *found, self._rows[0], first, last)
+        features.observe(*games, scratch, self._table, *self._sees, *found, self._rows[0], first, last)
 
     def raw_groups(self) -> np.ndarray | None:
         """The verb of every action of a raw space, int8 [A]; None with candidates."""

@@ -21,7 +21,7 @@ from envs.waybill.entity_features import ENTITY_FEATURES, see_entities
 from envs.waybill.flows import measure_flows
 from envs.waybill.jit import kernel
 from envs.waybill.levels import LevelConfig
-from envs.waybill.order_features import ORDER_FEATURES, see_order, see_way
+from envs.waybill.order_features import ORDER_FEATURES, hide_hints, see_order, see_way
 from envs.waybill.state import HAUL
 from envs.waybill.tick import upkeep_of
 
@@ -88,6 +88,7 @@ def observe(
     scratch: Any,
     table: Any,
     exact: Any,
+    hints: Any,
     orders: Any,
     worth: Any,
     count: Any,
@@ -95,7 +96,11 @@ def observe(
     low: Any,
     high: Any,
 ) -> None:
-    """Batch pass: observations of views low..high-1 into ``rows``; only what was filled before is cleared."""
+    """Batch pass: observations of views low..high-1 into ``rows``; only what was filled before is cleared.
+
+    ``exact``: pairs of places have their true travel time. ``hints``: candidates have what is calculated from travel
+    times.
+    """
     lv, flows = level[0], scratch.flows
     top = 1.0
     for good in range(lv.n_goods):
@@ -115,6 +120,8 @@ def observe(
         for k in range(rows.filled[i, 1]):
             x = candidates[k]
             see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], x)
+            if not hints:
+                hide_hints(orders[i, k], x)
             if exact and orders[i, k].verb == HAUL:
                 x[len(x) - 1] = see_way(s, me, pool, lv, orders[i, k])
 

@@ -33,6 +33,8 @@ ORDER_AT = ORDER_GOOD_AT + MAX_GOODS
 ORDER_OWN = 24
 MOST_OUTLAY = 20.0  # starting cashes; a chain that cannot be built is put at far more
 ORDER_FEATURES = ORDER_AT + ORDER_OWN  # + 3P + 1 of the encoding: both places, |difference|, the largest
+HINTS = (2, 13, 14, 15, 17, 19, 20, 21, 22, 23)  # own columns that are calculated from travel times, see ``hide_hints``
+OUTLET_HINTS = (8, 9, 16)  # the market of the best outlet, which travel times choose
 
 
 @jit
@@ -185,6 +187,19 @@ def see_pair(source: Any, target: Any, x: Any) -> None:
         x[ORDER_FEATURES + size + p] = target[p]
         x[ORDER_FEATURES + 2 * size + p] = gap
     x[ORDER_FEATURES + 3 * size] = bound
+
+
+@jit
+def hide_hints(o: Any, x: Any) -> None:
+    """Take out of a row what is calculated from travel times: way, best outlet, worth and forecasts.
+
+    What is left of distances is in the encoding. A HAUL order keeps the market of the town that it names.
+    """
+    for column in HINTS:
+        x[ORDER_AT + column] = 0.0
+    if o.verb != HAUL:
+        for column in OUTLET_HINTS:
+            x[ORDER_AT + column] = 0.0
 
 
 @jit
