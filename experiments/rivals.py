@@ -119,10 +119,10 @@ def _difference(theirs: Setup, ours: Setup) -> str | None:
 def _seen(setup: Setup) -> dict[str, Any]:
     """What a policy's observations and actions are made of, by key."""
     options = setup.plain["encoding"]["options"]
-    seen = {name: setup.names[name] for name in ("actions", "encoding")}
-    cells = setup.plain["actions"]["cells"]
-    seen |= {} if cells is None else {"actions.cells": cells}
-    seen["actions.hints"] = setup.plain["actions"]["hints"] is not False
+    seen: dict[str, Any] = {name: setup.names[name] for name in ("actions", "encoding")}
+    actions = setup.plain["actions"]
+    seen |= {} if actions["cells"] is None else {"actions.cells": actions["cells"]}
+    seen |= {"actions.hints": actions["hints"] is not False}
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 
