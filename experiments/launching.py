@@ -34,6 +34,7 @@ from experiments.results import commit
 from experiments.sweep_view import counted, show
 from experiments.sweeps import Job, Planned, Sweep
 
+LOOK_SECONDS = 1.0  # somebody who only looks whether it is held holds it for a moment
 ONE_PER_SWEEP = ("launcher", "out", "progress", "hydra")  # keys that cannot be swept
 
 
@@ -85,7 +86,7 @@ def launch(
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
         sweeps.create(folder, planned, command=_command(), begun=begun, commit=commit())
     try:
-        with locks.hold(folder / LOCK):
+        with locks.hold(folder / LOCK, wait_seconds=LOOK_SECONDS):
             sweep = _same(sweeps.read(folder), planned)
             _do(sweep, launcher, progress=bool(config.progress))
     except locks.Held as error:

@@ -19,10 +19,10 @@ POLL_SECONDS = 0.5
 
 def work(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -> int:
     """The task: a job's process, and asking it to stop when the sweep is. Returns its exit code."""
-    import ray
-
     if Path(stop_file).exists():
         return INTERRUPTED
+    import ray
+
     where = f"Ray node {ray.get_runtime_context().get_node_id()[:8]}"
     words = command(Path(folder), threads=threads, keep_last=keep_last, where=where)
     variables = environment(os.environ, threads=threads)

@@ -71,7 +71,7 @@ def test_agent_and_network_files_show_every_setting(path: Path) -> None:
 def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path) -> None:
     first, second, *_ = path.read_text().splitlines()
     assert first == "# @package _global_"
-    assert second == f"# python train.py experiment={path.stem}"
+    assert second in (f"# python train.py experiment={path.stem}", f"# python train.py -m +experiment={path.stem}")
     default, setup = read(composed()).plain, read(composed(f"experiment={path.stem}"))
     unused = set() if "level" in setup.plain else set(GAME_KEYS)
     assert setup.plain.keys() == default.keys() - unused

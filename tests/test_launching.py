@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,8 +14,11 @@ import yaml
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 from test_config import CONF, composed
+from test_sweeps import JOBS, made
 
+from experiments import launching, sweeps
 from experiments.config import settings_of
+from experiments.sweeps import Planned
 from sweeping import TINY, done, jobs, only, read, start, until, words
 
 LAUNCHERS = sorted((CONF / "launcher").glob("*.yaml"))
@@ -50,18 +54,14 @@ def test_launcher_files_show_every_setting(path: Path) -> None:
         (("launcher=cloud", "seed=0,1"), "Could not find 'launcher/cloud', available: local, ray, slurm"),
         (("launcher.jobs=2", "seed=0,1"), "launcher.jobs: there is no such key, known are keep_last, n_jobs, retry"),
         (("launcher.n_jobs=0", "seed=0,1"), "launcher=local: launcher.n_jobs=0 is not allowed, it must be 1..1024"),
-        (("launcher.n_jobs=two", "seed=0,1"), "launcher.n_jobs: Value 'two' of type 'str'"),
         (("launcher.n_jobs=1,2", "seed=0,1"), "launcher.n_jobs=1,2: a sweep has one launcher.n_jobs"),
         (("out=a,b", "seed=0,1"), "out=a,b: a sweep has one out"),
         (("resume=a,b",), "resume=a,b: a sweep has its own runs, the same command again goes on with it"),
         (("hydra/launcher=basic", "hydra.sweeper.max_batch_size=2"), "hydra.sweeper.max_batch_size=2: how many run"),
         (("steps=-5", "seed=0,1"), "steps=-5 is not allowed, it must be 1 or more environment steps"),
-        (("agent=dqn,dqm",), "Could not find 'agent/dqm', available: "),
-        (("agent.gama=0.9,0.99",), "agent.gama: there is no such key, known are "),
         (("level=haul,refine",), "level=haul: env=gym has no level=, it belongs to env=waybill"),
         (("hydra.sweep.subdir=same", "seed=0,1"), "hydra.sweep.subdir: several jobs would share the folder 'same'"),
         (("launcher=slurm", "seed=0,1"), "launcher=slurm: there is no sbatch on this machine"),
-        (("launcher=slurm", "launcher.time=0", "seed=0,1"), "launcher.time=0 is not allowed"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -134,3 +134,22 @@ def test_a_study_runs_by_its_name_and_keeps_the_configs_it_began_with(tmp_path: 
     frozen = yaml.safe_load((jobs(folder)[3] / "frozen.yaml").read_text())
     assert (frozen["steps"], frozen["seed"], frozen["seeds"]) == (400, 2, 2)
     assert "launcher" not in frozen
+
+
+def test_the_same_jobs_keep_their_configs_and_bad_ones_may_be_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = made(tmp_path / "sweep")
+    now = [*JOBS[:2], Planned(dataclasses.replace(JOBS[2].job, error=None, seeds=[1]), {"seed": 1, "seeds": 1})]
+    assert launching._same(sweep, now).jobs[2].error is None  # nothing else has changed: it takes the config of now
+    assert sweeps.frozen(sweep.folder / "2_seed--1") == {"seed": 1, "seeds": 1}
+    assert capsys.readouterr().out == ""
+
+    changed = [dataclasses.replace(one, config={**one.config, "steps": 7}) for one in now]
+    other = made(tmp_path / "other")
+    assert launching._same(other, changed) == other  # the bad one stays bad: its config belongs to another sweep
+    assert "(steps is new), the configs of then are kept" in capsys.readouterr().out
+    assert sweeps.frozen(other.folder / "2_seed--1") == JOBS[2].config
+
+    with pytest.raises(ValueError, match="holds another sweep"):
+        launching._same(other, now[:2])
