@@ -4,6 +4,7 @@ files in one folder. Nothing of the machine's own configuration is used.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "sinfo")
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 START_SECONDS = 30
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, prctl(2): a test that is killed leaves no SLURM behind
 CONF = """
 ClusterName=tests
 SlurmctldHost=localhost(127.0.0.1)
@@ -89,8 +91,11 @@ class SlurmCluster:
         with (self.folder / f"{words[0]}.out").open("wb") as log:
             environment = {**os.environ, **self.variables}
             self._programs.append(
-                subprocess.Popen([path, *words[1:]], env=environment, stdout=log, stderr=log, start_new_session=True)
-            )
+                subprocess.Popen(
+                    [path, *words[1:]], env=environment, stdout=log, stderr=log, start_new_session=True,
+                    preexec_fn=lambda: ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGTERM),
+                )
+            )  # fmt: skip
 
     def _wait(self, ready: object, what: str) -> None:
         ends = time.monotonic() + START_SECONDS
