@@ -28,7 +28,7 @@ def test_few_seeds_are_named_by_arm(tmp_path: Path) -> None:
     put(tmp_path / "c", "agent=greedy", scores=[500])  # a player needs no seeds
     lines = warnings_of(tmp_path)
     assert "Fewer than 5 seeds, their intervals are not to be trusted: “reward=sparse” (4)" in lines
-    assert "Fewer than 10 seeds, too few for a study: “reward=shaped” (5)" in lines
+    assert "Fewer than 10 seeds, too few for a study: “base” (5)" in lines
     assert not any("greedy" in line for line in lines)
 
 
