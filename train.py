@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.config import register
 from experiments.door import USER_ERRORS, door, one_line
+from experiments.study_arms import expand
 
 register()
 failures: list[Exception] = []
@@ -28,8 +30,12 @@ def run(node: DictConfig) -> None:
     from experiments.runs import start
 
     chosen = HydraConfig.get()
+    overrides = list(chosen.overrides.task)
     try:
-        start(node, folder=Path(chosen.runtime.output_dir), overrides=list(chosen.overrides.task))
+        if node.arm is not None:
+            arms: Any = OmegaConf.to_container(node.arms)
+            node = hydra.compose("config", overrides=expand(overrides, arms))
+        start(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
     except USER_ERRORS as error:
         failures.append(ValueError(one_line(error)))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.rival_settings import SELF, STAND_IN
 from experiments.run_folders import Found, Run
+from experiments.study_arms import ARM
 
 Flat = dict[str, Any]  # a config by dotted keys
 
@@ -135,10 +136,12 @@ def _missing(finished: Sequence[Run], group: Iterable[Run], seeds: Iterable[int]
 
 
 def _varying(configs: Sequence[Flat]) -> list[Flat]:
-    """Of each config the keys that differ between them: choices of groups first, ``agent.name`` as ``agent``."""
+    """Of each config the keys that differ between them, ``agent.name`` as ``agent``: a study's arms and choices of
+    groups come first.
+    """
     keys = dict.fromkeys(key for config in configs for key in config)
     differ = [key for key in keys if len({plain(config.get(key, _ABSENT)) for config in configs}) > 1]
-    differ.sort(key=lambda key: not key.endswith(".name"))
+    differ.sort(key=lambda key: (key != ARM, not key.endswith(".name")))
     return [{key.removesuffix(".name"): config.get(key, _ABSENT) for key in differ} for config in configs]
 
 

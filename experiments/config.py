@@ -51,6 +51,7 @@ class Config:
     env: Any = field(default_factory=lambda: dict(_DEFAULT_ENV))
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     transfer: dict[str, Any] = field(default_factory=dict)  # see ``TransferSettings``
+    arm: str | None = None  # of a study, see ``study_arms``
     seed: int = 0
     seeds: int = 1
     steps: int = MISSING
@@ -143,9 +144,12 @@ def brings_own_loop(settings: Any) -> bool:
 
 @dataclass
 class CommandConfig(WaybillConfig):
-    """What a command line may say: a run's config, and who starts the jobs of a sweep (not part of any run)."""
+    """What a command line may say: a run's config, and, not part of any run, who starts the jobs of a sweep and what
+    the arms of a study are.
+    """
 
     launcher: Any = None
+    arms: dict[str, Any] = field(default_factory=dict)  # name → overrides, see ``study_arms``
 
 
 def register() -> None:
@@ -165,7 +169,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
         assert isinstance(given, dict)
         schema = _target("env", given.get("env", _DEFAULT_ENV)).config_class
-        unused = {"launcher", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
+        unused = {"launcher", "arms", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
         used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
         merged = OmegaConf.merge(OmegaConf.structured(schema), used)
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)

@@ -63,7 +63,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
             runs.resume(folder, overrides=[f"threads={config['threads']}"])
         else:
             _clear(folder)
-            runs.start(OmegaConf.create(config), folder=folder)
+            runs.start(OmegaConf.create(config), folder=folder, overrides=sweeps.overrides_of(folder))
     if not keep_last:
         last.unlink(missing_ok=True)
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments import config as configs
-from experiments import job_states, locks, slurm_queue, sweep_names, sweeps
+from experiments import job_states, locks, slurm_queue, study_arms, sweep_names, sweeps
 from experiments.door import Unfinished
 from experiments.job_process import DONE, LOCK, STOPPED
 from experiments.progress import ProgressReport
@@ -80,7 +80,9 @@ def launch(
     launcher: Launcher = configs.settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
     launcher.check()
     own = [one for one in overrides if sweep_names.group_of(one.get_key_element()) != "launcher"]
-    planned = plan([job for batch in split(own) for job in batch], compose, progress=bool(config.progress))
+    arms: Any = OmegaConf.to_container(config.arms)
+    jobs = [job for batch in split(own) for job in batch]
+    planned = plan(jobs, lambda job: compose(study_arms.expand(job, arms)), progress=bool(config.progress))
     folder = Path(str(config.hydra.sweep.dir))
     if not sweeps.is_sweep(folder):
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -155,7 +157,7 @@ def _plain(node: DictConfig) -> dict[str, Any]:
     with suppress(OmegaConfBaseException):
         found = OmegaConf.to_container(node, resolve=True)
     steps = found.get("steps")
-    kept = {str(key): value for key, value in found.items() if key != "launcher"}
+    kept = {str(key): value for key, value in found.items() if key not in ("launcher", "arms")}
     return {**kept, "steps": steps if isinstance(steps, int) else 0}
 
 

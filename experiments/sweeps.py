@@ -154,6 +154,15 @@ def read(folder: Path) -> Sweep:
         raise ValueError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
 
 
+def overrides_of(folder: Path) -> list[str] | None:
+    """What a job, in its ``folder``, was made of; None outside a sweep."""
+    for parent in folder.resolve().parents:
+        if is_sweep(parent):
+            sweep = read(parent)
+            return next((job.overrides for job in sweep.jobs if sweep.folder_of(job) == folder.resolve()), None)
+    return None
+
+
 def frozen(folder: Path) -> dict[str, Any]:
     """A job's config as submitted; ``folder`` is the job's.
 

@@ -23,14 +23,16 @@ class WaybillSweeper(BasicSweeper):
     def sweep(self, arguments: list[str]) -> Any:
         """Freeze the config of each job, then launch them."""
         from experiments.launching import launch
+        from experiments.study_arms import all_of
 
         assert self.hydra_context is not None
         assert self.config is not None
         loader, config = self.hydra_context.config_loader, self.config
         parser = OverridesParser.create(config_loader=loader)
+        given = [*self._parse_config(), *arguments]
         return launch(
             config=config,
-            overrides=parser.parse_overrides([*self._parse_config(), *arguments]),
+            overrides=parser.parse_overrides([*all_of(config.arms, given), *given]),
             split=lambda overrides: self.split_arguments(overrides, self.max_batch_size),
             compose=lambda job: loader.load_sweep_config(config, job),
         )
