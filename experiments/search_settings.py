@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import MISSING
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from experiments.config import WaybillConfig
+from experiments.config import CommandConfig
 from experiments.config_groups import need
 
 RANGE, CHOICES = {"low", "high", "log"}, {"choices"}
@@ -54,8 +54,8 @@ class SearchSettings:
 
 
 @dataclass
-class TuningConfig(WaybillConfig):
-    """A run's config with a search in it."""
+class TuningConfig(CommandConfig):
+    """What a command line may say, with a search in it."""
 
     search: SearchSettings = MISSING
 

@@ -69,7 +69,6 @@ def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> N
     level, maps = levels.load(name), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
     sizes = {"candidates": 32, "cells": 4, **SPACES[actions]}
     games = players.play("planner", level, maps, threads=1, confined=confined_to(actions, **sizes))
-    assert (games.score > 0).any()
     found = measure(level, maps, games, actions=actions, **sizes, threads=1, progress=False)
     assert found.offered[found.given].all()
     assert found.recall.tolist() == [1.0] * 3
@@ -77,7 +76,8 @@ def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> N
     free = players.play("planner", level, maps, threads=1)
     outside = measure(level, maps, free, actions=actions, **sizes, threads=1, progress=False)
     assert (outside.recall < 1).any()  # which is not so of everybody
-    assert free.score.sum() > games.score.sum()
+    assert free.score.tolist() != games.score.tolist()
+    assert actions == "heuristic" or free.score.sum() > games.score.sum()  # a search among fewer may find more
 
 
 def test_cells_of_a_tile_and_slots_for_all_confine_nobody() -> None:

@@ -37,7 +37,7 @@ def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cel
     hits = []
     for i, seed in enumerate(MAPS.tolist()):
         pool, given = make_pool(record_, np.array([seed])), games.orders[i, : games.length[i]]
-        states = record.play_orders(level=level, map_seed=seed, game_seed=i, orders=given)
+        states = list(record.play_orders(level=level, map_seed=seed, game_seed=i, orders=given))
         for turn, (state, order) in enumerate(zip(states, given, strict=False)):
             if order["verb"] == PASS:
                 assert not found.given[i, turn]
@@ -48,12 +48,13 @@ def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cel
             legal = orders[np.flatnonzero(mask[0])]
             same = legal[numbers_of(level, cells, legal) == numbers_of(level, cells, order.reshape(1))]
             hits.append((i, turn, bool(same[0] == order)))
-        assert int(company(state)["cash"]) - level.start_cash == games.score[i]
+        assert company(states[-1])["cash"].item() - level.start_cash == games.score[i]
     assert np.argwhere(found.given).tolist() == [[i, turn] for i, turn, _ in hits]
     assert [bool(found.offered[i, turn]) for i, turn, _ in hits] == [hit for *_, hit in hits]
     by_map = [np.mean([hit for j, _, hit in hits if j == i]) for i in range(3)]
     assert found.recall.tolist() == pytest.approx(by_map)
-    assert 0.2 < np.mean(by_map) < 1
+    assert 0.2 < np.mean(by_map)
+    assert np.mean(by_map) < 1 or cells == 3  # two sites hardly ever share so small a cell
 
 
 def test_recall_of_the_others() -> None:

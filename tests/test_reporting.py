@@ -53,7 +53,7 @@ def test_a_report_on_a_real_sweep(sweep: Path) -> None:
     assert list(funnel["reward=sparse"]) == ["extractor", "dig", "sell", "profit"]  # on haul nothing is refined
     text = (out / "report.html").read_text()
     assert "python train.py -m level=haul level.horizon=20 steps=800 num_envs=8 " in text
-    assert f" reward=sparse out={sweep.parent} seed=0,1\n" in text
+    assert " reward=sparse seed=0,1\n" in text  # where a sweep puts its runs is not theirs
 
     markdown = (out / "report.md").read_text()
     for picture in (out / "figures").iterdir():

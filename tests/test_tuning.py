@@ -33,7 +33,7 @@ def search_in(tmp_path: Path, **changes: Any) -> tuning.Search:
 def test_first_trial_is_the_config_as_it_is(tmp_path: Path) -> None:
     search = search_in(tmp_path)
     trial = search.study().ask(search.settings.distributions())
-    assert trial.params == {"agent.learning_rate": 0.001, "agent.double": True}
+    assert trial.params == {"agent.learning_rate": 0.0003, "agent.double": True}
     setup = search.setup({"agent.learning_rate": 0.002, "agent.double": False})
     assert (setup.agent.learning_rate, setup.agent.double) == (0.002, False)
     assert setup.config.steps == 1200
