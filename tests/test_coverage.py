@@ -53,7 +53,7 @@ def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cel
     assert [bool(found.offered[i, turn]) for i, turn, _ in hits] == [hit for *_, hit in hits]
     by_map = [np.mean([hit for j, _, hit in hits if j == i]) for i in range(3)]
     assert found.recall.tolist() == pytest.approx(by_map)
-    assert 0.2 < np.mean(by_map)
+    assert np.mean(by_map) > 0.2
     assert np.mean(by_map) < 1 or cells == 3  # two sites hardly ever share so small a cell
 
 
