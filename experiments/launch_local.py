@@ -136,10 +136,10 @@ class _Pool:
                         self._begin(slot, waiting.popleft())
                 self.shown.look()
                 time.sleep(POLL_SECONDS)
-        finally:  # an error here must not leave processes behind that nobody knows of
+        finally:  # after an error here nobody would know of them
             for slot in slots:
                 if slot.process is not None:
-                    slot.process.kill()
+                    slot.process.terminate()
 
     def _begin(self, slot: _Slot, job: Job) -> None:
         folder, threads = self.sweep.folder_of(job), self.settings.threads_each()

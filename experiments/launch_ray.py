@@ -9,14 +9,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from experiments import job_states
+from experiments import job_states, locks
 from experiments.config_groups import need
-from experiments.job_process import FAILED, RUNNING, read_record, search_path, settle, write_record
+from experiments.job_process import FAILED, LOCK, read_record, search_path, settle, write_record
 from experiments.launch_local import StopCounter
 from experiments.ray_work import work
 from experiments.sweep_view import SweepProgress
@@ -24,6 +25,7 @@ from experiments.sweeps import Job, Sweep
 
 STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
 POLL_SECONDS = 0.5
+LOOK_SECONDS = 2.0  # between two looks at which jobs have begun
 CONNECT_SECONDS = 10.0
 LOST = -1  # in place of an exit code: Ray gave the job up
 
@@ -114,23 +116,30 @@ class _Tasks:
         """Until all have ended."""
         self.stop_file.unlink(missing_ok=True)
         begun: set[int] = set()
+        look = 0.0
         for job in jobs:
             self._submit(job)
         while self.refs:
             if self.stop.count:
                 self._ask_to_stop()
             ended, _ = self.ray.wait(list(self.refs), timeout=POLL_SECONDS)
-            for job in self.refs.values():
-                if job.number not in begun and job_states.state_of(self.sweep, job).status == RUNNING:
-                    begun.add(job.number)
-                    where = read_record(self.sweep.folder_of(job)).get("where")
-                    self.shown.begins(job, f"runs on {where}")
+            if time.monotonic() >= look:
+                look = time.monotonic() + LOOK_SECONDS
+                self._note_begun(begun)
             for ref in ended:
                 job = self.refs.pop(ref)
                 begun.discard(job.number)
                 self._end(job, ref)
             self.shown.look()
         self.stop_file.unlink(missing_ok=True)
+
+    def _note_begun(self, begun: set[int]) -> None:
+        """Show which jobs have begun: only they know."""
+        for job in self.refs.values():
+            folder = self.sweep.folder_of(job)
+            if job.number not in begun and locks.is_held(folder / LOCK):
+                begun.add(job.number)
+                self.shown.begins(job, f"runs on {read_record(folder).get('where')}")
 
     def _submit(self, job: Job) -> None:
         folder, settings = self.sweep.folder_of(job).resolve(), self.settings

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -197,8 +197,13 @@ def _do(sweep: Sweep, launcher: Launcher, *, progress: bool) -> None:
     done = sum(state.status == DONE for state in before.values())
     told = [f"{done} done before"] * bool(done) + [f"{len(queued)} with SLURM"] * bool(queued)
     print(", ".join([f"sweep of {len(sweep.jobs)} jobs in {sweep.folder}", *told]), flush=True)
+    bad = [job for job in sweep.jobs if job.error is not None]
+    for job in bad:
+        print(f"job {job.number} {job.title}: not started: {job.error}", flush=True)
     seen = launcher.launch(sweep, missing, progress=progress) if missing else not queued
     if not seen:
+        if bad:
+            raise Unfinished(f"{_jobs(job.number for job in bad)} of {len(sweep.jobs)} not submitted, see above")
         return
     states = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
     show(sweep, states)
@@ -206,9 +211,15 @@ def _do(sweep: Sweep, launcher: Launcher, *, progress: bool) -> None:
     lost = [number for number, state in states.items() if state.status != DONE]
     if lost:
         stopped = all(states[number].status == STOPPED for number in lost)
-        named = ", ".join(map(str, lost[:20])) + (", …" if len(lost) > 20 else "")
         how = "stopped, the same command again goes on" if stopped else "not done, the same command again runs them"
-        raise Unfinished(f"{counted(states)}; job{'s' * (len(lost) > 1)} {named}: {how}")
+        raise Unfinished(f"{counted(states)}; {_jobs(lost)}: {how}")
+
+
+def _jobs(numbers: Iterable[int]) -> str:
+    """Named, so that they fit into a line."""
+    given = list(numbers)
+    named = ", ".join(map(str, given[:20])) + (", …" if len(given) > 20 else "")
+    return f"job{'s' * (len(given) > 1)} {named}"
 
 
 def _say_next(sweep: Sweep) -> None:

@@ -86,6 +86,8 @@ class SweepProgress:
         self.console.print(escape(line), highlight=False, soft_wrap=True)
 
     def _say(self, job: Job, what: str) -> None:
+        if self._live is not None:
+            self._live.update(self._screen())
         if self.enabled:
             self.say(f"{time.strftime('%H:%M:%S')}  job {job.number} {job.title}: {what}")
 
