@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import hydra
@@ -32,6 +33,9 @@ def run(node: DictConfig) -> None:
 @door("tune.py")
 def main() -> None:
     """The command."""
+    for word in sys.argv[1:]:
+        if word in ("-m", "--multirun"):
+            raise ValueError(f"{word}: a search has trials of its own, what they try is in its search.space")
     run()
     if failures:
         raise failures[0]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.checkpoints import write_whole
 from experiments.door import door
+from experiments.files import write_whole
 from experiments.session import LAST
 from experiments.statistics import mean_interval
 

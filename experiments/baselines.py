@@ -16,8 +16,8 @@ import numpy as np
 
 from envs.waybill import jit, players
 from envs.waybill.levels import LevelConfig
-from experiments.checkpoints import write_whole
 from experiments.evaluation import Measured
+from experiments.files import write_whole
 from experiments.progress import ProgressReport
 
 PLAYER_SEED = 0

@@ -221,7 +221,7 @@ def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
         group = group_of(override)
         if group == "launcher":
             raise ValueError(f"{override}: only sweeps have a launcher, add -m")
-        if group in GAME_KEYS and group not in setup.plain:
+        if group in (*GAME_KEYS, "terrain") and "level" not in setup.plain:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
 

@@ -27,9 +27,9 @@ from envs.waybill.players import Games
 from envs.waybill.rules import play_turns, start_games
 from envs.waybill.scripted import decide_scripted
 from envs.waybill.state import ORDER, PASS, VERBS, records
-from experiments.checkpoints import write_whole
 from experiments.config_groups import ActionsConfig, EvaluationConfig
 from experiments.door import door
+from experiments.files import write_whole
 from experiments.progress import ProgressReport
 from experiments.results import surroundings
 from experiments.statistics import Interval, mean_interval, normalised

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from experiments import config as configs
-from experiments.checkpoints import write_whole
 from experiments.config import Setup, first_line
+from experiments.files import write_whole
 from experiments.gym_games import FAILURES, make
 from experiments.machine import device_of
 from experiments.policies import Policy, load_policy

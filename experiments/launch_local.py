@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 from experiments import job_process, job_states
 from experiments.config_groups import need
@@ -20,35 +19,25 @@ from experiments.door import Interrupted
 from experiments.exits import INTERRUPTED
 from experiments.job_process import LOG
 from experiments.machine import cores
+from experiments.session import StopRequest
 from experiments.sweep_view import SweepProgress
 from experiments.sweeps import Job, Sweep, frozen
 
 POLL_SECONDS = 0.1
 
 
-class StopCounter:
-    """Counts Ctrl-C and SIGTERM instead of being ended by them."""
+class StopCounter(StopRequest):
+    """Counts how often it was asked to stop, and is never ended by it."""
 
-    def __init__(self) -> None:
-        self.count, self.signal = 0, signal.SIGINT
-        self._before: dict[int, Any] = {}
+    count = 0
 
-    def __enter__(self) -> StopCounter:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._asked)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _asked(self, number: int, frame: FrameType | None) -> None:
+    def _request(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
-        self.signal = signal.Signals(number)
+        self.signal = number
 
     def raise_if_asked(self, sweep: Sweep, shown: SweepProgress) -> None:
         """End the command, with how to go on, if it was asked to stop before all jobs had ended."""
-        if self.count and not shown.complete:
+        if self.signal is not None and not shown.complete:
             code = INTERRUPTED if self.signal == signal.SIGINT else 128 + self.signal
             line = f"{sweep.folder}: stopped ({shown.counts()}); the same command again goes on"
             raise Interrupted(line, exit_code=code)

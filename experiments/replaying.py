@@ -18,7 +18,7 @@ from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
 from envs.waybill.render.scene import Candidate
 from experiments import config as configs
 from experiments import environments
-from experiments.checkpoints import write_whole
+from experiments.files import write_whole
 from experiments.machine import device_of
 from experiments.policies import load_policy
 from experiments.progress import ProgressReport

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from experiments.report_measures import Scalars, SectionNumbers, measure
 from experiments.report_page import Block, Heading, Picture, Text, Warnings, html, markdown, page, save
 from experiments.report_tables import NONE, spread, two
 from experiments.run_folders import CONFIG, Found, Run, find
+from experiments.sweep_names import file_name
 from experiments.transfer_measures import THRESHOLD
 
 PAGE, TEXT, PICTURES, EVENTS = "report.html", "report.md", "figures", "tensorboard"
@@ -164,13 +164,9 @@ def _names(shown: Sequence[Section]) -> dict[Arm, str]:
     names: dict[Arm, str] = {}
     for section in shown:
         for arm in section.arms:
-            name = _file_name(arm.label) if len(shown) == 1 else f"{_file_name(section.title)}/{_file_name(arm.label)}"
+            name = file_name(arm.label) if len(shown) == 1 else f"{file_name(section.title)}/{file_name(arm.label)}"
             names[arm] = f"{name}_{len(names)}" if name in names.values() else name
     return names
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:120].strip("_.") or "arm"
 
 
 def _show(target: Path, numbers: Sequence[SectionNumbers], lines: Sequence[str]) -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.checkpoints import write_whole
 from experiments.domain import Columns
+from experiments.files import write_whole
 
 RESULT = "result.json"
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")

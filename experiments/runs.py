@@ -18,6 +18,7 @@ from experiments import config as configs
 from experiments.config import RESUMABLE, UNUSED, Setup
 from experiments.domain import HeldOut
 from experiments.door import Interrupted
+from experiments.files import write_whole
 from experiments.machine import device_of, threads_of
 from experiments.policies import load_policy
 from experiments.seeds import JointSession
@@ -121,7 +122,7 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
         old = results.read(folder)
         if old is not None:
             os.replace(folder / results.RESULT, folder / f"result_at_{old['env_steps']}.json")
-        checkpoints.write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
+        write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
         return
     folder.mkdir(parents=True, exist_ok=True)
     try:

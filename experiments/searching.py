@@ -38,8 +38,12 @@ def search(node: DictConfig, *, folder: Path) -> None:
     found = tuning.begin(settings, plain, folder)
     study = found.study()
     print(f"searching in {folder}, {settings.trials} trials", flush=True)
+    workers: list[Any] = []
     with StopRequest() as stop:
-        _watch(found, study, stop)
+        try:
+            _watch(found, study, stop, workers)
+        finally:
+            _stop(workers, study)
     tuning_report.show(found, study)
     if stop.signal is not None:
         raise Interrupted("stopped; the same command goes on", exit_code=128 + stop.signal)
@@ -62,17 +66,19 @@ def read(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     return settings, configs.read(run).plain
 
 
-def _watch(found: Search, study: optuna.Study, stop: StopRequest) -> None:
+def _watch(found: Search, study: optuna.Study, stop: StopRequest, workers: list[Any]) -> None:
     """Keep the workers going until enough trials are done, or until asked to stop."""
     spawn = multiprocessing.get_context("spawn")
     arguments = (found.settings, found.plain, found.folder)
-    workers: list[Any] = []
     with ProgressReport(title="tuning", total=found.settings.trials) as progress:
         while stop.signal is None:
             for worker in [worker for worker in workers if not worker.is_alive()]:
                 workers.remove(worker)
-                if worker.exitcode != 0 and tuning.adopt(study):
-                    print(f"a worker ended with exit code {worker.exitcode}, its trial is done again", flush=True)
+                if worker.exitcode in (0, tuning.ASKED_TO_STOP):
+                    continue
+                if not tuning.adopt(study):
+                    raise ValueError(f"a worker ended with exit code {worker.exitcode} before it began a trial")
+                print(f"a worker ended with exit code {worker.exitcode}, its trial is done again", flush=True)
             waiting = len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
             missing = max(0, found.settings.trials - tuning.begun(study)) + (waiting if not workers else 0)
             if not workers and not missing:
@@ -83,7 +89,6 @@ def _watch(found: Search, study: optuna.Study, stop: StopRequest) -> None:
             done = len(study.get_trials(deepcopy=False, states=ENDED))
             progress.update(min(done, found.settings.trials), tuning_report.summary_line(found.folder, study))
             time.sleep(POLL_SECONDS)
-    _stop(workers, study)
 
 
 def _stop(workers: list[Any], study: optuna.Study) -> None:

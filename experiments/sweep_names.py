@@ -28,7 +28,7 @@ def of_the_runs(overrides: Sequence[str]) -> list[str]:
 
 def file_name(text: str) -> str:
     """Text as a name of a file, at most 100 letters."""
-    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:100].strip("_") or "default"
+    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:100].strip("_.") or "default"
 
 
 def sweep_name(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:

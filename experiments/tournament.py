@@ -22,9 +22,9 @@ from rich.table import Table
 from envs.waybill import levels
 from envs.waybill.levels import LevelConfig
 from experiments.arena import Arena, Played
-from experiments.checkpoints import write_whole
 from experiments.config import EvaluationConfig, check_device
 from experiments.door import door
+from experiments.files import write_whole
 from experiments.machine import cores
 from experiments.progress import ProgressReport
 from experiments.ratings import Rating, rate, win_shares

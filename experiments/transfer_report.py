@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments import transfer_measures as measures
-from experiments.checkpoints import write_whole
+from experiments.files import write_whole
 from experiments.results import RESULT
 from experiments.statistics import Interval, better, mean_interval
 from experiments.transfer_measures import TimeInterval

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import config as configs
-from experiments.checkpoints import write_whole
 from experiments.door import door
+from experiments.files import write_whole
 from experiments.results import RESULT
 from experiments.session import LAST
 

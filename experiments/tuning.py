@@ -23,10 +23,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments import config as configs
-from experiments.checkpoints import write_whole
+from experiments.arms import flat
 from experiments.config import Setup
 from experiments.domain import ActGreedily, Evaluator
 from experiments.door import USER_ERRORS, Interrupted, one_line
+from experiments.files import write_whole
 from experiments.runs import prepare
 from experiments.search_settings import SearchSettings
 from experiments.session import StopRequest
@@ -36,6 +37,7 @@ FROZEN, JOURNAL = "search.yaml", "journal.log"
 MAY_CHANGE = ("trials", "workers")  # of a search that goes on
 WORKER, AGAIN, ERROR = "worker", "again", "error"  # attributes of a trial
 TRIES = 2  # of parameters whose worker died
+ASKED_TO_STOP = 128 + signal.SIGTERM  # a worker's exit code, after it has put its trial back
 
 
 class Search(NamedTuple):
@@ -57,9 +59,10 @@ class Search(NamedTuple):
         return configs.read(changed)
 
     def defaults(self) -> dict[str, Any]:
-        """What the config has for the keys of the space."""
+        """What the config has for the keys of the space; without what a trial cannot have, such as no number at all."""
         node = OmegaConf.create(self.plain)
-        return {key: OmegaConf.select(node, key) for key in self.settings.space}
+        found = {key: OmegaConf.select(node, key) for key in self.settings.space}
+        return {key: value for key, value in found.items() if self.settings.could_try(key, value)}
 
     def study(self) -> optuna.Study:
         """Optuna's study, made if it isn't there."""
@@ -89,9 +92,9 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Sear
         ValueError: in one line, if the space is no good or another search is there.
     """
     search = Search(settings, plain, folder)
-    known = OmegaConf.create(plain)
+    known = flat(plain)
     for key, value in settings.extremes():
-        if OmegaConf.select(known, key) is None:
+        if key not in known:
             raise ValueError(f"search.space.{key}: the config has no such key")
         try:
             search.setup({key: value})
@@ -115,20 +118,13 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Sear
 def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
     there = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(there, dict)
-    before, now = _flat(there), _flat(wanted)
+    before, now = flat(there), flat(wanted)  # type: ignore[arg-type]
     for key in sorted({*before, *now} - {f"search.{name}" for name in MAY_CHANGE}):
         if before.get(key) != now.get(key):
             was, now_is = before.get(key, "absent"), now.get(key, "absent")
             name = key.removeprefix("config.")
             line = f"{name}={was} there and {now_is} here: take another search.name= or out="
             raise ValueError(f"{path.parent} holds another search, with {line}")
-
-
-def _flat(tree: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
 
 
 def adopt(study: optuna.Study) -> int:
@@ -214,7 +210,7 @@ def work(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
             study.tell(trial, state=TrialState.PRUNED)
         except Interrupted as stop:
             put_back(study, study.trials[trial.number], str(stop))
-            raise SystemExit(128 + signal.SIGTERM) from None
+            raise SystemExit(ASKED_TO_STOP) from None
         except USER_ERRORS as error:
             trial.set_user_attr(ERROR, one_line(error))
             study.tell(trial, state=TrialState.FAIL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import optuna
 from matplotlib.figure import Figure
@@ -14,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
 
-from experiments.checkpoints import write_whole
+from experiments.files import write_whole
 from experiments.tuning import ERROR, Search
 
 SHOWN = 8  # best trials in the table
@@ -96,7 +95,6 @@ def _text(value: Any) -> str:
 
 def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Figure:
     """Scores by trial and best so far, then one panel for each parameter: value against score."""
-    matplotlib.use("Agg")
     keys, weight = list(search.settings.space), importances(study)
     columns = min(5, len(keys) + 1)
     rows = -(-(len(keys) + 1) // columns)
@@ -113,7 +111,7 @@ def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Fig
         values = [trial.params[key] for trial in by_number]
         plain = not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
         panel.scatter([str(value) for value in values] if plain else values, score, s=14, c=number, cmap="viridis")
-        if isinstance(search.settings.space[key], dict) and search.settings.space[key].get("log"):
+        if search.settings.space[key].get("log"):
             panel.set_xscale("log")
         panel.set_xlabel(key + (f" ({weight[key]:.0%})" if key in weight else ""))
     for panel in panels[len(keys) + 1 :]:

@@ -47,6 +47,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (("reward=shapd",), "Could not find 'reward/shapd', available: cash, milestone, shaped, sparse"),
         (("steps=-5",), "steps=-5 is not allowed"),
+        (("terrain=nope",), "available: detours, straight"),
+        (("scale=nope",), "available: paper"),
+        (("experiment=nope",), "Could not find 'experiment/nope'"),
+        (("env=gym", "env.id=CartPole-v1", "terrain=straight"), "terrain=straight: env=gym has no terrain="),
         (("steps=abc",), "steps=abc: "),
         (("level=nope",), "available: chain, fog, haul, refine, rivals"),
         (("agent.lerning_rate=1",), "agent.lerning_rate: there is no such key"),

@@ -55,6 +55,15 @@ def test_space_is_checked_before_anything_is_written(tmp_path: Path, space: dict
     assert not (tmp_path / "search").exists()
 
 
+def test_a_config_that_the_space_does_not_hold_is_left_out_of_the_first_trial(tmp_path: Path) -> None:
+    space = {"agent.n_step_end": {"low": 2, "high": 9}, "agent.batch_size": {"choices": [8, 32]}, **SPACE}
+    search = search_in(tmp_path, space=space)  # n_step_end is null there, batch_size 16
+    assert search.defaults() == {"agent.learning_rate": 0.0003, "agent.double": True}
+    trial = search.study().ask(search.settings.distributions())
+    assert trial.params.keys() == space.keys()
+    assert {key: trial.params[key] for key in SPACE} == search.defaults()
+
+
 def test_another_search_in_the_folder_is_refused(tmp_path: Path) -> None:
     search_in(tmp_path)
     search_in(tmp_path, trials=9, workers=1)  # may change
@@ -117,6 +126,7 @@ def tune(out: Path, *words: str) -> subprocess.Popen[str]:
         (("+search=tiny", "search.trials=0"), "search.trials=0 is not allowed"),
         (("+search=tiny", "agent.n_step=-1"), "n_step=-1"),
         (("+search=nope",), "available: "),
+        (("+search=tiny", "-m"), "-m: a search has trials of its own"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, words: tuple[str, ...], part: str) -> None:
