@@ -151,9 +151,7 @@ def run(
     return found
 
 
-def _check(
-    actions: Sequence[str], level: LevelConfig, maps: int, map_seed: int, candidates: int, cells: int
-) -> None:
+def _check(actions: Sequence[str], level: LevelConfig, maps: int, map_seed: int, candidates: int, cells: int) -> None:
     try:
         EvaluationConfig(final_maps=maps, map_seed=map_seed)
         ActionsConfig(name="heuristic", candidates=candidates)

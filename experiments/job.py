@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import job_process, locks, sweeps
+from experiments import job_order, job_process, locks, sweeps
 from experiments.door import Interrupted, door, one_line
 from experiments.job_process import DONE, FAILED, LOG, RECORD, RUNNING, STOPPED
 
@@ -37,6 +37,7 @@ def run(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
         with locks.hold(folder / job_process.LOCK, wait_seconds=WAIT_SECONDS):
             _note_start(folder, where)
             try:
+                job_order.refuse_early(folder)
                 _train(folder, threads=threads, keep_last=keep_last)
             except KeyboardInterrupt:
                 _note_end(folder, STOPPED, None)
@@ -63,7 +64,8 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
             runs.resume(folder, overrides=[f"threads={config['threads']}"])
         else:
             _clear(folder)
-            runs.start(OmegaConf.create(config), folder=folder, overrides=sweeps.overrides_of(folder))
+            found = sweeps.find_job(folder)
+            runs.start(OmegaConf.create(config), folder=folder, overrides=None if found is None else found[1].overrides)
     if not keep_last:
         last.unlink(missing_ok=True)
 

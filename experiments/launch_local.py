@@ -17,6 +17,7 @@ from experiments import job_process, job_states
 from experiments.config_groups import need
 from experiments.door import Interrupted
 from experiments.exits import INTERRUPTED
+from experiments.job_order import Order
 from experiments.job_process import LOG
 from experiments.machine import cores
 from experiments.session import StopRequest
@@ -112,7 +113,7 @@ class _Pool:
         """Until all have ended."""
         gpus: Sequence[str | None] = visible_gpus() or [None]
         slots = [_Slot(gpu) for gpu in itertools.islice(itertools.cycle(gpus), self.settings.n_jobs)]
-        waiting = deque(self.jobs)
+        waiting, self.order = deque(self.jobs), Order(self.jobs)
         try:
             while waiting or any(slot.job for slot in slots):
                 if self.stop.count > self.told:
@@ -121,8 +122,10 @@ class _Pool:
                 for slot in slots:
                     if slot.process is not None and slot.process.poll() is not None:
                         self._end(slot, waiting)
-                    if slot.process is None and waiting:
-                        self._begin(slot, waiting.popleft())
+                    free = None if slot.process else next(filter(self.order.may_begin, waiting), None)
+                    if free is not None:
+                        waiting.remove(free)
+                        self._begin(slot, free)
                 self.shown.look()
                 time.sleep(POLL_SECONDS)
         finally:  # after an error here nobody would know of them
@@ -158,6 +161,7 @@ class _Pool:
             waiting.append(job)
             self.shown.ends(job, job_states.state_of(self.sweep, job), more=f", is tried again ({left} times more)")
         else:
+            self.order.end(job)
             self.shown.ends(job, job_states.state_of(self.sweep, job))
 
     def _ask_to_stop(self, slots: Sequence[_Slot]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from experiments import job_states, locks
 from experiments.config_groups import need
+from experiments.job_order import Order
 from experiments.job_process import FAILED, LOCK, read_record, search_path, settle, write_record
 from experiments.launch_local import StopCounter
 from experiments.ray_work import work
@@ -109,6 +110,7 @@ class _Tasks:
         self.stop_file = sweep.folder.resolve() / STOP
         self.tries: dict[int, int] = {}
         self.refs: dict[Any, Job] = {}
+        self.waiting: list[Job] = []
         needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus, "max_retries": settings.max_retries}
         self.task = ray.remote(**needs)(work)
 
@@ -117,11 +119,13 @@ class _Tasks:
         self.stop_file.unlink(missing_ok=True)
         begun: set[int] = set()
         look = 0.0
-        for job in jobs:
-            self._submit(job)
-        while self.refs:
+        self.waiting, self.order = list(jobs), Order(jobs)
+        while self.refs or self.waiting:
             if self.stop.count:
                 self._ask_to_stop()
+            for job in filter(self.order.may_begin, list(self.waiting)):
+                self.waiting.remove(job)
+                self._submit(job)
             ended, _ = self.ray.wait(list(self.refs), timeout=POLL_SECONDS)
             if time.monotonic() >= look:
                 look = time.monotonic() + LOOK_SECONDS
@@ -163,9 +167,11 @@ class _Tasks:
             self.shown.ends(job, job_states.state_of(self.sweep, job), f", is tried again ({left} times more)")
             self._submit(job)
         else:
+            self.order.end(job)
             self.shown.ends(job, job_states.state_of(self.sweep, job))
 
     def _ask_to_stop(self) -> None:
+        self.waiting.clear()
         if not self.stop_file.exists():
             self.stop_file.touch()
             self.shown.say("stopping the jobs, which save first (a second time to leave them at once)")

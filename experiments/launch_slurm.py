@@ -1,4 +1,5 @@
-"""``launcher=slurm``: all jobs of a sweep as one job array, through submitit. The command returns at once.
+"""``launcher=slurm``: all jobs of a sweep as one job array, through submitit. The command returns at once. Jobs that
+take from others' runs are an array of their own that begins after those have ended.
 
 When a job's time is nearly over SLURM signals it (``--signal``), it saves, is queued again and goes on from last.pt. If
 it is pushed aside by others (preempted), SLURM ends it with SIGTERM: it saves as well and is queued again. After a
@@ -19,6 +20,7 @@ from typing import Any
 
 from experiments import slurm_queue
 from experiments.config_groups import need
+from experiments.job_order import waves
 from experiments.job_process import search_path
 from experiments.slurm_work import Work
 from experiments.sweep_names import file_name
@@ -65,12 +67,19 @@ class SlurmLauncher:
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Submit these jobs; they run on without this process."""
         folder = sweep.folder.resolve()
-        works = [
-            Work(str(folder / job.name), os.getcwd(), self.cpus, self.keep_last, self.retry, self.save_seconds)
-            for job in jobs
-        ]
-        ids = self._submit(folder / FOLDER, file_name(sweep.folder.name), works)
-        slurm_queue.note(sweep.folder, {job.number: id for job, id in zip(jobs, ids, strict=True)})
+        known = slurm_queue.submitted(sweep.folder)
+        known = {number: known[number] for number in slurm_queue.queued(sweep)}
+        for wave in waves(jobs):
+            works = [
+                Work(str(folder / job.name), os.getcwd(), self.cpus, self.keep_last, self.retry, self.save_seconds)
+                for job in wave
+            ]
+            before = sorted({known[number] for job in wave for number in job.after if number in known})
+            ids = self._submit(folder / FOLDER, file_name(sweep.folder.name), works, before)
+            submitted = {job.number: id for job, id in zip(wave, ids, strict=True)}
+            slurm_queue.note(sweep.folder, submitted)
+            known |= submitted
+        ids = [known[job.number] for job in jobs]
         arrays = " ".join(dict.fromkeys(id.split("_")[0] for id in ids))
         print(
             f"submitted {len(jobs)} jobs as {arrays}: {', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}\n"
@@ -82,13 +91,13 @@ class SlurmLauncher:
         )
         return False
 
-    def _submit(self, folder: Path, name: str, works: Sequence[Work]) -> list[str]:
-        """Ids at SLURM, in the order of the works."""
+    def _submit(self, folder: Path, name: str, works: Sequence[Work], before: Sequence[str]) -> list[str]:
+        """Ids at SLURM, in the order of the works, which begin once the jobs ``before`` have ended."""
         import submitit
 
         executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=self.requeue)
         try:
-            executor.update_parameters(**self._parameters(name))
+            executor.update_parameters(**self._parameters(name, before))
             with redirect_stderr(StringIO()), executor.batch():  # it prints what sbatch says, and raises it, too
                 submitted = [executor.submit(work) for work in works]
         except (submitit.core.utils.FailedJobError, ValueError, RuntimeError) as error:
@@ -97,7 +106,9 @@ class SlurmLauncher:
             raise ValueError(f"launcher=slurm: SLURM refused the jobs ({said})") from None
         return [str(job.job_id) for job in submitted]
 
-    def _parameters(self, name: str) -> dict[str, Any]:
+    def _parameters(self, name: str, before: Sequence[str] = ()) -> dict[str, Any]:
+        # afterany: a job whose source failed says so itself, and isn't left in the queue for ever
+        order = {"dependency": f"afterany:{':'.join(before)}"} if before else {}
         found = {
             "job_name": name,
             "partition": self.partition,
@@ -110,6 +121,6 @@ class SlurmLauncher:
             "stderr_to_stdout": True,
             "srun_args": [f"--cpus-per-task={self.cpus}"],  # since 22.05 srun doesn't take it from sbatch
             "setup": [f"export PYTHONPATH={shlex.quote(search_path(os.environ))}", *self.setup],
-            "additional_parameters": {"requeue": True, **self.options},
+            "additional_parameters": {"requeue": True, **order, **self.options},
         }
         return {key: value for key, value in found.items() if value is not None}

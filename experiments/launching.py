@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from experiments import config as configs
-from experiments import job_states, locks, slurm_queue, study_arms, sweep_names, sweeps
+from experiments import job_order, job_states, locks, slurm_queue, study_arms, sweep_names, sweeps
 from experiments.door import Unfinished
 from experiments.job_process import DONE, LOCK, STOPPED
 from experiments.progress import ProgressReport
@@ -82,8 +82,8 @@ def launch(
     own = [one for one in overrides if sweep_names.group_of(one.get_key_element()) != "launcher"]
     arms: Any = OmegaConf.to_container(config.arms)
     jobs = [job for batch in split(own) for job in batch]
-    planned = plan(jobs, lambda job: compose(study_arms.expand(job, arms)), progress=bool(config.progress))
     folder = Path(str(config.hydra.sweep.dir))
+    planned = plan(jobs, lambda job: compose(study_arms.expand(job, arms)), folder, progress=bool(config.progress))
     if not sweeps.is_sweep(folder):
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
         sweeps.create(folder, planned, command=_command(), begun=begun, commit=commit())
@@ -113,33 +113,39 @@ def _refuse(config: DictConfig, overrides: Sequence[Override]) -> None:
 
 
 def plan(
-    jobs: Sequence[Sequence[str]], compose: Callable[[list[str]], DictConfig], *, progress: bool = True
+    jobs: Sequence[Sequence[str]],
+    compose: Callable[[list[str]], DictConfig],
+    folder: Path,
+    *,
+    progress: bool = True,
 ) -> list[Planned]:
-    """The jobs with their configs, which are checked.
+    """The jobs of a sweep in ``folder`` with their configs, which are checked.
 
     Raises:
-        ValueError: in one line, if none is any good.
+        ValueError: in one line, if none is any good, or they take from one another's runs.
         HydraException, OmegaConfBaseException: if one names what isn't there.
     """
     recorded = [sweep_names.of_the_runs(job) for job in jobs]
     values, planned = sweeps.values_of(recorded), []
     with ProgressReport(title="configs", total=len(jobs), enabled=progress) as report:
         for number, job in enumerate(jobs):
-            planned.append(_planned(number, compose(list(job)), recorded[number], values[number]))
+            planned.append(_planned(number, compose(list(job)), recorded[number], values[number], folder))
             report.update(number + 1)
     bad = [one.job.error for one in planned if one.job.error is not None]
     if len(bad) == len(planned):
         raise ValueError(bad[0] if bad else "there are no jobs in this sweep")
-    return planned
+    return job_order.in_order(planned, folder)
 
 
-def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[str, str]) -> Planned:
+def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[str, str], folder: Path) -> Planned:
     """One job, its config checked whole."""
     told = [f"{key}-{value}" for key, value in values.items()] or [text.replace("=", "-", 1) for text in overrides]
     with read_write(node), open_dict(node):
         node.hydra.job.num, node.hydra.job.id = number, str(number)
-        node.hydra.job.override_dirname = "_".join(told)
+        node.hydra.job.override_dirname, node.hydra.sweep.dir = "_".join(told), str(folder)
         name = str(OmegaConf.select(node, "hydra.sweep.subdir"))
+        for section in filter(OmegaConf.is_config, (node.transfer, node.rivals)):
+            OmegaConf.resolve(section)  # they may name the sweep's folder, in hydra
         del node["hydra"]
     try:
         setup = configs.read(node)

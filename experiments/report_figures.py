@@ -258,6 +258,4 @@ def _legend(figure: Figure, axes: Any) -> None:
     """Below the axes, so that it covers nothing."""
     handles, names = axes.get_legend_handles_labels()
     columns = _legend_columns(names)
-    figure.legend(
-        handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5
-    )
+    figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)

@@ -185,8 +185,6 @@ def _show(target: Path, numbers: Sequence[SectionNumbers], lines: Sequence[str])
     for line in lines:
         console.print(f"[yellow]warning:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
     print(
-        f"page:     {target / PAGE}\n"
-        f"Markdown: {target / TEXT}\n"
-        f"curves:   tensorboard --logdir {target / EVENTS}",
+        f"page:     {target / PAGE}\nMarkdown: {target / TEXT}\ncurves:   tensorboard --logdir {target / EVENTS}",
         flush=True,
     )

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Job:
     """One process to be: a run, or a group of runs of several ``seeds``.
 
     ``name`` is its folder in the sweep's, ``values`` what was swept, ``steps`` are environment steps of each seed,
-    ``error`` is what is wrong with its config.
+    ``error`` is what is wrong with its config, ``after`` are numbers of jobs that must be done before it begins.
     """
 
     number: int
@@ -40,6 +40,7 @@ class Job:
     seeds: list[int]
     steps: int
     error: str | None = None
+    after: list[int] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -154,12 +155,12 @@ def read(folder: Path) -> Sweep:
         raise ValueError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
 
 
-def overrides_of(folder: Path) -> list[str] | None:
-    """What a job, in its ``folder``, was made of; None outside a sweep."""
+def find_job(folder: Path) -> tuple[Sweep, Job] | None:
+    """The job in a ``folder`` and its sweep; None outside a sweep."""
     for parent in folder.resolve().parents:
         if is_sweep(parent):
             sweep = read(parent)
-            return next((job.overrides for job in sweep.jobs if sweep.folder_of(job) == folder.resolve()), None)
+            return next(((sweep, job) for job in sweep.jobs if sweep.folder_of(job) == folder.resolve()), None)
     return None
 
 

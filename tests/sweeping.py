@@ -74,3 +74,22 @@ def only(out: Path) -> Path:
 def jobs(folder: Path) -> dict[int, Path]:
     """Number → folder of a sweep's jobs."""
     return {job["number"]: folder / job["name"] for job in read(folder / "sweep.json")["jobs"]}
+
+
+CHAINED = """# @package _global_
+arms:
+  taker: ['transfer.from=${hydra.sweep.dir}/source']
+  source: []
+hydra:
+  sweep:
+    subdir: ${arm}
+"""
+
+
+def chained(out: Path, *more: str) -> list[str]:
+    """A sweep of two jobs, the first of which takes from the second's run: it has to wait for it."""
+    study = out / "conf" / "experiment" / "chained.yaml"
+    study.parent.mkdir(parents=True)
+    study.write_text(CHAINED)
+    door, *given = words(out, "+experiment=chained", *more)
+    return [door, "--config-dir", str(out / "conf"), *given]

@@ -62,8 +62,7 @@ def test_the_stratified_bootstrap_equals_its_slow_twin(seed: int) -> None:
     found = interval(values, resamples=300, seed=seed)
     for point in range(2):
         resampled = [
-            slow_iqm([values[rows[r][s][task]][task][point] for s in range(4) for task in range(3)])
-            for r in range(300)
+            slow_iqm([values[rows[r][s][task]][task][point] for s in range(4) for task in range(3)]) for r in range(300)
         ]
         own = slow_iqm([values[s][task][point] for s in range(4) for task in range(3)])
         bounds = slow_quantile(resampled, outside), slow_quantile(resampled, 1 - outside)

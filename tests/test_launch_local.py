@@ -12,7 +12,7 @@ from test_training import differences
 
 from experiments import checkpoints, locks
 from experiments.launch_local import LocalLauncher, visible_gpus
-from sweeping import done, jobs, only, read, start, until, words
+from sweeping import chained, done, jobs, only, read, start, until, words
 from tiny import COMMON, DQN
 
 KILLED, BROKEN, BAD = 5, 7, 11
@@ -87,9 +87,7 @@ def test_a_stopped_sweep_ends_like_one_that_was_not(tmp_path: Path) -> None:
     first.send_signal(signal.SIGINT)
     _, stderr = first.communicate(timeout=120)
     assert first.returncode == 130, stderr
-    assert stderr.splitlines() == [
-        f"train.py: {folder}: stopped (2 stopped, 2 in all); the same command again goes on"
-    ]
+    assert stderr.splitlines() == [f"train.py: {folder}: stopped (2 stopped, 2 in all); the same command again goes on"]
     assert all((own / "last.pt").is_file() for own in jobs(folder).values())
 
     second = start(command, cwd=tmp_path)
@@ -124,6 +122,27 @@ def test_retries_and_finished_runs_without_their_memory(tmp_path: Path) -> None:
     assert [read(own[number] / "job.json")["attempts"] for number in (0, 1)] == [2, 1]
     assert (own[1] / "result.json").is_file()
     assert not (own[1] / "last.pt").exists()
+
+
+@pytest.mark.slow
+def test_a_job_waits_for_the_one_whose_run_it_takes_from(tmp_path: Path) -> None:
+    command = chained(tmp_path, "launcher.n_jobs=2")
+    (tmp_path / "raise0").touch()
+    ended = done(command, cwd=tmp_path)
+    assert ended.returncode == 1
+    own = dict(zip(("taker", "source"), jobs(only(tmp_path)).values(), strict=True))
+    assert [path.name for path in own.values()] == ["taker", "source"]
+    said = "job 1 arm=source, whose run this one takes from, is not done"
+    assert f"job 0 arm=taker failed: {said}" in ended.stdout
+    assert not (own["taker"] / "config.yaml").exists()
+
+    (tmp_path / "raise0").unlink()
+    again = done(command, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr + again.stdout
+    began = {name: read(folder / "job.json")["began"] for name, folder in own.items()}
+    assert began["taker"] > (own["source"] / "result.json").stat().st_mtime
+    assert f"from: {own['source']}" in (own["taker"] / "config.yaml").read_text()
+    assert own["source"].is_relative_to(tmp_path)
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from experiments.launch_ray import RayLauncher
-from sweeping import done, jobs, only, read, start, until, words
+from sweeping import chained, done, jobs, only, read, start, until, words
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'waybill[ray]'")
 STORE_BYTES = 80 * 2**20
@@ -98,6 +98,14 @@ def test_a_stopped_sweep_saves_and_the_same_command_goes_on(cluster: Any, nodes:
     assert again.returncode == 0, again.stderr
     assert "going on in" in (own[0] / "log.txt").read_text()
     assert only(tmp_path) == folder
+
+
+@pytest.mark.slow
+def test_a_job_waits_for_the_one_whose_run_it_takes_from(cluster: Any, nodes: list[Any], tmp_path: Path) -> None:
+    ended = done(chained(tmp_path, "launcher=ray", f"launcher.address={cluster.address}"), cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+    taker, source = jobs(only(tmp_path)).values()
+    assert read(taker / "job.json")["began"] > (source / "result.json").stat().st_mtime
 
 
 @pytest.mark.slow

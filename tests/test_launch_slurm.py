@@ -12,7 +12,7 @@ import pytest
 from slurm_cluster import NoSlurm, SlurmCluster
 
 from experiments.launch_slurm import SlurmLauncher
-from sweeping import done, jobs, only, read, until, words
+from sweeping import chained, done, jobs, only, read, until, words
 
 LONG = 10**9
 
@@ -109,6 +109,18 @@ def test_a_job_pushed_aside_comes_back_and_a_cancelled_one_does_not(cluster: Slu
 
 
 @pytest.mark.slow
+def test_a_job_waits_for_the_one_whose_run_it_takes_from(cluster: SlurmCluster, tmp_path: Path) -> None:
+    submitted = done(chained(tmp_path, *tiny()), cwd=tmp_path, **cluster.variables)
+    assert submitted.returncode == 0, submitted.stderr
+    arrays = re.findall(r"submitted 2 jobs as (\d+) (\d+): ", submitted.stdout)
+    assert arrays, submitted.stdout
+    taker, source = jobs(only(tmp_path)).values()
+    until(lambda: (taker / "result.json").is_file(), "both to end", 150)
+    assert read(taker / "job.json")["attempts"] == 1
+    assert read(taker / "job.json")["began"] > (source / "result.json").stat().st_mtime
+
+
+@pytest.mark.slow
 def test_what_slurm_refuses_is_one_line_and_submits_nothing(cluster: SlurmCluster, tmp_path: Path) -> None:
     refused = done(words(tmp_path, *tiny("launcher.partition=nowhere", "seed=0,1")), cwd=tmp_path, **cluster.variables)
     assert refused.returncode == 2
@@ -128,6 +140,8 @@ def test_settings_become_sbatchs(monkeypatch: pytest.MonkeyPatch) -> None:
         "srun_args": ["--cpus-per-task=8"], "additional_parameters": {"requeue": True, "account": "me"},
     }  # fmt: skip
     assert found["setup"][0].endswith(":/elsewhere")
+    after = settings._parameters("study", ["7_0", "9"])["additional_parameters"]
+    assert after == {"requeue": True, "dependency": "afterany:7_0:9", "account": "me"}
     assert not {"partition", "mem", "gpus_per_node"} & SlurmLauncher()._parameters("study").keys()
 
 

@@ -35,7 +35,10 @@ def test_a_page_needs_nothing_else() -> None:
     found = Page(text)
     assert found.drawings == 2
     assert found.outside == []
-    assert Page('<img src="x.png"><link href="https://a.b/c.css"><a href="#d">').outside == ["x.png", "https://a.b/c.css"]
+    assert Page('<img src="x.png"><link href="https://a.b/c.css"><a href="#d">').outside == [
+        "x.png",
+        "https://a.b/c.css",
+    ]
     assert "://" not in text
     assert "<script" not in text
     assert "@import" not in text

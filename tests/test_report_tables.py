@@ -42,14 +42,17 @@ def test_scores_are_those_of_the_numbers(numbers: SectionNumbers) -> None:
     rows = page_of(numbers).rows("Held-out scores")
     assert list(rows)[-3:] == ["random (player)", "greedy (player)", "planner (player)"]
     sparse = arm(numbers, "reward=sparse")
-    assert rows["reward=sparse"] == {
-        "seeds": "5",
-        "mean": "286",  # 284 + 2.5, to the even
-        "IQM (95 % interval)": f"142 ({sparse.score.low:,.0f} … {sparse.score.high:,.0f})",
-        "normalised IQM": "0.14 ({:.2f} … {:.2f})".format(*sparse.normalised[1:]),  # type: ignore[index]
-        "optimality gap": "0.72",
-        "bankrupt": "0%",
-    }
+    assert (
+        rows["reward=sparse"]
+        == {
+            "seeds": "5",
+            "mean": "286",  # 284 + 2.5, to the even
+            "IQM (95 % interval)": f"142 ({sparse.score.low:,.0f} … {sparse.score.high:,.0f})",
+            "normalised IQM": "0.14 ({:.2f} … {:.2f})".format(*sparse.normalised[1:]),  # type: ignore[index]
+            "optimality gap": "0.72",
+            "bankrupt": "0%",
+        }
+    )
     assert rows["base"]["IQM (95 % interval)"] == "502"  # one seed: no interval; half to the even
     assert rows["planner (player)"]["mean"] == "1,002"
 

@@ -69,7 +69,17 @@ def best_sale(
 
 @jit
 def made_sale(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
+    s: Any,
+    me: Any,
+    pool: Any,
+    lv: Any,
+    flows: Any,
+    r: Any,
+    slot: Any,
+    b: Any,
+    tile: Any,
+    rate: Any,
+    delay: Any,
     left: Any,
 ) -> Any:
     """(value, outlay, units, delay): coins from ``rate`` units of an input of recipe ``r`` at a tile, its output sold.
@@ -94,8 +104,19 @@ def made_sale(
 
 @jit
 def refined_sale(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
-    left: Any, budget: Any,
+    s: Any,
+    me: Any,
+    pool: Any,
+    lv: Any,
+    flows: Any,
+    r: Any,
+    slot: Any,
+    b: Any,
+    tile: Any,
+    rate: Any,
+    delay: Any,
+    left: Any,
+    budget: Any,
 ) -> Any:
     """(value, outlay): best net coins from ``rate`` units of an input of recipe ``r`` at a tile: its output is sold, or
     refined once more and sold then, if the ``budget`` in coins allows it. ``b`` is the workshop, -1 for a new one.
@@ -188,8 +209,19 @@ def raw_value(
 
 @jit
 def shared_value(
-    s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any,
-    left: Any, budget: Any,
+    s: Any,
+    me: Any,
+    pool: Any,
+    lv: Any,
+    flows: Any,
+    b: Any,
+    slot: Any,
+    tile: Any,
+    good: Any,
+    rate: Any,
+    delay: Any,
+    left: Any,
+    budget: Any,
 ) -> Any:
     """(value, outlay) of bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
     building = me.buildings[b]
@@ -208,9 +240,7 @@ def extract_value(s: Any, me: Any, pool: Any, lv: Any, flows: Any, site: Any, le
     rate = dig_supply(me, lv, site, left)
     tile, good = np.int64(pool.site_tile[s.map, site]), np.int64(pool.site_good[s.map, site])
     budget = np.float64(me.cash) - np.float64(lv.extractor_cost)
-    value, outlay = raw_value(
-        s, me, pool, lv, flows, tile, good, rate, np.float64(lv.extractor_lead), left, budget
-    )
+    value, outlay = raw_value(s, me, pool, lv, flows, tile, good, rate, np.float64(lv.extractor_lead), left, budget)
     return value - kept(lv.extractor_cost, lv.extractor_upkeep, left), outlay + np.float64(lv.extractor_cost)
 
 
