@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from test_config import composed
 
+from experiments.config import read
 from experiments.study_arms import all_of, expand
 from tiny import COMMON, CONF, DQN
 
@@ -70,3 +72,15 @@ def test_a_sweep_and_a_single_run_of_an_arm_have_the_same_config(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     alone = yaml.safe_load((tmp_path / "one" / "config.yaml").read_text())
     assert alone == configs["straight_random_4"]
+
+
+SHIPPED = {path.stem: yaml.safe_load(path.read_text()).get("arms", {}) for path in (CONF / "experiment").glob("*.yaml")}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, arms in SHIPPED.items() if arms and name != "transfer"))
+def test_every_arm_that_is_shipped_fits_the_config_and_no_two_are_alike(name: str) -> None:
+    """Those of ``transfer`` need a sweep's folder, see ``test_transfer_experiment``."""
+    arms = SHIPPED[name]
+    given = {arm: read(composed(f"experiment={name}", *expand([f"arm={arm}"], arms))).plain for arm in arms}
+    configs = [yaml.safe_dump({**config, "arm": None}) for config in given.values()]
+    assert len(set(configs)) == len(arms)
