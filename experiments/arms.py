@@ -7,6 +7,7 @@ with other numbers, other rivals, other maps) are in different sections, and not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,8 +106,11 @@ def _section(title: str, runs: Sequence[Run]) -> Section:
 
 def _told(config: Mapping[str, Any]) -> Flat:
     """All that an arm is told apart by."""
-    told = flat(config).items()
-    return {key: value for key, value in told if key not in _BOOKKEEPING and not key.endswith("._target_")}
+    told = flat(config)
+    source = told.get("transfer.from")
+    if source is not None:  # each seed may take from the run of its own seed
+        told["transfer.from"] = re.sub(rf"seed[-_]?{config['seed']}(?!\d)", "seed*", source)
+    return {key: value for key, value in told.items() if key not in _BOOKKEEPING and not key.endswith("._target_")}
 
 
 def _by(runs: Iterable[Run], what: Callable[[Run], Flat]) -> list[list[Run]]:

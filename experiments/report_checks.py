@@ -14,7 +14,7 @@ FEW, STUDY = 5, 10  # seeds: below the first no interval is to be trusted, below
 
 def warnings(found: Found, sections: Sequence[Section]) -> list[str]:
     """All of it, in a line each; the gravest first."""
-    lines = [f"Cannot be read, left out: {line}" for line in found.broken]
+    lines = [f"Left out: {line}" for line in found.broken]
     if len(sections) > 1:
         titles = "; ".join(section.title for section in sections)
         lines.append(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from omegaconf import OmegaConf
 
-from experiments import commands, results
+from experiments import commands, results, sweeps
 from experiments.config import first_line
 from experiments.transfer_measures import points_of
 
@@ -71,7 +71,9 @@ class Run:
 
 
 class Found(NamedTuple):
-    """What lies below some folders; ``broken`` says in a line each what cannot be read, and why."""
+    """What lies below some folders, or should, as a sweep's list of jobs says; ``broken`` says in a line each what
+    cannot be read or run, and why.
+    """
 
     finished: list[Run]
     unfinished: list[Run]
@@ -88,22 +90,41 @@ def find(folders: Sequence[Path]) -> Found:
         if not folder.is_dir():
             raise ValueError(f"{str(folder)!r} is no folder; folders with runs (made by train.py) are needed")
     found, seen = Found([], [], []), set()
-    for folder in _with_configs(folders):
+    for folder in _with_files(folders):
         if (path := folder.resolve()) not in seen:
             seen.add(path)
-            _read(folder, found)
+            if sweeps.is_sweep(folder):
+                _not_begun(folder, found)
+            if (folder / CONFIG).is_file():
+                _read(folder, found)
     if not any(found):
         where = ", ".join(repr(str(folder)) for folder in folders)
         raise ValueError(f"{where}: no runs in there, no folder holds a {CONFIG} (train.py writes one for each run)")
     return found
 
 
-def _with_configs(folders: Sequence[Path]) -> Iterator[Path]:
+def _with_files(folders: Sequence[Path]) -> Iterator[Path]:
     for top in folders:
         for name, inner, files in os.walk(top):
             inner[:] = sorted((one for one in inner if not one.startswith(".")), key=natural)
-            if CONFIG in files:
+            if CONFIG in files or sweeps.MANIFEST in files:
                 yield Path(name)
+
+
+def _not_begun(folder: Path, found: Found) -> None:
+    """Add the jobs of a sweep that left no config: those that never ran, or died too early."""
+    try:
+        sweep = sweeps.read(folder)
+        for job in sweep.jobs:
+            own = sweep.folder_of(job)
+            if job.error is not None:
+                found.broken.append(f"{own}: its job cannot run, {job.error}")
+            elif not (own / CONFIG).is_file():
+                config = sweeps.frozen(own)
+                for run, seed in zip(sweep.runs_of(job), job.seeds, strict=True):
+                    found.unfinished.append(Run(run, {**config, "seed": seed, "seeds": 1}, [], None))
+    except ValueError as error:
+        found.broken.append(str(error))
 
 
 def natural(name: str) -> list[int | str]:

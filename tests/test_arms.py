@@ -36,6 +36,14 @@ def test_the_folder_device_and_threads_make_no_arm(tmp_path: Path) -> None:
     assert [run.seed for run in section.runs] == [0, 1]
 
 
+def test_a_source_of_each_seeds_own_makes_no_arm(tmp_path: Path) -> None:
+    for name, seed, source in (("a", 1, "x/haul_seed1"), ("b", 2, "x/haul_seed2"), ("c", 1, "x/haul_seed2")):
+        put(tmp_path / name, f"transfer.from={source}", scores=[100], first=seed)
+    (section,) = sections_of(tmp_path)
+    assert [[run.seed for run in arm.runs] for arm in section.arms] == [[1, 2], [1]]
+    assert [arm.label for arm in section.arms] == ["from=haul_seed*", "from=haul_seed2"]
+
+
 @pytest.mark.parametrize(
     ("other", "title"),
     [

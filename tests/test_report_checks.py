@@ -45,7 +45,7 @@ def test_missing_seeds_are_named_with_their_folders(tmp_path: Path) -> None:
 def test_what_cannot_be_read_comes_first(tmp_path: Path) -> None:
     put(tmp_path, scores=[1, 2])
     (tmp_path / "0" / "result.json").write_text("{")
-    assert warnings_of(tmp_path)[0].startswith(f"Cannot be read, left out: {tmp_path}/0/result.json: ")
+    assert warnings_of(tmp_path)[0].startswith(f"Left out: {tmp_path}/0/result.json: ")
 
 
 def test_different_games_are_named_and_sections_say_whose_warning_it_is(tmp_path: Path) -> None:

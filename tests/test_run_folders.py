@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 from reports import changed, put
+from test_sweeps import made
 
 from experiments.run_folders import find, games_of, natural
+from experiments.sweeps import Job, Planned
+from tiny import tiny_setup
 
 
 def test_runs_are_found_at_any_depth_each_once(tmp_path: Path) -> None:
@@ -51,6 +54,33 @@ def test_a_group_lacks_the_seeds_that_were_not_begun(tmp_path: Path) -> None:
     found = find([tmp_path])
     assert [run.seed for run in found.finished] == [0, 2]
     assert {run.folder.name: run.seed for run in found.unfinished} == {"seed1": 1, "seed3": 3, "seed4": 4}
+
+
+def test_a_sweep_lacks_the_jobs_that_never_began(tmp_path: Path) -> None:
+    """A group of two seeds, a run that is finished, one of another arm that nobody began, and one that cannot run."""
+    setup = tiny_setup(tmp_path, "reward=sparse")
+    group, alone = ({**setup.plain, "seed": seed, "seeds": count} for seed, count in ((3, 2), (9, 1)))
+    jobs = [
+        Planned(Job(0, "group", [], {}, [3, 4], 100), group),
+        Planned(Job(1, "done", [], {}, [0], 100), setup.plain),
+        Planned(Job(2, "alone", [], {}, [9], 100), alone),
+        Planned(Job(3, "bad", [], {}, [], 100, "seed=-1 is not allowed"), {}),
+    ]
+    folder = made(tmp_path / "sweep", jobs).folder
+    (run,) = put(tmp_path / "made", scores=[600])
+    for path in run.iterdir():
+        path.rename(folder / "done" / path.name)
+    found = find([folder])
+    assert [run.folder for run in found.finished] == [folder / "done"]
+    assert {run.folder: run.seed for run in found.unfinished} == {
+        folder / "group" / "seed3": 3,
+        folder / "group" / "seed4": 4,
+        folder / "alone": 9,
+    }
+    assert found.unfinished[0].config["reward"]["name"] == "sparse"
+    assert found.broken == [f"{folder}/bad: its job cannot run, seed=-1 is not allowed"]
+    (folder / "sweep.json").write_text("{")
+    assert find([folder]).broken[0].startswith(f"{folder}/sweep.json is damaged")
 
 
 @pytest.mark.parametrize(
