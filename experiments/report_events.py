@@ -8,6 +8,7 @@ and a new experiment for each.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ def read(folder: Path) -> dict[str, np.ndarray]:
 
     if not list(folder.glob("events.out.tfevents.*")):
         return {}
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # that a run was gone on with is no warning
     try:
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
         found = {tag: [(point.step, point.value) for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
