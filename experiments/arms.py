@@ -179,7 +179,12 @@ def labels(settings: Sequence[Flat]) -> list[str]:
     names, hidden = _short(chosen), {key: _usual(key, settings) for key in chosen}
     texts = {key: _texts([own[key] for own in settings]) for key in chosen}
     return [
-        ", ".join(f"{names[key]}={texts[key][k]}" for key in chosen if plain(own[key]) != hidden[key]) or BASE
+        ", ".join(
+            texts[key][k] if key == ARM else f"{names[key]}={texts[key][k]}"
+            for key in chosen
+            if plain(own[key]) != hidden[key]
+        )
+        or BASE
         for k, own in enumerate(settings)
     ]
 

@@ -73,9 +73,9 @@ def _contrast(section: Section, ours: str, others: str, seed: int) -> Contrast |
 
 
 def _matching(arms: Sequence[Arm], pattern: str) -> dict[str, Arm]:
-    """What ``*`` stands for → the arm, of those that match; ``arm=`` need not be written."""
+    """What ``*`` stands for → the arm, of those that match."""
     before, _, after = pattern.partition("*")
-    wanted = re.compile(f"(?:arm=)?{re.escape(before)}(.*){re.escape(after)}")
+    wanted = re.compile(f"{re.escape(before)}(.*){re.escape(after)}")
     return {match[1]: arm for arm in arms if (match := wanted.fullmatch(arm.label)) is not None}
 
 

@@ -33,14 +33,14 @@ def runs(tmp_path: Path) -> Path:
 
 def test_arms_pair_up_by_what_the_star_stands_for(runs: Path) -> None:
     haul, refine = contrasts(runs, "x_*", "y_*")
-    assert haul.pairs == [("arm=x_1", "arm=y_1"), ("arm=x_2", "arm=y_2")]
+    assert haul.pairs == [("x_1", "y_1"), ("x_2", "y_2")]
     assert (haul.seeds, refine.seeds) == ([0, 1, 2, 3, 4], [0, 1, 2])
     assert (haul.difference.mean, haul.difference.low, haul.difference.high) == (100, 100, 100)
     assert haul.ours.mean == 572.5  # 2.5 is what maps add; the mean of the middle six of ten
     assert haul.ours.mean - haul.others.mean == pytest.approx(100)
     assert refine.difference.mean == 0
     assert refine.difference.low < 0 < refine.difference.high
-    back = contrasts(runs, "arm=y_*", "x_*")[0]
+    back = contrasts(runs, "y_*", "x_*")[0]
     assert back.difference.mean == -100
 
 
@@ -57,7 +57,7 @@ def test_only_seeds_that_all_have_are_compared(runs: Path) -> None:
         (
             "x_*",
             "w_*",
-            "'x_\\*' and 'w_\\*': no two arms with two seeds in common pair up, known are arm=x_1, arm=x_2, ",
+            "'x_\\*' and 'w_\\*': no two arms with two seeds in common pair up, known are x_1, x_2, ",
         ),
         ("x_*", "x_*", "no two arms"),
     ],
@@ -72,4 +72,4 @@ def test_the_command_shows_a_table(runs: Path) -> None:
     done = subprocess.run(asked, cwd=CONF.parent, capture_output=True, text=True, env={"COLUMNS": "200"}, check=True)
     assert "100.0 (100.0 … 100.0)" in done.stdout
     assert "above 0" in done.stdout
-    assert "  arm=x_2  –  arm=y_2" in done.stdout
+    assert "  x_2  –  y_2" in done.stdout
