@@ -25,7 +25,8 @@ def run(node: DictConfig) -> None:
     from experiments.searching import search
 
     try:
-        search(node, folder=Path(HydraConfig.get().runtime.output_dir))
+        chosen = HydraConfig.get()
+        search(node, folder=Path(chosen.runtime.output_dir), typed=chosen.overrides.task)
     except USER_ERRORS as error:
         failures.append(error)
 

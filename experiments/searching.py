@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ GRACE_SECONDS = 60.0  # for workers that were asked to stop
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
-def search(node: DictConfig, *, folder: Path) -> None:
-    """Do what a composed config asks for: begin a search, or go on with the one in ``folder``.
+def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None:
+    """Do what a composed config asks for: begin a search, or go on with the one in ``folder``; ``typed`` are the
+    overrides that it was composed with.
 
     Raises:
         ValueError: in one line, before anything is written.
@@ -44,7 +46,7 @@ def search(node: DictConfig, *, folder: Path) -> None:
             _watch(found, study, stop, workers)
         finally:
             _stop(workers, study)
-    tuning_report.show(found, study)
+    tuning_report.show(found, study, typed=typed)
     if stop.signal is not None:
         raise Interrupted("stopped; the same command goes on", exit_code=128 + stop.signal)
     if not tuning_report.completed(study):

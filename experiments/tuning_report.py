@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.files import write_whole
+from experiments.sweep_names import group_of, key_of
 from experiments.tuning import ERROR, Search
 
 SHOWN = 8  # best trials in the table
 ENOUGH = 8  # completed trials for importances
+GROUPS = ("level", "reward", "actions", "encoding", "agent", "network")
+OF_THE_SEARCH = (  # keys that say how it is done, not what the runs are
+    "search", "hydra", "out", "progress", "seed", "seeds", "steps", "threads", "device", "log_every",
+    "checkpoint_every", "evaluation",
+)  # fmt: skip
 
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
@@ -33,8 +41,10 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
 
 
-def show(search: Search, study: optuna.Study, console: Console | None = None) -> None:
-    """Print the best trials beside the config as it is, and write ``trials.png`` into the search's folder."""
+def show(search: Search, study: optuna.Study, console: Console | None = None, *, typed: Sequence[str] = ()) -> None:
+    """Print the best trials beside the config as it is, and write ``trials.png`` into the search's folder; ``typed``
+    are the overrides of the command.
+    """
     console = Console() if console is None else console
     best, trials = completed(study), study.get_trials(deepcopy=False)
     count = {state: sum(trial.state == state for trial in trials) for state in TrialState}
@@ -49,12 +59,14 @@ def show(search: Search, study: optuna.Study, console: Console | None = None) ->
     console.print(_table(search, study, best))
     picture = search.folder / "trials.png"
     write_whole(picture, lambda path: _figure(search, study, best).savefig(path, format="png", dpi=150))
-    changes = " ".join(f"{key}={_text(value)}" for key, value in best[0].params.items())
+    changes = {key: f"{key}={_text(value)}" for key, value in best[0].params.items()}
+    others = [one for one in typed if group_of(one) not in OF_THE_SEARCH and key_of(one) not in (*GROUPS, *changes)]
     console.print(
         f"picture:  {picture}\n"
         f"curves:   tensorboard --logdir {search.folder}\n"
         "The best of many trials was also lucky; measure it with seeds of its own:\n"
-        f"confirm:  python train.py {_choices(search)} steps={search.plain['steps']} seeds=10 {changes}",
+        f"confirm:  python train.py {_choices(search)} steps={search.plain['steps']} seeds=10 "
+        f"{shlex.join([*others, *changes.values()])}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -62,8 +74,7 @@ def show(search: Search, study: optuna.Study, console: Console | None = None) ->
 
 
 def _choices(search: Search) -> str:
-    groups = ("level", "reward", "actions", "encoding", "agent", "network")
-    return " ".join(f"{group}={search.plain[group]['name']}" for group in groups if group in search.plain)
+    return " ".join(f"{group}={search.plain[group]['name']}" for group in GROUPS if group in search.plain)
 
 
 def _is_default(search: Search, trial: FrozenTrial) -> bool:

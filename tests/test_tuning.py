@@ -183,3 +183,25 @@ def test_search_survives_a_killed_worker_and_goes_on(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     assert tuning.begun(study) >= 6
     assert [trial.value for trial in study.trials[: len(others) + 1]] == [trial.value for trial in (first, *others)]
+
+
+def test_the_best_is_confirmed_with_all_that_its_runs_were_made_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = search_in(tmp_path)
+    study = search.study()
+    study.add_trial(
+        optuna.trial.create_trial(
+            params={"agent.learning_rate": 0.002, "agent.double": False},
+            distributions=search.settings.distributions(), value=5.0,
+        )
+    )  # fmt: skip
+    typed = [
+        "+search=x", "search.trials=9", "level=haul", "agent=dqn", "agent.double=true", "agent.tau=0.01", "steps=1200",
+        "out=elsewhere", "network.width=[8, 8]",
+    ]  # fmt: skip
+    tuning_report.show(search, study, typed=typed)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirm:")]
+    chosen = "level=haul reward=shaped actions=heuristic encoding=reference_points agent=dqn network=candidates"
+    changes = "agent.tau=0.01 'network.width=[8, 8]' agent.learning_rate=0.002 agent.double=false"
+    assert line == f"confirm:  python train.py {chosen} steps=1200 seeds=10 {changes}"
