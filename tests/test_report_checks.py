@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from reports import MADE, changed, put
+from test_sweeps import made
 
 from experiments.arms import sections
 from experiments.report_checks import warnings
 from experiments.run_folders import find
+from experiments.sweeps import Job, Planned
+from tiny import tiny_setup
 
 
 def warnings_of(folder: Path) -> list[str]:
@@ -91,3 +94,15 @@ def test_a_replaced_run_is_named(tmp_path: Path) -> None:
     put(tmp_path / "b", scores=[2], finished="2026-01-02T00:00:00+00:00")
     line = f"Left out because there is a later run of the same config and seed: {tmp_path}/a/0"
     assert line in warnings_of(tmp_path)
+
+
+def test_an_arm_of_a_sweep_that_nobody_began_is_named(tmp_path: Path) -> None:
+    """The sweep was stopped before its second arm: only its list of jobs knows of that one."""
+    begun, waiting = (tiny_setup(tmp_path, f"reward={name}").plain for name in ("shaped", "sparse"))
+    jobs = [Planned(Job(k, name, [], {}, [0], 9), one) for k, (name, one) in enumerate((("a", begun), ("b", waiting)))]
+    folder = made(tmp_path / "sweep", jobs).folder
+    (run,) = put(tmp_path / "made", scores=[600])
+    for path in run.iterdir():
+        path.rename(folder / "a" / path.name)
+    line = f"Arm “reward=sparse” has no finished run and is left out; not finished: 0 ({folder}/b)"
+    assert line in warnings_of(folder)
