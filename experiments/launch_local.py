@@ -109,11 +109,14 @@ class _Pool:
     tries: dict[int, int] = field(default_factory=dict)
     told: int = 0
 
+    def __post_init__(self) -> None:
+        self.order = Order(self.jobs)
+
     def run(self) -> None:
         """Until all have ended."""
         gpus: Sequence[str | None] = visible_gpus() or [None]
         slots = [_Slot(gpu) for gpu in itertools.islice(itertools.cycle(gpus), self.settings.n_jobs)]
-        waiting, self.order = deque(self.jobs), Order(self.jobs)
+        waiting = deque(self.jobs)
         try:
             while waiting or any(slot.job for slot in slots):
                 if self.stop.count > self.told:

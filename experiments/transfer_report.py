@@ -76,7 +76,7 @@ def _arms(sweep: sweeps.Sweep) -> dict[str, Arm]:
     for job in sweep.jobs:
         config = sweeps.frozen(sweep.folder_of(job)) if job.error is None else {}
         name, transfer = config.get("arm"), config.get("transfer") or {}
-        if name is None:
+        if name is None or "level" not in config:  # no study's arm, or not of our games
             continue
         source = None if transfer.get("from") is None else Path(transfer["from"]).name
         takes = source is not None and transfer["mode"] != "random_init"
@@ -192,6 +192,10 @@ def _ratio(rung: Rung, arm: Arm) -> float | None:
 def threshold_of(rung: Rung) -> float:
     """The score that counts as having learnt the level: the players have played the same games for every arm."""
     scores = _results(rung, rung.scratch)[0]["scores"]
+    if "planner" not in scores:
+        raise ValueError(
+            f"{rung.level}: there is no planner's score to take the threshold from, where policies are rivals"
+        )
     return measures.threshold_between(scores["random"]["mean"], scores["planner"]["mean"])
 
 

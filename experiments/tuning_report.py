@@ -15,13 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
 
+from experiments.config import GROUPS
 from experiments.files import write_whole
 from experiments.sweep_names import group_of, key_of
 from experiments.tuning import ERROR, Search
 
 SHOWN = 8  # best trials in the table
 ENOUGH = 8  # completed trials for importances
-GROUPS = ("level", "reward", "actions", "encoding", "agent", "network")
 OF_THE_SEARCH = (  # keys that say how it is done, not what the runs are
     "search", "hydra", "out", "progress", "seed", "seeds", "steps", "threads", "device", "log_every",
     "checkpoint_every", "evaluation",

@@ -104,3 +104,21 @@ def test_nothing_to_compare_is_one_line(sweep: Path, tmp_path: Path) -> None:
     assert not (sweep / "transfer").exists()
     with pytest.raises(ValueError, match="is no sweep's folder"):
         transfer_report.report(tmp_path)
+
+
+def test_without_a_planner_there_is_no_threshold(sweep: Path) -> None:
+    """Where policies are rivals it is left out of the results."""
+    for path in sweep.glob("refine_seed0/*/result.json"):
+        result = json.loads(path.read_text())
+        del result["scores"]["planner"]
+        path.write_text(json.dumps(result))
+    with pytest.raises(ValueError, match="^refine: there is no planner's score to take the threshold from"):
+        transfer_report.report(sweep)
+    assert not (sweep / "transfer").exists()
+
+
+def test_arms_of_other_games_are_passed_over(tmp_path: Path) -> None:
+    config = {"arm": "poles", "seed": 0, "seeds": 2, "transfer": {"from": None}}
+    folder = made(tmp_path / "sweep", [Planned(Job(0, "poles", [], {}, [0, 1], 9), config)]).folder
+    with pytest.raises(ValueError, match=r"no arm with transfer\.from"):
+        transfer_report.report(folder)

@@ -202,6 +202,6 @@ def test_the_best_is_confirmed_with_all_that_its_runs_were_made_of(
     ]  # fmt: skip
     tuning_report.show(search, study, typed=typed)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirm:")]
-    chosen = "level=haul reward=shaped actions=heuristic encoding=reference_points agent=dqn network=candidates"
+    chosen = "env=waybill level=haul reward=shaped actions=heuristic encoding=reference_points curriculum=none"
     changes = "agent.tau=0.01 'network.width=[8, 8]' agent.learning_rate=0.002 agent.double=false"
-    assert line == f"confirm:  python train.py {chosen} steps=1200 seeds=10 {changes}"
+    assert line == f"confirm:  python train.py {chosen} agent=dqn network=candidates steps=1200 seeds=10 {changes}"

@@ -69,19 +69,9 @@ def best_sale(
 
 @jit
 def made_sale(
-    s: Any,
-    me: Any,
-    pool: Any,
-    lv: Any,
-    flows: Any,
-    r: Any,
-    slot: Any,
-    b: Any,
-    tile: Any,
-    rate: Any,
-    delay: Any,
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
     left: Any,
-) -> Any:
+) -> Any:  # fmt: skip
     """(value, outlay, units, delay): coins from ``rate`` units of an input of recipe ``r`` at a tile, its output sold.
 
     ``b`` is the workshop there, -1 for a new one. If another input does not come yet, what it takes to bring it is
@@ -104,20 +94,9 @@ def made_sale(
 
 @jit
 def refined_sale(
-    s: Any,
-    me: Any,
-    pool: Any,
-    lv: Any,
-    flows: Any,
-    r: Any,
-    slot: Any,
-    b: Any,
-    tile: Any,
-    rate: Any,
-    delay: Any,
-    left: Any,
-    budget: Any,
-) -> Any:
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, r: Any, slot: Any, b: Any, tile: Any, rate: Any, delay: Any,
+    left: Any, budget: Any,
+) -> Any:  # fmt: skip
     """(value, outlay): best net coins from ``rate`` units of an input of recipe ``r`` at a tile: its output is sold, or
     refined once more and sold then, if the ``budget`` in coins allows it. ``b`` is the workshop, -1 for a new one.
 
@@ -209,20 +188,9 @@ def raw_value(
 
 @jit
 def shared_value(
-    s: Any,
-    me: Any,
-    pool: Any,
-    lv: Any,
-    flows: Any,
-    b: Any,
-    slot: Any,
-    tile: Any,
-    good: Any,
-    rate: Any,
-    delay: Any,
-    left: Any,
-    budget: Any,
-) -> Any:
+    s: Any, me: Any, pool: Any, lv: Any, flows: Any, b: Any, slot: Any, tile: Any, good: Any, rate: Any, delay: Any,
+    left: Any, budget: Any,
+) -> Any:  # fmt: skip
     """(value, outlay) of bringing a raw flow from the deposit on ``tile`` to the standing workshop ``b``."""
     building = me.buildings[b]
     site = site_at(s, me, pool, tile)
