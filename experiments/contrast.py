@@ -85,15 +85,24 @@ def _scores(arms: Sequence[Arm], seeds: Sequence[int]) -> np.ndarray:
 
 
 def show(found: Sequence[Contrast], ours: str, others: str) -> None:
-    """A table of them."""
-    console, table = Console(), Table()
-    for heading in ("games", "pairs", "seeds", f"{ours}, IQM", f"{others}, IQM", "mean difference", "it is"):
-        table.add_column(heading, justify="left" if heading in ("games", "it is") else "right", overflow="fold")
+    """A table for each."""
+    console = Console()
     for one in found:
+        console.print(
+            f"{one.title}: {len(one.pairs)} pairs of arms, {len(one.seeds)} seeds", highlight=False, soft_wrap=True
+        )
+        table = Table("")
+        table.add_column("mean", justify="right")
+        table.add_column("95 % interval", justify="right")
         says = "above 0" if one.difference.low > 0 else "below 0" if one.difference.high < 0 else "not told apart"
-        values = ("{:,.1f} ({:,.1f} … {:,.1f})".format(*part) for part in (one.ours, one.others, one.difference))
-        table.add_row(one.title, str(len(one.pairs)), str(len(one.seeds)), *values, says)
-    console.print(table)
+        rows = (
+            (f"{ours}, IQM", one.ours),
+            (f"{others}, IQM", one.others),
+            (f"mean difference, {says}", one.difference),
+        )
+        for name, part in rows:
+            table.add_row(name, f"{part.mean:,.1f}", f"{part.low:,.1f} … {part.high:,.1f}")
+        console.print(table)
     for left, right in found[0].pairs:
         console.print(f"  {left}  –  {right}", highlight=False, soft_wrap=True)
 

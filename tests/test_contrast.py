@@ -69,7 +69,8 @@ def test_what_does_not_pair_up_is_one_line(runs: Path, ours: str, others: str, l
 
 def test_the_command_shows_a_table(runs: Path) -> None:
     asked = [sys.executable, "-m", "experiments.contrast", str(runs / "haul"), "x_*", "y_*"]
-    done = subprocess.run(asked, cwd=CONF.parent, capture_output=True, text=True, env={"COLUMNS": "200"}, check=True)
-    assert "100.0 (100.0 … 100.0)" in done.stdout
-    assert "above 0" in done.stdout
+    done = subprocess.run(asked, cwd=CONF.parent, capture_output=True, text=True, env={"COLUMNS": "80"}, check=True)
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines()]
+    assert ["mean difference, above 0", "100.0", "100.0 … 100.0"] in lines
+    assert "2 pairs of arms, 5 seeds" in done.stdout
     assert "  x_2  –  y_2" in done.stdout
