@@ -14,7 +14,9 @@ from omegaconf import DictConfig
 
 
 class WaybillSweeper(BasicSweeper):
-    """The product of all values given on the command line and under ``hydra.sweeper.params``."""
+    """The product of all values given on the command line and under ``hydra.sweeper.params``; of a key in both, the
+    command line's count.
+    """
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's own launchers are not used."""
@@ -24,12 +26,14 @@ class WaybillSweeper(BasicSweeper):
         """Freeze the config of each job, then launch them."""
         from experiments.launching import launch
         from experiments.study_arms import all_of
+        from experiments.sweep_names import key_of
 
         assert self.hydra_context is not None
         assert self.config is not None
         loader, config = self.hydra_context.config_loader, self.config
         parser = OverridesParser.create(config_loader=loader)
-        given = [*self._parse_config(), *arguments]
+        typed = {key_of(argument) for argument in arguments}
+        given = [*(param for param in self._parse_config() if key_of(param) not in typed), *arguments]
         return launch(
             config=config,
             overrides=parser.parse_overrides([*all_of(config.arms, given), *given]),

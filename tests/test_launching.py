@@ -121,6 +121,11 @@ def test_a_study_runs_by_its_name_and_keeps_the_configs_it_began_with(tmp_path: 
     other = done([*command, "steps=200", f"hydra.sweep.dir={folder}"], cwd=tmp_path)
     assert other.returncode == 2
     assert f"{folder} holds another sweep (python train.py -m --config-dir" in other.stderr
+    one = done([*command, "agent.gamma=0.5", "seed=6", "steps=100", f"hydra.sweep.dir={tmp_path}/one"], cwd=tmp_path)
+    assert one.returncode == 0, one.stderr  # what is typed stands in place of what the study sweeps
+    (own,) = jobs(tmp_path / "one").values()
+    frozen = yaml.safe_load((own / "frozen.yaml").read_text())
+    assert (frozen["agent"]["gamma"], frozen["seed"]) == (0.5, 6)
 
     asked = ["-m", "experiments.sweep", "collect", str(folder)]
     collected = subprocess.run([sys.executable, *asked], cwd=CONF.parent, capture_output=True, text=True, check=True)
