@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import optuna
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
@@ -20,7 +21,7 @@ from experiments.files import write_whole
 from experiments.sweep_names import group_of, key_of
 from experiments.tuning import ERROR, Search
 
-SHOWN = 8  # best trials in the table
+SHOWN = 3  # best trials in the table
 ENOUGH = 8  # completed trials for importances
 OF_THE_SEARCH = (  # keys that say how it is done, not what the runs are
     "search", "hydra", "out", "progress", "seed", "seeds", "steps", "threads", "device", "log_every",
@@ -82,21 +83,22 @@ def _is_default(search: Search, trial: FrozenTrial) -> bool:
 
 
 def _table(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Table:
+    """Parameters down, trials across."""
     table = Table(title="mean validation score over seeds, at the end")
-    table.add_column("trial")
-    table.add_column("score", justify="right")
+    table.add_column("")
     weight = importances(study)
-    for key in search.settings.space:
-        share = f"\n{weight[key]:.0%}" if key in weight else ""
-        table.add_column(key.rpartition(".")[2] + share, justify="right")
+    if weight:
+        table.caption = "share: of each parameter in what makes trials good (PED-ANOVA)"
+        table.add_column("share", justify="right")
     shown = best[:SHOWN] + [trial for trial in best[SHOWN:] if _is_default(search, trial)]
     for trial in shown:
         default = _is_default(search, trial)
-        values = [_text(trial.params[key]) for key in search.settings.space]
-        name = f"{trial.number}, as it is" if default else str(trial.number)
-        table.add_row(name, f"{trial.value:,.0f}", *values, style="bold" if default else None)
-    if weight:
-        table.caption = "below a parameter: its share in what makes trials good (PED-ANOVA)"
+        name = f"trial {trial.number}\nas it is" if default else f"trial {trial.number}"
+        table.add_column(name, justify="right", style="bold" if default else None)
+    table.add_row("score", *[""] * bool(weight), *(f"{trial.value:,.0f}" for trial in shown), end_section=True)
+    for key in search.settings.space:
+        share = [f"{weight[key]:.0%}"] if key in weight else [""] * bool(weight)
+        table.add_row(key.rpartition(".")[2], *share, *(_text(trial.params[key]) for trial in shown))
     return table
 
 
@@ -124,6 +126,9 @@ def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Fig
         panel.scatter([str(value) for value in values] if plain else values, score, s=14, c=number, cmap="viridis")
         if search.settings.space[key].get("log"):
             panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
         panel.set_xlabel(key + (f" ({weight[key]:.0%})" if key in weight else ""))
     for panel in panels[len(keys) + 1 :]:
         panel.set_visible(False)

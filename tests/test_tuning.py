@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from omegaconf import OmegaConf
 from optuna.trial import TrialState
+from rich.console import Console
 
 from experiments import tuning, tuning_report
 from experiments.search_settings import SearchSettings
@@ -163,7 +166,7 @@ def test_search_survives_a_killed_worker_and_goes_on(tmp_path: Path) -> None:
     assert running.returncode == 0, errors
     assert killed is not None
     assert "its trial is done again" in said
-    assert ", as it is" in said
+    assert "as it is" in said
     study = study_of(tmp_path)
     first, *others = study.trials
     assert first.state == TrialState.FAIL
@@ -205,3 +208,20 @@ def test_the_best_is_confirmed_with_all_that_its_runs_were_made_of(
     chosen = "env=waybill level=haul reward=shaped actions=heuristic encoding=reference_points curriculum=none"
     changes = "agent.tau=0.01 'network.width=[8, 8]' agent.learning_rate=0.002 agent.double=false"
     assert line == f"confirm:  python train.py {chosen} agent=dqn network=candidates steps=1200 seeds=10 {changes}"
+
+
+def test_the_shipped_search_is_legible_in_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "search" / "refine.yaml").search.space)
+    search = search_in(tmp_path, space=given)
+    study, drawn = search.study(), np.random.default_rng(0)
+    for number in range(12):
+        trial = study.ask(search.settings.distributions())
+        study.tell(trial, float(drawn.uniform(1000, 2000)) + number)
+    tuning_report.show(search, study, Console(width=80))
+    cells = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in capsys.readouterr().out.splitlines()]
+    rows = {row[0]: row[1:] for row in cells if row and row[0]}
+    assert rows.keys() == {"score", *(key.rpartition(".")[2] for key in given)}
+    best = tuning_report.completed(study)[0]
+    assert rows["score"][1] == f"{best.value:,.0f}"
+    assert float(rows["learning_rate"][1]) == pytest.approx(best.params["agent.learning_rate"], rel=0.01)
+    assert not any("…" in cell for row in cells for cell in row)
