@@ -88,9 +88,8 @@ def show(found: Sequence[Contrast], ours: str, others: str) -> None:
     """A table for each."""
     console = Console()
     for one in found:
-        console.print(
-            f"{one.title}: {len(one.pairs)} pairs of arms, {len(one.seeds)} seeds", highlight=False, soft_wrap=True
-        )
+        pairs = "1 pair" if len(one.pairs) == 1 else f"{len(one.pairs)} pairs"
+        console.print(f"{one.title}: {pairs} of arms, {len(one.seeds)} seeds", highlight=False, soft_wrap=True)
         table = Table("")
         table.add_column("mean", justify="right")
         table.add_column("95 % interval", justify="right")
