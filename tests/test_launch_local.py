@@ -92,7 +92,9 @@ def test_a_stopped_sweep_ends_like_one_that_was_not(tmp_path: Path) -> None:
 
     second = start(command, cwd=tmp_path)
     until(lambda: all(read(own / "job.json")["attempts"] == 2 for own in jobs(folder).values()), "both to go on")
+    second.send_signal(signal.SIGSTOP)  # it holds the sweep, however soon its jobs are done
     refused = done(command, cwd=tmp_path)
+    second.send_signal(signal.SIGCONT)
     assert refused.returncode == 2
     there = f"process {second.pid} on {os.uname().nodename}"
     assert refused.stderr == f"train.py: error: {folder}: {there} runs this sweep already\n"
