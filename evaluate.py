@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from experiments.door import door
+from experiments.common.door import door
 
 
 def _arguments() -> argparse.Namespace:
@@ -38,7 +38,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.measuring import measure
+    from experiments.games.evaluate import measure
 
     measure(**vars(arguments))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from experiments.door import door
+from experiments.common.door import door
 
 
 def _arguments() -> argparse.Namespace:
@@ -28,7 +28,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.watching import watch_game
+    from experiments.games.replay import watch_game
 
     watch_game(**vars(arguments))
 

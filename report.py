@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from experiments.door import door
+from experiments.common.door import door
 
 
 def _arguments() -> argparse.Namespace:
@@ -26,7 +26,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.reporting import report
+    from experiments.reports.report import report
 
     report(**vars(arguments))
 

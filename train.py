@@ -14,9 +14,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config import register
-from experiments.door import USER_ERRORS, door, one_line
-from experiments.study_arms import expand
+from experiments.common.door import USER_ERRORS, door, one_line
+from experiments.config.arms import expand
+from experiments.config.schema import register
 
 register()
 failures: list[Exception] = []
@@ -24,10 +24,10 @@ failures: list[Exception] = []
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
-    """One run (a sweep's jobs are ``experiments.job``). A user's mistake is kept for ``main``: Hydra would report it
-    twice.
+    """One run (a sweep's jobs are ``experiments.sweeps.job``). A user's mistake is kept for ``main``: Hydra would
+    report it twice.
     """
-    from experiments.runs import start
+    from experiments.runs.train import start
 
     chosen = HydraConfig.get()
     overrides = list(chosen.overrides.task)

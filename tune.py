@@ -10,9 +10,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from experiments.config import register
-from experiments.door import USER_ERRORS, door
-from experiments.search_settings import TuningConfig
+from experiments.common.door import USER_ERRORS, door
+from experiments.config.schema import register
+from experiments.tuning.settings import TuningConfig
 
 register()
 ConfigStore.instance().store(name="schema", node=TuningConfig)
@@ -22,7 +22,7 @@ failures: list[Exception] = []
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
     """One search. A user's mistake is kept for ``main``: Hydra would report it twice."""
-    from experiments.searching import search
+    from experiments.tuning.tune import search
 
     try:
         chosen = HydraConfig.get()

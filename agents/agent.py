@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents import transfer
-from agents.exploration import EpsilonGreedy
-from agents.networks import QNetwork
-from agents.plasticity import flat_values
-from agents.policy import QPolicy
-from agents.teacher import Teacher
-from agents.updater import Updater
+from agents.acting.exploration import EpsilonGreedy
+from agents.acting.policy import QPolicy
+from agents.acting.teacher import Teacher
+from agents.learning import transfer
+from agents.learning.updater import Updater
+from agents.networks import weights
+from agents.networks.base import QNetwork
+from agents.networks.weights import flat_values
 
 
 class QAgent:
@@ -86,7 +87,7 @@ class QAgent:
         Raises:
             ValueError: in one line, if a tensor doesn't fit.
         """
-        together = transfer.joined(saved)
+        together = weights.joined(saved)
         transfer.begin_with(self._updater, together, mode=mode, fresh=fresh, shrink_perturb=shrink_perturb)
         if self.teacher is not None:
             self.teacher.load(together)

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from agents.acting.exploration import EpsilonGreedy
+from agents.acting.policy import QPolicy
+from agents.acting.teacher import Teacher
 from agents.agent import QAgent
-from agents.batch import Batch, Buffers
-from agents.exploration import EpsilonGreedy
-from agents.layers import draw_noise, is_noisy
-from agents.learner import QLearner
-from agents.memory import SequentialMemory
-from agents.plasticity import Plasticity
-from agents.policy import QPolicy
-from agents.teacher import Teacher
+from agents.learning.learner import QLearner
+from agents.learning.plasticity import Plasticity
+from agents.memory.batch import Batch, Buffers
+from agents.memory.ring import SequentialMemory
+from agents.networks.layers import draw_noise, is_noisy
 
 
 class DQN(QAgent):

@@ -9,17 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from agents.acting.exploration import LinearSchedule
+from agents.acting.policy import QPolicy
+from agents.acting.teacher import Teaching
 from agents.dqn import DQN
-from agents.exploration import LinearSchedule
-from agents.heads import Head
-from agents.learner import Munchausen, QLearner
-from agents.memory import OBS_DTYPES, SequentialMemory
-from agents.networks import QNetwork, stack
-from agents.plasticity import Plasticity
-from agents.policy import QPolicy
-from agents.priorities import Priorities
+from agents.learning.learner import Munchausen, QLearner
+from agents.learning.plasticity import Plasticity
+from agents.memory.priorities import Priorities
+from agents.memory.ring import OBS_DTYPES, SequentialMemory
+from agents.networks.base import QNetwork
+from agents.networks.heads import Head
+from agents.networks.weights import stack
 from agents.settings import MakeNetwork, QSettings, Ranges
-from agents.teacher import Teaching
 
 RISKS = ("cvar",)
 

@@ -9,11 +9,12 @@ from typing import ClassVar, Protocol
 import numpy as np
 import torch
 
-from agents.exploration import EpsilonGreedy, LinearSchedule
-from agents.heads import Head, make_head
-from agents.networks import QNetwork, stack
-from agents.policy import QPolicy
-from agents.teacher import Teacher, Teaching
+from agents.acting.exploration import EpsilonGreedy, LinearSchedule
+from agents.acting.policy import QPolicy
+from agents.acting.teacher import Teacher, Teaching
+from agents.networks.base import QNetwork
+from agents.networks.heads import Head, make_head
+from agents.networks.weights import stack
 
 Ranges = dict[str, tuple[float, float]]
 _FRESH, _TEACHER = 1000, 1001  # beside the few numbers with which ``build`` spawns

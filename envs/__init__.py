@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gymnasium
 
-from envs.waybill.levels import names
+from envs.waybill.core.levels import names
 
 for _name in names():
     _id = f"waybill/{_name.capitalize()}-v0"
@@ -12,6 +12,6 @@ for _name in names():
         gymnasium.register(
             id=_id,
             entry_point="envs.waybill.env:WaybillEnv",
-            vector_entry_point="envs.waybill.env:WaybillVectorEnv",
+            vector_entry_point="envs.waybill.vector_env:WaybillVectorEnv",
             kwargs={"level": _name},
         )

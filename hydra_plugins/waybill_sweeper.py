@@ -24,9 +24,9 @@ class WaybillSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Freeze the config of each job, then launch them."""
-        from experiments.launching import launch
-        from experiments.study_arms import all_of
-        from experiments.sweep_names import key_of
+        from experiments.config.arms import all_of
+        from experiments.config.keys import key_of
+        from experiments.sweeps.launch import launch
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -1,120 +1,110 @@
-"""The house's arrow rule, read from the imports: each module uses only what lies below it."""
+"""The house's arrow rule: every import points down the table of ``docs/architecture.md``, and none goes in a circle."""
 
 from __future__ import annotations
 
-import ast
 import tomllib
 from pathlib import Path
 
 import pytest
+from rooms import faults, imports_of, read_house
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = ("agents", "envs", "experiments")
 DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py")
-
-# The engine from the ground up. Modules of one floor may use each other, but not in a circle.
-FLOORS: tuple[tuple[str, ...], ...] = (
-    ("jit",),
-    ("state",),
-    ("levels",),
-    ("maps",),
-    ("books",),
-    ("sight",),
-    ("orders", "tick"),
-    ("rules", "raw_actions", "flows", "estimates"),
-    ("rewards", "encodings", "reducers", "buckets"),
-    ("raw_spaces", "confined"),
-    ("facts", "company_features", "entity_features", "order_features", "features"),
-    ("greedy", "scripted", "planner", "players"),
-    ("notation",),
-    ("record",),
-    ("render",),
-    ("batch",),
-    ("spaces", "env"),
-    ("parallel",),
-)
 FORBIDDEN = {
     "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
     "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
     "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune"),
 }
-ENGINE = "envs.waybill."
+KNOW_GYMNASIUM = ("env.py", "vector_env.py", "parallel.py", "spaces.py")  # of the engine
 
 
-def module_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def test_every_file_has_a_room_and_imports_only_what_lies_below_it() -> None:
+    assert faults(read_house(PAGE.read_text()), ROOT) == []
 
 
-def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports, wherever in the file; ``from a import b`` counts as a and a.b."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import in line {node.lineno}"
-            assert node.module is not None
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+SMALL = """```rooms
+house/  for tests
+  3  attic  on top
+  2  left right  side by side, do not know each other
+  1  ground.py    carries all
+```
+"""
+SOUND = {
+    "attic/roof.py": "from house import ground\nfrom house.left import a",
+    "left/a.py": "import house.ground",
+    "right/b.py": "",
+    "ground.py": "import json",
+}
 
 
-def files(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
+def small(root: Path, **changes: str) -> list[str]:
+    """The faults of a small house with some of its files changed."""
+    for name, text in (SOUND | {name.replace("__", "/") + ".py": text for name, text in changes.items()}).items():
+        path = root / "house" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\nX = 1\n")
+    return faults(read_house(SMALL), root)
 
 
-def room(module: str) -> str | None:
-    """The engine's room that a module lies in: envs.waybill.render.text → render."""
-    return module.removeprefix(ENGINE).split(".")[0] if module.startswith(ENGINE) else None
+def test_a_sound_house_has_no_faults(tmp_path: Path) -> None:
+    assert small(tmp_path) == []
 
 
-def engine_arrows() -> dict[str, set[str]]:
-    """room → rooms that it uses."""
-    rooms = {room(module_of(path)) for path in files("envs/waybill")}
-    arrows: dict[str, set[str]] = {name: set() for name in rooms if name is not None}
-    for path in files("envs/waybill"):
-        here = room(module_of(path))
-        if here is not None:
-            arrows[here] |= {name for found in imports_of(path) if (name := room(found)) in arrows and name != here}
-    return arrows
+@pytest.mark.parametrize("text", ["from house.attic import roof", "def f():\n    import house.attic.roof"])
+def test_an_import_that_points_up_is_a_fault_inside_a_function_too(tmp_path: Path, text: str) -> None:
+    assert small(tmp_path, right__b=text) == [
+        "house/right/b.py imports house/attic/roof.py: house/attic does not lie below house/right"
+    ]
+
+
+def test_rooms_of_one_floor_do_not_know_each_other(tmp_path: Path) -> None:
+    assert small(tmp_path, left__a="from house.right.b import X") == [
+        "house/left/a.py imports house/right/b.py: house/right does not lie below house/left"
+    ]
+
+
+@pytest.mark.parametrize("text", ["import house.left.a", "def f():\n    from house.left.a import X"])
+def test_two_files_that_use_each_other_are_a_fault_inside_a_function_too(tmp_path: Path, text: str) -> None:
+    assert small(tmp_path, left__a="import house.left.c", left__c=text) == [
+        "house/left/a.py → house/left/c.py → house/left/a.py is a circle"
+    ]
+
+
+def test_a_longer_way_round_is_a_circle_too(tmp_path: Path) -> None:
+    found = small(tmp_path, left__a="import house.left.c", left__c="import house.left.d", left__d="import house.left.a")
+    assert found == ["house/left/a.py → house/left/c.py → house/left/d.py → house/left/a.py is a circle"]
+
+
+def test_a_room_that_is_missing_from_the_table_is_a_fault(tmp_path: Path) -> None:
+    assert small(tmp_path, cellar__wine="") == ["house/cellar/wine.py has no room in the table"]
+
+
+def test_a_room_of_the_table_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    small(tmp_path)
+    (tmp_path / "house" / "right" / "b.py").unlink()
+    (tmp_path / "house" / "right").rmdir()
+    assert faults(read_house(SMALL), tmp_path) == ["house/right is in the table, but not there"]
+
+
+@pytest.mark.parametrize("line", ["  attic on top", "  1  attic  again"])
+def test_a_table_that_cannot_be_read_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="neither a package nor a room|named twice"):
+        read_house(SMALL.replace("```\n", f"{line}\n```\n").replace("```rooms\n" + line + "\n", "```rooms\n", 1))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_knows_nothing_of_those_above_it(package: str) -> None:
-    for path in files(package):
+    for path in sorted((ROOT / package).rglob("*.py")):
         tops = {name.split(".")[0] for name in imports_of(path)}
         wrong = tops & set(FORBIDDEN[package])
         assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
 
 
-def test_every_room_of_the_engine_has_a_floor() -> None:
-    known = {name for floor in FLOORS for name in floor}
-    unknown = engine_arrows().keys() - known
-    assert not unknown, f"give {', '.join(sorted(unknown))} a floor in {Path(__file__).name}"
-
-
-def test_arrows_in_the_engine_point_down() -> None:
-    height = {name: number for number, floor in enumerate(FLOORS) for name in floor}
-    for name, used in engine_arrows().items():
-        above = sorted(other for other in used if height[other] > height[name])
-        assert not above, f"{name} uses {', '.join(above)}, which lies above it"
-
-
-def test_no_room_of_the_engine_uses_itself_in_a_circle() -> None:
-    arrows = engine_arrows()
-    for name in arrows:
-        reached, waiting = set(), list(arrows[name])
-        while waiting:
-            other = waiting.pop()
-            if other not in reached:
-                reached.add(other)
-                waiting += arrows[other]
-        assert name not in reached, f"{name} uses itself by way of {', '.join(sorted(reached))}"
-
-
-def test_only_the_environment_knows_gymnasium() -> None:
-    for path in files("envs/waybill"):
-        if room(module_of(path)) not in ("env", "parallel", "spaces", None):
+def test_only_the_environments_know_gymnasium() -> None:
+    for path in sorted((ROOT / "envs" / "waybill").rglob("*.py")):
+        if path.name not in KNOW_GYMNASIUM:
             assert "gymnasium" not in {name.split(".")[0] for name in imports_of(path)}, path.name
 
 
@@ -126,7 +116,9 @@ def test_doors_are_thin(door: str) -> None:
     assert packages == {"experiments"}
 
 
-def test_every_package_is_installed() -> None:
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    found = {module_of(path) for package in PACKAGES for path in files(package) if path.name == "__init__.py"}
-    assert listed == found | {"conf", "hydra_plugins"}
+def test_every_room_is_a_package_and_so_is_installed() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert set(patterns) == {f"{name}*" for name in (*PACKAGES, "conf", "hydra_plugins")}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            assert (path.parent / "__init__.py").is_file(), path.parent

@@ -12,17 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill import encodings, features, reducers, rewards
-from envs.waybill.facts import make_facts, note_candidates, note_facts
-from envs.waybill.jit import Threads, find_part
-from envs.waybill.levels import LevelConfig, load
-from envs.waybill.maps import MapPool, make_pool, make_scratch
-from envs.waybill.planner import make_search, plan_ahead
-from envs.waybill.raw_actions import NO_ORDER
-from envs.waybill.raw_spaces import RAW_SPACES, RawSpace
-from envs.waybill.rules import play_turns, restart_games
-from envs.waybill.scripted import decide_scripted, follow_plans, note_advice
-from envs.waybill.state import MAX_CANDIDATES, ORDER, OUTSIDE, PLANNER, STATE, records
+from envs.waybill.actions import reducers
+from envs.waybill.actions.raw import NO_ORDER
+from envs.waybill.actions.reducers import note_candidates
+from envs.waybill.actions.spaces import RAW_SPACES, RawSpace
+from envs.waybill.core.levels import LevelConfig, load
+from envs.waybill.core.parts import find_part
+from envs.waybill.core.scratch import make_scratch
+from envs.waybill.core.state import MAX_CANDIDATES, ORDER, OUTSIDE, PLANNER, STATE, records
+from envs.waybill.core.threads import Threads
+from envs.waybill.maps.pool import MapPool, make_pool
+from envs.waybill.observation import encodings, layout, observe
+from envs.waybill.players.planner import make_search, plan_ahead
+from envs.waybill.players.scripted import decide_scripted, follow_plans, note_advice
+from envs.waybill.rewards import functions
+from envs.waybill.rewards.outcome import make_facts, note_facts
+from envs.waybill.rules.game import play_turns, restart_games
 
 
 class Batch:
@@ -80,11 +85,11 @@ class Batch:
     ) -> None:
         self.level = load(level) if isinstance(level, str) else level
         self.actions, self.in_order, self._whole_games = actions, in_order, whole_games
-        self.seats, self._numbers = tuple(seats), rewards.Numbers(float(gamma), float(bonus))
+        self.seats, self._numbers = tuple(seats), functions.Numbers(float(gamma), float(bonus))
         self._check(num_envs, candidates, maps)
         if threads < 1:
             raise ValueError(f"threads={threads}, allowed are 1 and more")
-        self._reward_pass = find_part(rewards, reward, "reward")
+        self._reward_pass = find_part(functions, reward, "reward")
         self._raw = RawSpace(actions, self.level, cells) if actions in RAW_SPACES else None
         self._reducer = find_part(reducers, actions, "actions", RAW_SPACES) if self._raw is None else None
         self._encode = find_part(encodings, encoding, "encoding")
@@ -130,12 +135,12 @@ class Batch:
     def _allocate(self, n: int, k: int, entities: int | None) -> None:
         seats = len(self.seats)
         r = n * seats
-        self.layout = features.layout_of(self.level, self._table.shape[2], k, entities)
+        self.layout = layout.layout_of(self.level, self._table.shape[2], k, entities)
         self.n_actions, self.limit = k if self._raw is None else self._raw.n_actions, k
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
-        self._rows = [features.make_rows(r, self.layout) for _ in range(2)]
+        self._rows = [layout.make_rows(r, self.layout) for _ in range(2)]
         self.orders = records(r * max(k, 1), ORDER).reshape(r, max(k, 1))
         self.worth = np.zeros((r, max(k, 1), 2), np.float32)
         self.count = np.zeros(r, np.int64)
@@ -302,7 +307,7 @@ class Batch:
         elif self._raw is not None:
             self._raw.fill_mask(games, scratch, self.mask, first, last)
         note_facts(self.states, self.views, self._record, self.facts, first, last)
-        features.observe(*games, scratch, self._table, *self._sees, *found, self._rows[0], first, last)
+        observe.observe(*games, scratch, self._table, *self._sees, *found, self._rows[0], first, last)
 
     def raw_groups(self) -> np.ndarray | None:
         """The verb of every action of a raw space, int8 [A]; None with candidates."""

@@ -7,9 +7,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.waybill.env import Maps, WaybillVectorEnv
-from envs.waybill.levels import LevelConfig, load
-from envs.waybill.maps import TRAIN_SEEDS
+from envs.waybill.core.levels import LevelConfig, load
+from envs.waybill.maps.pool import TRAIN_SEEDS
+from envs.waybill.spaces import Maps
+from envs.waybill.vector_env import WaybillVectorEnv
 
 try:
     from pettingzoo import ParallelEnv

@@ -18,14 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill import levels
-from envs.waybill import state as st
-from envs.waybill.jit import rules_fingerprint
-from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import MapPool, Scratch, make_pool, make_scratch
-from envs.waybill.notation import checked, read_object, turn_from_words, turn_to_words
-from envs.waybill.rules import play_turns, start_games
-from envs.waybill.scripted import play_out
+from envs.waybill.core import levels
+from envs.waybill.core import state as st
+from envs.waybill.core.jit import rules_fingerprint
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.core.notation import checked, read_object, turn_from_words, turn_to_words
+from envs.waybill.core.scratch import Scratch, make_scratch
+from envs.waybill.maps.pool import MapPool, make_pool
+from envs.waybill.players.scripted import play_out
+from envs.waybill.rules.game import play_turns, start_games
 
 FORMAT, VERSION = "waybill game", 1
 

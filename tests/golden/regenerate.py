@@ -15,13 +15,15 @@ import numpy as np
 FOLDER = Path(__file__).resolve().parent
 sys.path.insert(0, str(FOLDER.parents[1]))
 
-from envs.waybill import levels, record  # noqa: E402
-from envs.waybill import state as st  # noqa: E402
-from envs.waybill.levels import LevelConfig  # noqa: E402
-from envs.waybill.maps import MapPool, make_pool, make_scratch  # noqa: E402
+from envs.waybill import record  # noqa: E402
+from envs.waybill.core import levels  # noqa: E402
+from envs.waybill.core import state as st  # noqa: E402
+from envs.waybill.core.levels import LevelConfig  # noqa: E402
+from envs.waybill.core.scratch import make_scratch  # noqa: E402
+from envs.waybill.maps.pool import MapPool, make_pool  # noqa: E402
+from envs.waybill.players.scripted import decide_scripted  # noqa: E402
 from envs.waybill.render import describe_order, to_text  # noqa: E402
-from envs.waybill.rules import judge_orders, play_turns, start_games  # noqa: E402
-from envs.waybill.scripted import decide_scripted  # noqa: E402
+from envs.waybill.rules.game import judge_orders, play_turns, start_games  # noqa: E402
 
 MAP_SEEDS, GAME_SEED = range(11, 111), 5
 TEXT_EVERY = 10  # turns from one picture in text to the next

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from envs.waybill import state as st
+from envs.waybill.core import state as st
 from envs.waybill.render import icons, words
 from envs.waybill.render.canvas import CARD, FAINT, INK, PAPER, RULE, WHITE, Canvas, Colour
 from envs.waybill.render.ground import ground

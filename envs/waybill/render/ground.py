@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageFilter
 
+from envs.waybill.core.state import FOREST, HILL, WATER
 from envs.waybill.render.canvas import INK, Canvas, Colour
-from envs.waybill.state import FOREST, HILL, WATER
 
 _MEADOW, _WOOD, _HILL = (221, 230, 186), (186, 209, 152), (217, 203, 166)
 _SHORE, _WATER, _DEEP = (236, 222, 172), (150, 198, 224), (132, 185, 216)

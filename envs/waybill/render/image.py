@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import MapPool
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.maps.pool import MapPool
 from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import AMBER, BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, WHITE, Canvas
 from envs.waybill.render.icons import CART_COLOURS, RIVAL_COLOURS, shade

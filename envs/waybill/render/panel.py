@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envs.waybill import state as st
+from envs.waybill.core import state as st
 from envs.waybill.render import icons, words
 from envs.waybill.render.canvas import AMBER, BLUE, CARD, FAINT, GREEN, INK, RED, RULE, WHITE, Canvas, Colour
 from envs.waybill.render.scene import Candidate, Scene

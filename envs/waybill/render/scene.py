@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill import state as st
-from envs.waybill.books import price_at
-from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import MapPool, Scratch, make_scratch, travel_field
-from envs.waybill.state import MAX_BUILDINGS
+from envs.waybill.core import state as st
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.core.scratch import Scratch, make_scratch
+from envs.waybill.core.state import MAX_BUILDINGS
+from envs.waybill.maps.pool import MapPool
+from envs.waybill.maps.travel import travel_field
+from envs.waybill.rules.books import price_at
 
 Candidate = tuple[str, float, bool]  # text, Q-value, chosen
 

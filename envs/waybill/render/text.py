@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from envs.waybill import state as st
-from envs.waybill.levels import LevelConfig
-from envs.waybill.maps import MapPool
+from envs.waybill.core import state as st
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.maps.pool import MapPool
 from envs.waybill.render import words
 from envs.waybill.render.scene import Candidate, Scene, look
 

@@ -1,0 +1,128 @@
+"""Acting on Q-values: NumPy observations in, actions out, in one batched call for all games of all seeds."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents import losses
+from agents.fused.mlp import Side, fits
+from agents.fused.products import Rows
+from agents.networks.base import QNetwork
+from agents.networks.heads import Head
+from agents.networks.layers import remove_noise
+from agents.networks.mlp import MLP
+from agents.networks.weights import FlatParameters, load_weights
+
+
+class QPolicy:
+    """A Q-network that acts greedily among legal actions.
+
+    The rows of S seeds follow each other: of N rows the first N / S are seed 0's. With ``risk_alpha`` an action counts
+    as much as the mean of its lowest quantiles (CVaR) instead of the mean of all.
+    """
+
+    def __init__(
+        self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device, risk_alpha: float | None = None
+    ) -> None:
+        self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
+        self.risk_alpha = risk_alpha
+        self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
+        self._fast: Side | None = None
+        self._put: tuple[np.ndarray, Tensor] | None = None
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds' weights the network holds."""
+        return len(next(self.network.parameters()))
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether acting goes by buffers of a fixed number of rows."""
+        return self.flat is not None and fits(self.network)
+
+    def single(self, seed: int) -> QPolicy:
+        """One seed's policy as it is now, with weights of its own."""
+        network = copy.deepcopy(self.network)
+        for parameter in network.parameters():
+            parameter.data = parameter.data[seed : seed + 1].clone()
+        policy = QPolicy(
+            network=network, head=self.head, n_actions=self.n_actions, device=self.device, risk_alpha=self.risk_alpha
+        )
+        policy.flat = None if self.flat is None else FlatParameters(network, gradients=False)
+        return policy
+
+    def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """float32 [N, A] from obs [N, D] and mask [N, A] bool or int8 (None: all legal); illegal actions are -inf."""
+        remove_noise(self.network)
+        q, legal = self.scores(obs, mask)
+        return torch.where(legal, q, -torch.inf).flatten(0, 1).float().cpu().numpy()
+
+    def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The best legal action of each row, int64 [N]; 0 in rows without a legal action (games that have ended)."""
+        remove_noise(self.network)
+        return self.best(obs, mask)
+
+    def best(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The same with the noise, if any, that the network has at the moment."""
+        q, legal = self.scores(obs, mask)
+        return losses.masked_argmax(q, legal).flatten().cpu().numpy()
+
+    @torch.inference_mode()
+    def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """What actions count, and the mask, both [S, N / S, A] on the device."""
+        rows = self.put(obs).unflatten(0, (self.seeds, -1))
+        legal = self._mask(mask, rows.shape[1])
+        if self.is_written_out:
+            return self._written_out(rows, legal), legal
+        outputs = self.network(rows, legal)
+        if self.risk_alpha is None:
+            return self.head.mean(outputs), legal
+        return self.head.risk(outputs, self.risk_alpha), legal
+
+    def _written_out(self, rows: Tensor, legal: Tensor) -> Tensor:
+        """The values by products into buffers, see ``fused``: they are overwritten by the next call."""
+        if self._fast is None or self._fast.rows != rows.shape[1]:
+            assert isinstance(self.network, MLP)
+            assert self.flat is not None
+            self._fast = Side(self.network, self.flat, rows.shape[1])
+        return torch.from_numpy(self._fast.forward(Rows(rows), legal.numpy()))
+
+    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
+        """Copies of just what one seed needs to act: its weights, as a network of one seed."""
+        return {"network": {name: value[seed : seed + 1].clone() for name, value in self.network.state_dict().items()}}
+
+    def load_policy(self, state: dict[str, Any]) -> None:
+        """Act with the weights of ``policy_state_dict``, or of a whole agent's ``state_dict``.
+
+        Raises:
+            ValueError: in one line, if they belong to a network of another shape.
+        """
+        load_weights(self.network, state["network"])
+
+    def put(self, obs: np.ndarray) -> Tensor:
+        """Observations [N, D] float32 on the device."""
+        rows = torch.from_numpy(np.ascontiguousarray(obs, np.float32))
+        if self.device.type == "cuda":
+            rows = rows.pin_memory().to(self.device, non_blocking=True)
+        self._put = (obs, rows)
+        return rows
+
+    def sent(self, obs: np.ndarray) -> Tensor | None:
+        """What ``put`` made of this very array since ``forget``; None if it was not put last."""
+        return self._put[1] if self._put is not None and self._put[0] is obs else None
+
+    def forget(self) -> None:
+        """Drop what was put last."""
+        self._put = None
+
+    def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:
+        if mask is None:
+            one = torch.ones(1, 1, 1, dtype=torch.bool, device=self.device)
+            return one.expand(self.seeds, rows, self.n_actions)
+        legal = torch.from_numpy(np.ascontiguousarray(mask).view(np.bool_)).to(self.device, non_blocking=True)
+        return legal.unflatten(0, (self.seeds, -1))

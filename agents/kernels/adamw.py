@@ -1,0 +1,34 @@
+"""AdamW with a clipped gradient norm and a moving target network, compiled (Loshchilov & Hutter 2019)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.kernels.compiled import kernel
+
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, algorithm 1
+
+
+@kernel
+def clipped_adamw(  # type: ignore[no-untyped-def]
+    values, gradients, mean, square, grad_norm, norm_sum, rate, size_scale, decay, max_norm, target, share
+):
+    """``rate`` and ``size_scale`` carry the bias corrections; all numbers float32, arrays [S, P]."""
+    keep_1, keep_2, one = np.float32(BETA_1), np.float32(BETA_2), np.float32(1)
+    for s in range(values.shape[0]):
+        value, gradient, m, v = values[s], gradients[s], mean[s], square[s]
+        total = np.float32(0)
+        for i in range(gradient.size):
+            total += gradient[i] * gradient[i]
+        grad_norm[s] = np.sqrt(total)
+        norm_sum[s] += grad_norm[s]
+        scale = min(one, max_norm / (grad_norm[s] + np.float32(1e-6)))
+        for i in range(value.size):
+            g = gradient[i] * scale
+            m[i] = keep_1 * m[i] + (one - keep_1) * g
+            v[i] = keep_2 * v[i] + (one - keep_2) * g * g
+            value[i] = decay * value[i] - rate * m[i] / (np.sqrt(v[i]) * size_scale + np.float32(EPSILON))
+        if target.size > 0 and share > 0:
+            moved = target[s]
+            for i in range(value.size):
+                moved[i] += share * (value[i] - moved[i])

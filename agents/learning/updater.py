@@ -1,0 +1,113 @@
+"""What all gradient updates share: flat parameters with their optimiser, and means for the curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.acting.teacher import Teacher
+from agents.learning.optimiser import FlatAdamW
+from agents.networks.base import QNetwork
+from agents.networks.heads import Head
+from agents.networks.weights import FlatParameters, load_weights
+
+METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+
+
+def rows_of(seed: int | None) -> slice:
+    """The rows of one seed in tensors [S, ...]; None: of all."""
+    return slice(None) if seed is None else slice(seed, seed + 1)
+
+
+class Updater:
+    """A network of S seeds that learns."""
+
+    def __init__(
+        self,
+        *,
+        network: QNetwork,
+        head: Head,
+        learning_rate: Callable[[int], float],
+        weight_decay: float,
+        max_grad_norm: float,
+    ) -> None:
+        self.network, self.head, self.learning_rate = network, head, learning_rate
+        self.flat = FlatParameters(network)
+        self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
+        self.updates = 0
+        self.teacher: Teacher | None = None
+        self.fused: Any = None  # where the update is written out by hand: adds up ``sums`` [S, 3] of its own
+        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
+        self._counted = 0  # updates since the last read of the sums
+
+    def set_weights(self, values: Tensor) -> None:
+        """Go on with weights [S, P], in the order of ``FlatParameters``; the optimiser starts anew."""
+        self.flat.values.copy_(values)
+        self.optimizer.forget(torch.ones_like(values, dtype=torch.bool))
+
+    def move_towards(self, values: Tensor, share: float, seed: int | None = None) -> None:
+        """Move the weights of one seed (None: of all) by a share of the way to ``values`` [S, P].
+
+        The optimiser forgets what it knew of them.
+        """
+        own, moved = rows_of(seed), torch.zeros_like(values, dtype=torch.bool)
+        self.flat.values[own].lerp_(values[own], share)
+        moved[own] = True
+        self.optimizer.forget(moved)
+
+    def teaching(self, env_step: int) -> float:
+        """Weight of the teacher's loss at that step; 0 without a teacher."""
+        return 0.0 if self.teacher is None else self.teacher.weight(env_step)
+
+    def _outputs(self, obs: Tensor, mask: Tensor, a: Tensor, teaching: float) -> tuple[Tensor, Tensor | float]:
+        """Outputs [S, B, Z] of the actions a [S, B], and what the teacher's loss adds for each row, [S, B] or 0."""
+        if teaching == 0 or self.teacher is None:
+            return self.network.of(obs, mask, a), 0.0
+        outputs = self.network(obs, mask)  # [S, B, A, Z]: all legal actions are compared with the teacher's
+        taken = outputs.gather(2, a[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
+        return taken, teaching * self.teacher.loss(self.head.mean(outputs), obs, mask)
+
+    def metrics(self) -> list[dict[str, float]]:
+        """Means over the updates since the last call, for each seed; empty if there were none."""
+        if self._counted == 0:
+            return [{} for _ in self._sums]
+        self._collect()
+        means = (self._sums / self._counted).tolist()
+        self._sums.zero_()
+        self._counted = 0
+        return [dict(zip(METRICS, row, strict=True)) for row in means]
+
+    def _collect(self) -> None:
+        """Take over what the optimiser and the update by hand have added up."""
+        self._sums[:, 3] += self.optimizer.norm_sum
+        self.optimizer.norm_sum.zero_()
+        if self.fused is not None:
+            self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
+            self.fused.sums[:] = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of weights and the optimiser's state, and the counters."""
+        self._collect()
+        return {
+            "network": {name: value.clone() for name, value in self.network.state_dict().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "updates": self.updates,
+            "metric_sums": self._sums.clone(),
+            "metrics_counted": self._counted,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from that state.
+
+        Raises:
+            ValueError: in one line, if it belongs to a network of another shape.
+        """
+        load_weights(self.network, state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._collect()  # what was summed before does not count
+        self.updates, self._counted = state["updates"], state["metrics_counted"]
+        self._sums.copy_(state["metric_sums"])

@@ -1,0 +1,92 @@
+"""Q-networks over one flat observation, for S independent seeds at once (see ``layers``).
+
+Every network offers ``forward(obs [S, B, D], mask [S, B, A] bool) -> [S, B, A, Z]`` with Z numbers for each action
+(what they mean is the value head's business, see ``heads``; those of illegal actions mean nothing) and
+``of(obs, mask, a_tm1 [S, B]) -> [S, B, Z]``, which scores the taken action alone where that is cheaper. Observations
+may come in half precision or as bytes (as the memory stores them); a network converts only what it reads.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from agents.networks.layers import SeedLinear
+
+
+class Layout(NamedTuple):
+    """How a flat observation is cut: ``globals | entities x entity_features | candidates x candidate_features``.
+
+    Feature 0 of an entity or candidate row is 1 when the row is present; an absent row is 0 throughout. With ``image``
+    the globals are an image, row by row.
+    """
+
+    globals: int
+    entities: int
+    entity_features: int
+    candidates: int
+    candidate_features: int
+    image: tuple[int, int, int] | None = None  # height, width, channels
+
+    @property
+    def size(self) -> int:
+        """Length D of the flat observation."""
+        return self.globals + self.entities * self.entity_features + self.candidates * self.candidate_features
+
+
+class Outgoing(NamedTuple):
+    """Where units act: inputs of a layer from ``first`` on, in the order [before, units, after]."""
+
+    layer: SeedLinear
+    first: int = 0
+    before: int = 1
+    after: int = 1
+
+
+class Units(NamedTuple):
+    """The hidden units of one layer, for those who look at them or restart them."""
+
+    name: str
+    module: nn.Module  # its output [S, ..., H] is the units' activation
+    incoming: tuple[SeedLinear, ...]  # each has the units as its outputs
+    outgoing: tuple[Outgoing, ...]
+
+
+class QNetwork(nn.Module):
+    """What every network offers: outputs of all actions, and of the taken action alone."""
+
+    outputs: int  # Z
+    encoder: ClassVar[tuple[str, ...]]  # its submodules that see the state; the others score actions
+
+    def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
+        """[S, B, A, Z] from obs [S, B, D] and mask [S, B, A] bool."""
+        raise NotImplementedError
+
+    def of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
+        """[S, B, Z] of the taken actions a_tm1 [S, B]."""
+        raise NotImplementedError
+
+    def units(self) -> list[Units]:
+        """Its layers of hidden units."""
+        raise NotImplementedError
+
+
+class NetworkSettings(Protocol):
+    """What every network's settings offer."""
+
+    def build(
+        self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
+    ) -> QNetwork:
+        """A network of one seed for observations of that layout, with that many outputs for each action."""
+
+
+def dueling(value: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
+    """Value plus advantage less its mean over the legal actions (Wang et al. 2016, eq. 9; there over all actions).
+
+    value [S, B, Z], advantage [S, B, A, Z], mask [S, B, A] -> [S, B, A, Z].
+    """
+    legal = mask.unsqueeze(3)
+    mean = torch.where(legal, advantage, 0.0).sum(2) / legal.sum(2).clamp(min=1)  # [S, B, Z]
+    return advantage + (value - mean).unsqueeze(2)

@@ -1,0 +1,106 @@
+"""Orders in plain words, as records keep them: {"order": "haul", "cart": "new", "tile": [4, 1], "target": [4, 4]}."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.core import state as st
+from envs.waybill.core.levels import LevelConfig
+
+_WORDS = (*st.VERBS, "none")  # the last one is verb -1: an empty slot of a reducer was chosen
+_ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",), ())  # by verb
+_KINDS = {str: "text", int: "an integer", list: "a list", dict: "an object"}
+
+
+def recipe_names(level: LevelConfig) -> list[str]:
+    """Names of a level's recipes: their output, numbered where two recipes give the same."""
+    outputs = [recipe.output for recipe in level.recipes]
+    return [good if outputs.count(good) == 1 else f"{good} #{i}" for i, good in enumerate(outputs)]
+
+
+def order_to_words(order: Any, level: LevelConfig) -> dict[str, Any]:
+    """An ORDER record as plain values: verb word, tiles as [row, column], recipe name, cart number or "new".
+
+    Raises:
+        ValueError: for an unknown verb.
+    """
+    verb, recipe, cart = int(order["verb"]), int(order["recipe"]), int(order["cart"])
+    if not -1 <= verb < len(st.VERBS):
+        raise ValueError(f"verb {verb} is not an order, allowed are -1..{len(st.VERBS) - 1}")
+    values = {
+        "recipe": recipe_names(level)[recipe] if 0 <= recipe < len(level.recipes) else recipe,
+        "cart": "new" if cart == st.NEW_CART else cart,
+        "tile": list(divmod(int(order["tile"]), level.side)),
+        "target": list(divmod(int(order["target"]), level.side)),
+    }
+    return {"order": _WORDS[verb]} | {key: values[key] for key in _ARGUMENTS[verb]}
+
+
+def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> Any:
+    """The ORDER record of plain values (see ``order_to_words``).
+
+    Raises:
+        ValueError: in one line that starts with ``where``.
+    """
+    verb = words.get("order")
+    if verb not in _WORDS:
+        raise ValueError(f"{where}: unknown order {verb!r}, known are {', '.join(_WORDS)}")
+    order = np.zeros(1, st.ORDER)
+    order["verb"], order["tile"], order["target"] = (*range(len(st.VERBS)), -1)[_WORDS.index(verb)], -1, -1
+    for key in _ARGUMENTS[_WORDS.index(verb)]:
+        value = words.get(key)
+        if key in ("tile", "target"):
+            place = checked(words, key, list, where)
+            if len(place) != 2 or not all(type(number) is int for number in place):
+                raise ValueError(f"{where}: {key}={value!r} is not [row, column]")
+            value = place[0] * level.side + place[1]
+        elif key == "recipe" and value in recipe_names(level):
+            value = recipe_names(level).index(value)
+        elif key == "cart" and value == "new":
+            value = st.NEW_CART
+        limit = np.iinfo(order[key].dtype)
+        if type(value) is not int or not limit.min <= value <= limit.max:
+            raise ValueError(f"{where}: {key}={words.get(key)!r} is not one of this level's")
+        order[key] = value
+    return order[0]
+
+
+def turn_to_words(orders: Any, level: LevelConfig) -> dict[str, Any]:
+    """The order of one company, or the orders of several [seats], as plain values."""
+    if not level.rivals:
+        return order_to_words(orders, level)
+    return {"orders": [order_to_words(order, level) for order in orders]}
+
+
+def turn_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> Any:
+    """The inverse of ``turn_to_words``: an ORDER record, or array [seats]; errors as above."""
+    if not level.rivals:
+        return order_from_words(words, level, where)
+    given, seats = checked(words, "orders", list, where), 1 + len(level.rivals)
+    if len(given) != seats or not all(isinstance(order, dict) for order in given):
+        raise ValueError(f"{where}: orders is not a list of {seats} objects, one a company")
+    return np.array([order_from_words(order, level, f"{where}: seat {seat}") for seat, order in enumerate(given)])
+
+
+def read_object(line: str, where: str) -> dict[str, Any]:
+    """The JSON object on a line.
+
+    Raises:
+        ValueError: in one line that starts with ``where``.
+    """
+    with suppress(ValueError):
+        if isinstance(values := json.loads(line), dict):
+            return values
+    raise ValueError(f"{where}: not a JSON object, the file is cut off or damaged")
+
+
+def checked(values: dict[str, Any], key: str, kind: type, where: str) -> Any:
+    """A value that must be of a kind; errors as above."""
+    value = values.get(key)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{where}: {key}={value!r} is not {_KINDS[kind]}")
+    return value

@@ -1,0 +1,177 @@
+"""Waybill as a Gymnasium vector environment: a true batch of games. No rule of the game is in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from envs.waybill.batch import Batch
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.core.state import STATE
+from envs.waybill.maps.pool import TRAIN_SEEDS
+from envs.waybill.spaces import Maps, Spaces
+
+
+class WaybillVectorEnv(Spaces, VectorEnv):
+    """A batch of games stepped by compiled passes; autoreset by the next step, as ``metadata`` says.
+
+    After a game has ended, the next ``step`` ignores its action, begins a new game, gives its first observation and
+    reward 0; ``infos["reset"]`` marks those rows, which are no transitions.
+
+    Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (the
+    candidate that greedy would take), ``score``, ``bankrupt``, ``illegal``, ``orders`` [N, verbs], ``stages``
+    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``episode`` (``r`` return,
+    ``l`` turns, ``score``) with ``_episode`` bool [N].
+
+    With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
+
+    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those
+    of the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has
+    been played through on average.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(
+        self,
+        *,
+        num_envs: int = 64,
+        level: str | LevelConfig = "refine",
+        reward: str = "shaped",
+        gamma: float = 0.99,
+        bonus: float = 0.25,
+        actions: str = "heuristic",
+        candidates: int = 32,
+        hints: bool = True,
+        cells: int = 4,
+        encoding: str = "reference_points",
+        encoding_options: dict[str, Any] | None = None,
+        maps: Maps = (TRAIN_SEEDS, 1024),
+        in_order: bool = False,
+        threads: int = 2,
+        seats: Sequence[int] = (0,),
+        whole_games: bool = False,
+        entities: int | None = None,
+        copy: bool = True,
+        render_mode: str | None = None,
+    ) -> None:
+        if render_mode is not None:
+            raise ValueError(f"render_mode={render_mode!r}: a batch of games is not drawn, use gymnasium.make")
+        self._batch = Batch(
+            num_envs=num_envs,
+            level=level,
+            reward=reward,
+            gamma=gamma,
+            bonus=bonus,
+            actions=actions,
+            candidates=candidates,
+            hints=hints,
+            cells=cells,
+            encoding=encoding,
+            encoding_options=encoding_options or {},
+            maps=maps,
+            in_order=in_order,
+            threads=threads,
+            seats=seats,
+            whole_games=whole_games,
+            entities=entities,
+        )
+        self.num_games, self.copy, self.render_mode = num_envs, copy, None
+        self.num_envs = num_envs = num_envs * len(self._batch.seats)
+        self._describe()
+        self.single_observation_space, self.single_action_space = self._one_space()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
+        self._games_begun = 0
+
+    @property
+    def states(self) -> np.ndarray:
+        """The STATE records of all games [N]; read-only by convention."""
+        return self._batch.states
+
+    def _observations(self) -> np.ndarray:
+        observations = self._batch.observations
+        return observations.copy() if self.copy else observations
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games. Game i of ``seed`` s is the game that a single environment plays with seed s + i.
+
+        Raises:
+            ValueError: for an option, there are none, or a list of seeds that is not one a game.
+        """
+        if options:
+            raise ValueError(f"reset option {sorted(options)[0]!r} is unknown, a batch of games has none")
+        if isinstance(seed, list) and len(seed) != self.num_games:
+            raise ValueError(f"{len(seed)} seeds for {self.num_games} games")
+        super().reset(seed=int(seed) if isinstance(seed, (int, np.integer)) else None)
+        if isinstance(seed, (int, np.integer)):
+            seeds = np.arange(seed, seed + self.num_games, dtype=np.uint64)
+        else:
+            seeds = self.np_random.integers(2**63, size=self.num_games, dtype=np.uint64)
+            for i, given in enumerate(seed or []):
+                seeds[i] = seeds[i] if given is None else given
+        self._batch.reset(seeds)
+        self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
+        return self._observations(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
+        batch = self._batch
+        batch.step(actions)
+        restarted, over = batch.restarted, batch.facts.over
+        self._returns = np.where(restarted, 0.0, self._returns + batch.reward)
+        self._lengths = np.where(restarted, 0, self._lengths + 1)
+        infos: dict[str, Any] = {**self._facts(), "reset": restarted}
+        if over.any():
+            infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
+            infos["_episode"] = over
+        self._games_begun += int(restarted.sum()) // len(batch.seats)
+        if self._games_begun > len(batch.pool.seed) and not batch.in_order:
+            batch.refill_maps()
+            self._games_begun = 0
+        return self._observations(), batch.reward, over, np.zeros(self.num_envs, np.bool_), infos
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the running games and the map pool need to go on: arrays of plain numbers."""
+        batch = self._batch
+        return {
+            "states": np.frombuffer(batch.states.tobytes(), np.uint8).copy(),
+            "seeds": batch.seeds.view(np.int64).copy(),
+            "pool_seeds": batch.pool.seed.view(np.int64).copy(),
+            "next_seed": int(batch.next_seed),
+            "potential": batch.potential.copy(),
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "games_begun": self._games_begun,
+            "limit": batch.limit,
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on from a ``state_dict``; returns observations and infos as ``reset`` does.
+
+        Raises:
+            ValueError: if it is from another number of games or another layout of the state.
+        """
+        batch = self._batch
+        raw = np.asarray(saved["states"], np.uint8)
+        if raw.size != batch.states.nbytes:
+            raise ValueError(
+                f"saved games take {raw.size} bytes, {self.num_games} games of this version take {batch.states.nbytes}"
+            )
+        batch.use_maps(np.asarray(saved["pool_seeds"], np.int64).view(np.uint64))
+        batch.states[:] = np.frombuffer(raw.tobytes(), STATE)
+        batch.seeds[:] = np.asarray(saved["seeds"], np.int64).view(np.uint64)
+        batch.next_seed = int(saved["next_seed"])
+        batch.potential[:] = saved["potential"]
+        self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
+        self._games_begun = int(saved["games_begun"])
+        batch.limit = int(saved.get("limit", batch.limit))
+        batch.look()
+        return self._observations(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}

@@ -1,0 +1,61 @@
+"""A config's mistakes in one line: which key, which value, what is allowed."""
+
+from __future__ import annotations
+
+import re
+
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+
+def explain(error: OmegaConfBaseException, prefix: str = "") -> str:
+    """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown."""
+    key = f"{prefix}{error.full_key or error.key or ''}"
+    text = first_line(error)
+    missing = re.search(r"Missing mandatory value: ([\w.]+)", text)
+    if missing is not None:
+        return f"{missing[1]} is missing, give {missing[1]}=..."
+    if re.search(r"\bnot in\b", text) is None or not isinstance(error.parent_node, DictConfig):
+        return f"{key}: {text}" if key else text
+    known = sorted(str(name) for name in error.parent_node if str(name) not in ("_target_", "name"))
+    if not known:
+        return f"{key}: there is no such key, to add it write +{key}=..."
+    hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""
+    return f"{key}: there is no such key, known are {', '.join(known)}{hint}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip() if lines else type(error).__name__
+
+
+def check_device(device: str) -> None:
+    """Whether it names a device at all.
+
+    Raises:
+        ValueError: if not.
+    """
+    need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")
+
+
+def need(good: bool, key: str, value: object, allowed: str) -> None:
+    """Refuse a value in one line.
+
+    Raises:
+        ValueError: unless ``good``.
+    """
+    if not good:
+        raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
+
+
+def need_own(group: str, name: str, key: str, value: object, owner: str) -> None:
+    """Refuse a setting that is given where it counts nothing, or missing where it counts.
+
+    Raises:
+        ValueError: in one line, unless the choice ``owner`` of the group, and no other, has a value.
+    """
+    if value is not None and name != owner:
+        raise ValueError(f"{group}.{key}={value}: {group}={name} has no {key}, {group}={owner} does")
+    if value is None and name == owner:
+        raise ValueError(f"{group}.{key} is missing, give {group}.{key}=...")

@@ -1,0 +1,104 @@
+"""Sections of a config that belong to the game: what may be chosen, and its ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from envs.waybill.core.state import MAX_SIDE
+from experiments.config.errors import need, need_own
+
+
+@dataclass
+class RewardConfig:
+    """A reward function by name, and the discount that its shaping needs: the agent's.
+
+    ``bonus`` is what ``milestone`` pays for each, in starting cashes; the others have none.
+    """
+
+    name: str = MISSING
+    gamma: float = MISSING
+    bonus: float | None = None
+
+    def __post_init__(self) -> None:
+        need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
+        need_own("reward", self.name, "bonus", self.bonus, "milestone")
+        if self.bonus is not None:
+            need(0.0 <= self.bonus <= 100.0, "reward.bonus", self.bonus, "0..100 starting cashes")
+
+
+@dataclass
+class ActionsConfig:
+    """An action space by name; ``candidates`` is K, the number of slots that a reducer fills; ``cells`` a side are what
+    ``buckets`` cuts the map into.
+
+    In training no more than ``candidates_start`` of them are filled at first, and K after a share ``candidates_growth``
+    of the run's steps. None: K from the start. Without ``hints`` candidates don't show what is calculated from travel
+    times.
+    """
+
+    name: str = MISSING
+    candidates: int | None = None
+    candidates_start: int | None = None
+    candidates_growth: float = 0.5
+    hints: bool | None = None
+    cells: int | None = None
+
+    def __post_init__(self) -> None:
+        need_own("actions", self.name, "cells", self.cells, "buckets")
+        if self.cells is not None:
+            need(1 <= self.cells <= MAX_SIDE, "actions.cells", self.cells, f"1..{MAX_SIDE}, at most level.side")
+        if self.candidates is not None:
+            need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
+        need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
+        if self.hints is not None and self.candidates is None:
+            raise ValueError(f"actions.hints={self.hints}: actions={self.name} has no candidates that could show any")
+        start = self.candidates_start
+        if start is not None and self.candidates is None:
+            line = "has no candidates to grow, actions=heuristic and random_k do"
+            raise ValueError(f"actions.candidates_start={start}: actions={self.name} {line}")
+        if start is not None and self.candidates is not None:
+            allowed = f"2..{self.candidates} (actions.candidates) or null"
+            need(2 <= start <= self.candidates, "actions.candidates_start", start, allowed)
+
+    def limit(self, env_step: int, total_steps: int) -> int:
+        """How many candidates may be proposed in training at that step: from the start to K linearly, rounded down."""
+        assert self.candidates is not None
+        if self.candidates_start is None:
+            return self.candidates
+        growing = self.candidates_growth * total_steps
+        share = 1.0 if env_step >= growing else env_step / growing
+        return self.candidates_start + int((self.candidates - self.candidates_start) * share)
+
+
+@dataclass
+class EncodingConfig:
+    """A position encoding by name, with the options of its own."""
+
+    name: str = MISSING
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvaluationConfig:
+    """When and on which games a policy is measured: one a map, or one a seed where games have no maps (env=gym)."""
+
+    every: int = 50_000  # environment steps
+    maps: int = 32
+    final_maps: int = 100
+    map_seed: int = 0
+    episodes: int = 20
+    final_episodes: int = 100
+    episode_seed: int = 0
+    max_steps: int = 27_000
+
+    def __post_init__(self) -> None:
+        need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
+        for name in ("maps", "final_maps", "episodes", "final_episodes"):
+            value = getattr(self, name)
+            need(2 <= value <= 100_000, f"evaluation.{name}", value, f"2..100000 {name.removeprefix('final_')}")
+        need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
+        need(0 <= self.episode_seed < 2**30 - 100_000, "evaluation.episode_seed", self.episode_seed, "0..1073641823")
+        need(self.max_steps >= 1, "evaluation.max_steps", self.max_steps, "1 or more steps")

@@ -1,0 +1,53 @@
+"""Names of folders made from a command line: of a sweep and of its jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+PER_COMMAND = ("launcher", "out", "progress")  # how and where a sweep runs, not what
+
+
+def key_of(override: str) -> str:
+    """The key that an override changes: ``+agent.tau=1`` → ``agent.tau``."""
+    return re.split(r"=", override.lstrip("+~"), maxsplit=1)[0]
+
+
+def group_of(override: str) -> str:
+    """The top-level key that an override changes: ``+agent.tau=1`` → ``agent``."""
+    return re.split(r"[.=@]", override.lstrip("+~"), maxsplit=1)[0]
+
+
+def of_the_runs(overrides: Sequence[str]) -> list[str]:
+    """Those of a command's overrides that its runs are made of."""
+    return [override for override in overrides if group_of(override) not in PER_COMMAND]
+
+
+def file_name(text: str) -> str:
+    """Text as a name of a file, at most 100 letters."""
+    return re.sub(r"[^A-Za-z0-9=.+-]+", "_", text)[:100].strip("_.") or "default"
+
+
+def sweep_name(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:
+    """The same for the same command and ``hydra.sweeper.params``, another for any other: ``ladder_1c0ffee2``."""
+    own = of_the_runs(overrides)
+    text = json.dumps([own, sorted((params or {}).items())])
+    chosen = [override.partition("=")[2] for override in own if key_of(override) == "experiment"]
+    return f"{file_name(chosen[-1]) if chosen else 'sweep'}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+Flat = dict[str, Any]  # a config by dotted keys
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> Flat:
+    """A nested config by dotted keys; lists are values."""
+    found: Flat = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

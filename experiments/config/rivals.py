@@ -1,0 +1,50 @@
+"""The keys ``rivals`` and ``selfplay`` of a config: who plays the other companies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from envs.waybill.core.levels import RIVALS as RULES
+from envs.waybill.core.state import MAX_SEATS
+
+SELF = "self"
+STAND_IN = "greedy"  # the rule that stands for a policy where only rules can play, or are foreseen
+
+_RANGES = {"snapshot_every": (1, 10**12), "pool": (1, 1000), "latest_share": (0, 1)}
+
+
+@dataclass
+class SelfplaySettings:
+    """How the pool of past snapshots is filled and drawn from. See ``conf/config.yaml``.
+
+    Raises:
+        ValueError: in one line, when a value is out of range.
+    """
+
+    snapshot_every: int = 25_000
+    pool: int = 8
+    latest_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"selfplay.{name}={value} is not allowed, it must be {low}..{high}")
+
+
+def check_rivals(rivals: Sequence[str], key: str) -> None:
+    """Whether there are as many as a game has seats for; ``key`` is where they come from.
+
+    Raises:
+        ValueError: if not.
+    """
+    if not 1 <= len(rivals) < MAX_SEATS or not all(rivals):
+        given = ",".join(rivals)
+        allowed = f"1..{MAX_SEATS - 1} of {', '.join(RULES)}, {SELF} or a run folder"
+        raise ValueError(f"{key}=[{given}] is not allowed, it must be {allowed}")
+
+
+def placeholders(rivals: Sequence[str]) -> list[str]:
+    """The rules of a level with these rivals: policies play from outside, and whoever plans counts on greedy there."""
+    return [rival if rival in RULES else STAND_IN for rival in rivals]

@@ -1,0 +1,58 @@
+"""The section ``transfer`` of a config: numbers and their ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agents.acting.teacher import Teaching
+from agents.learning.transfer import MODES
+
+_RANGES = {
+    "epsilon_start": (0, 1), "shrink_perturb": (0, 1), "teacher": (0, 1e6), "teacher_steps": (1, 10**12),
+    "teacher_temperature": (1e-6, 1e6), "teacher_acting": (0, 1),
+}  # fmt: skip
+
+
+@dataclass
+class TransferSettings:
+    """What a run begins with; ``source`` is ``transfer.from`` for the user. See ``conf/config.yaml``.
+
+    Raises:
+        ValueError: in one line, when a value is out of range, or there is no source to take from.
+    """
+
+    source: str | None = None
+    mode: str = "full"
+    epsilon_start: float | None = 0.3
+    shrink_perturb: float = 0.0
+    teacher: Any = False  # a weight, or whether the weight is 1
+    teacher_steps: int = 100_000
+    teacher_temperature: float = 0.1
+    teacher_acting: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
+        if not isinstance(self.teacher, bool | int | float):
+            raise ValueError(f"transfer.teacher={self.teacher} is not allowed, it must be true, false or a weight")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"transfer.{name}={value} is not in {low:g}..{high:g}")
+        if self.teacher_acting > 0 and not self.teaches:
+            raise ValueError(f"transfer.teacher_acting={self.teacher_acting} needs transfer.teacher=true or a weight")
+        for name, value, off in (("mode", self.mode, "full"), ("teacher", self.teacher, False)):
+            if self.source is None and value != off:
+                raise ValueError(f"transfer.{name}={value} needs transfer.from=RUN, a run folder to take from")
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the source is a teacher, too. A weight of 0 is one that only acts."""
+        return self.teacher is not False
+
+    def teaching(self) -> Teaching | None:
+        """How, None if not."""
+        if not self.teaches:
+            return None
+        return Teaching(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)

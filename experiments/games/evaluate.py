@@ -1,0 +1,92 @@
+"""Measuring a finished run on held-out games, or a player on any of Waybill's maps and levels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from experiments.common.machine import device_of
+from experiments.config import errors, reading
+from experiments.config.reading import Setup
+from experiments.runs import results
+from experiments.runs.domain import Asked
+from experiments.runs.policies import load_policy
+
+
+def measure(
+    target: str,
+    *,
+    level: str | None = None,
+    rivals: str | None = None,
+    maps: int | None = None,
+    map_seed: int | None = None,
+    episodes: int | None = None,
+    seed: int | None = None,
+    candidates: int | None = None,
+    device: str = "auto",
+    out: str = "runs",
+) -> dict[str, Any]:
+    """Scores by player of a run folder or a player's name, on held-out games; prints the table.
+
+    What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
+    else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config.
+
+    Raises:
+        ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.
+    """
+    errors.check_device(device)
+    others = None if rivals is None else rivals.split(",")
+    folder, asked = Path(target), Asked(level, others, maps, map_seed, episodes, seed)
+    if not folder.is_dir():
+        if candidates is not None:
+            raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")
+        return _measure_players(target, asked, Path(out))
+    setup = reading.load(folder)
+    if candidates is not None:
+        setup = _with_candidates(setup, candidates)
+    if not Path(setup.config.out).is_dir():
+        setup.config.out = str(folder.parent)
+    setup.config.device = device
+    return _measure_run(setup, folder, asked)
+
+
+def _with_candidates(setup: Setup, candidates: int) -> Setup:
+    """The same run with other slots for candidates: weights of ``network=candidates`` don't depend on their number."""
+    actions = setup.plain.get("actions", {})
+    if actions.get("candidates") is None:
+        name = setup.names["actions"]
+        raise ValueError(f"--candidates={candidates}: the run's actions={name} have no candidates")
+    wanted = {**actions, "candidates": candidates, "candidates_start": None}
+    try:
+        return reading.read({**setup.plain, "actions": wanted})
+    except ValueError as error:
+        raise ValueError(str(error).replace("actions.candidates", "--candidates")) from None
+
+
+def _measure_run(setup: Setup, folder: Path, asked: Asked) -> dict[str, Any]:
+    held_out = setup.domain.held_out(setup, asked)
+    games, title = {}, f"{setup.names['agent']} on {held_out.title}"
+    if setup.player is None:
+        torch.set_num_threads(setup.config.network_threads)
+        evaluator = held_out.evaluator()
+        policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
+        games = {setup.names["agent"]: evaluator(policy.greedy)}
+        title = f"{folder} after {policy.env_step:,} steps on {held_out.title}"
+    scores: dict[str, Any] = held_out.compare({**games, **held_out.baselines()})
+    results.print_table(scores, title=title, columns=held_out.columns, players=setup.domain.players)
+    return scores
+
+
+def _measure_players(name: str, asked: Asked, out: Path) -> dict[str, Any]:
+    from experiments.games.waybill.domain import WaybillDomain
+    from experiments.games.waybill.held_out import players_alone
+
+    players = WaybillDomain.players
+    if name not in players:
+        raise ValueError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
+    held_out = players_alone(asked, out=out)
+    scores = held_out.compare(held_out.baselines())
+    results.print_table(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)
+    return scores

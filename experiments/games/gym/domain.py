@@ -1,0 +1,159 @@
+"""Any Gymnasium game with discrete actions as a kind of games: episodes by seed, and the random player beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from experiments.common.curves import EpisodeWindow
+from experiments.common.statistics import mean_interval
+from experiments.config.reading import Setup
+from experiments.config.schema import Config, EvaluationConfig
+from experiments.games.gym.batch import GymBatch
+from experiments.games.gym.evaluation import (
+    HELD_OUT_SEEDS,
+    VALIDATION_SEEDS,
+    BatchEvaluator,
+    EpisodeEvaluator,
+    Episodes,
+    RandomPlayer,
+    training_seed,
+)
+from experiments.games.gym.sb3 import SB3Game
+from experiments.runs.domain import Asked, Columns, Shake
+
+
+@dataclass
+class GymDomain:
+    """The game registered as ``id``, made with ``kwargs``. ``label`` names it in a run folder's name.
+
+    Raises:
+        ValueError: in one line, when a number is out of range.
+    """
+
+    config_class: ClassVar[type[Config]] = Config
+    players: ClassVar[tuple[str, ...]] = ("random",)
+
+    id: str
+    label: str = "gym"
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    train_steps: int = 100_000
+
+    def training_games(self, setup: Setup) -> GymBatch:
+        """All training games."""
+        return GymBatch(id=self.id, num_envs=setup.config.num_envs, kwargs=self.kwargs, seed_of=training_seed)
+
+    def sb3_games(self, setup: Setup) -> Any:
+        """Single environments, stepped one after the other."""
+        from stable_baselines3.common.vec_env import DummyVecEnv
+
+        def make(i: int) -> SB3Game:
+            return SB3Game(id=self.id, kwargs=self.kwargs, seed=training_seed(setup.config.seed, i))
+
+        env = DummyVecEnv([lambda i=i: make(i) for i in range(setup.config.num_envs)])  # type: ignore[misc]
+        env.seed(setup.config.seed)
+        return env
+
+    def window(self, env: Any) -> EpisodeWindow:
+        """Returns and lengths."""
+        return EpisodeWindow()
+
+    def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
+        """The validation episodes: in the game's own batch, if it has one."""
+        episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
+        batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
+        if batch.is_own:
+            return BatchEvaluator(batch=batch, first_seed=VALIDATION_SEEDS, max_steps=steps)
+        batch.close()
+        return self._evaluator(setup, VALIDATION_SEEDS, episodes)
+
+    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutEpisodes:
+        """The held-out episodes, or those asked for."""
+        asked = asked or Asked()
+        for option in ("level", "rivals", "maps", "map_seed"):
+            value = getattr(asked, option)
+            if value is not None:
+                flag = option.replace("_", "-")
+                raise ValueError(f"--{flag}={value}: {self.id} has neither levels nor maps, use --episodes and --seed")
+        first, episodes = _episodes(asked, setup.config.evaluation)
+        evaluator = self._evaluator(setup, HELD_OUT_SEEDS + first, episodes)
+        return HeldOutEpisodes(evaluator, title=f"{self.id}, {episodes} episodes from seed {first}", seed=first)
+
+    def _evaluator(self, setup: Setup, first: int, episodes: int) -> EpisodeEvaluator:
+        steps = setup.config.evaluation.max_steps
+        return EpisodeEvaluator(id=self.id, kwargs=self.kwargs, first_seed=first, episodes=episodes, max_steps=steps)
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> None:
+        """There are no levels."""
+
+    def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
+        """An episode."""
+        from experiments.games.gym.replay import replay
+
+        replay(setup, folder, seed=seed, **options)
+
+    def name_of(self, env: Any) -> str:
+        """The id."""
+        return f"env.id={self.id}"
+
+    def describe(self, setup: Setup) -> dict[str, Any]:
+        """The game and its held-out episodes."""
+        evaluation = setup.config.evaluation
+        episodes = {"first": evaluation.episode_seed, "count": evaluation.final_episodes}
+        return {"game": {"id": self.id, "kwargs": self.kwargs}, "episodes": episodes}
+
+
+class HeldOutEpisodes:
+    """Episodes whose seeds neither training nor the choice of the best policy has seen."""
+
+    def __init__(self, evaluator: EpisodeEvaluator, *, title: str, seed: int) -> None:
+        self.title, self.columns, self._evaluator, self._seed = title, _COLUMNS, evaluator, seed
+
+    def evaluator(self) -> EpisodeEvaluator:
+        """Plays a policy, one episode a seed."""
+        return self._evaluator
+
+    def baselines(self) -> dict[str, Episodes]:
+        """The random player alone."""
+        return {"random": self._evaluator(RandomPlayer(self._seed))}
+
+    def compare(self, games: Mapping[str, Episodes]) -> dict[str, dict[str, Any]]:
+        """Returns over the same seeds with 95 % intervals."""
+        return {name: _row(played) for name, played in games.items()}
+
+
+def _row(played: Episodes) -> dict[str, Any]:
+    mean, low, high = mean_interval(played.score)
+    return {
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "std": float(played.score.std()),
+        "min": float(played.score.min()),
+        "max": float(played.score.max()),
+        "length": float(played.length.mean()),
+        "cut": int(played.cut.sum()),
+        "by_seed": played.score.tolist(),
+    }
+
+
+_COLUMNS: Columns = {
+    "return": lambda row: f"{row['mean']:,.1f} ± {row['std']:,.1f}",
+    "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
+    "lowest": lambda row: f"{row['min']:,.1f}",
+    "steps": lambda row: f"{row['length']:,.0f}" + (f" ({row['cut']} cut off)" if row["cut"] else ""),
+}
+
+
+def _episodes(asked: Asked, usual: EvaluationConfig) -> tuple[int, int]:
+    """The first seed and the number of episodes, checked like the config's."""
+    first = usual.episode_seed if asked.seed is None else asked.seed
+    episodes = usual.final_episodes if asked.episodes is None else asked.episodes
+    try:
+        EvaluationConfig(final_episodes=episodes, episode_seed=first)
+    except ValueError as error:
+        line = str(error).replace("evaluation.final_episodes", "--episodes")
+        raise ValueError(line.replace("evaluation.episode_seed", "--seed")) from None
+    return first, episodes

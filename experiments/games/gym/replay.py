@@ -1,0 +1,132 @@
+"""Watching a greedy episode of a Gymnasium game: step by step as text, or drawn by the game itself as an animation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from experiments.common.files import write_whole
+from experiments.common.machine import device_of
+from experiments.common.output import HOLD_SECONDS, output
+from experiments.common.progress import ProgressReport
+from experiments.config import errors
+from experiments.config.errors import first_line
+from experiments.config.reading import Setup
+from experiments.games.gym.make import FAILURES, make
+from experiments.runs.policies import Policy, load_policy
+
+MAX_FRAMES = 2000  # of an animation
+SMALLEST = 320  # pixels: smaller pictures are enlarged
+
+
+def replay(
+    setup: Setup,
+    folder: Path,
+    *,
+    seed: int | None,
+    level: str | None,
+    map_seed: int | None,
+    format: str,
+    out: str | None,
+    fps: int,
+    device: str,
+) -> float:
+    """Show the episode of ``seed`` (None: the first held-out one) and return its score; prints what it wrote.
+
+    Raises:
+        ValueError: in one line, if anything given is no good or the game cannot be drawn.
+    """
+    id, path = setup.domain.id, output(format, out, fps)
+    for name, value in (("level", level), ("map-seed", map_seed)):
+        if value is not None:
+            raise ValueError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
+    if format == "record":
+        raise ValueError(f"--format=record: only Waybill's own games can be saved, {id} is shown as text or gif")
+    if setup.player is not None:
+        raise ValueError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
+    errors.check_device(device)
+    setup.config.device = device
+    seed = setup.config.evaluation.episode_seed if seed is None else seed
+    env = setup.domain.validation(setup).env
+    policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
+    shown = _Episode(setup, policy, shapes=env.shapes, seed=seed, render_mode="rgb_array" if format == "gif" else None)
+    if path is None:
+        for line in shown.lines():
+            print(line)
+    elif format == "text":
+        write_whole(path, lambda file: file.write_text("\n".join(shown.lines()) + "\n"))
+    else:
+        _write_gif(shown, path, fps)
+    print(f"{format + ':':<8}{path}" if path is not None else "")
+    print(f"{setup.names['agent']} after {policy.env_step} steps on {id}, seed {seed}: score {shown.score:,.6g}")
+    return shown.score
+
+
+class _Episode:
+    """A greedy episode, played while it is looked at."""
+
+    def __init__(self, setup: Setup, policy: Policy, *, shapes: Any, seed: int, render_mode: str | None) -> None:
+        self.env = make(setup.domain.id, setup.domain.kwargs, render_mode=render_mode)
+        self.policy, self.shapes, self.seed, self.score = policy, shapes, seed, 0.0
+        self.max_steps = setup.config.evaluation.max_steps
+
+    def steps(self) -> Iterator[tuple[int | None, np.ndarray]]:
+        """(action, values [A]) of each step before it is taken; last (None, none) at the end."""
+        obs, info = self.env.reset(seed=self.seed)
+        for _ in range(self.max_steps):
+            row, mask = self.shapes.rows([obs]), np.ones((1, self.shapes.n_actions), np.int8)
+            mask[0] = info.get("action_mask", mask[0])
+            action = int(self.policy.greedy(row, mask)[0])
+            yield action, self.policy.q_values(row, mask)[0]
+            obs, r, terminated, truncated, info = self.env.step(action + self.shapes.first_action)
+            self.score += float(r)
+            if terminated or truncated:
+                break
+        yield None, np.empty(0)
+        self.env.close()
+
+    def lines(self) -> Iterator[str]:
+        """A line a step."""
+        before = 0.0
+        for step, (action, values) in enumerate(self.steps()):
+            if step:
+                yield f"      reward {self.score - before:g}  score {self.score:g}"
+                before = self.score
+            if action is not None:
+                weighed = " ".join(f"{value:.3g}" for value in values)
+                yield f"{step:>5} action {action + self.shapes.first_action}  values {weighed}"
+
+    def pictures(self) -> Iterator[Image.Image]:
+        """A picture a step."""
+        for _ in islice(self.steps(), MAX_FRAMES):
+            try:
+                picture = np.asarray(self.env.render())
+            except FAILURES as error:
+                raise ValueError(f"the game cannot be drawn: {first_line(error)}") from None
+            yield _picture(picture)
+
+
+def _picture(drawn: np.ndarray) -> Image.Image:
+    if drawn.dtype != np.uint8:  # MinAtar's colours are 0..1
+        drawn = (np.clip(drawn, 0.0, 1.0) * 255).astype(np.uint8)
+    larger = -(-SMALLEST // min(drawn.shape[:2]))
+    return Image.fromarray(drawn.repeat(larger, 0).repeat(larger, 1))
+
+
+def _write_gif(shown: _Episode, path: Path, fps: int) -> None:
+    with ProgressReport(title="drawing", total=min(shown.max_steps, MAX_FRAMES)) as report:
+        pictures = []
+        for number, picture in enumerate(shown.pictures()):
+            pictures.append(picture.quantize(128, method=Image.Quantize.FASTOCTREE))
+            report.update(number)
+    durations = [round(1000 / fps)] * (len(pictures) - 1) + [round(1000 * HOLD_SECONDS)]
+
+    def write(temporary: Path) -> None:
+        pictures[0].save(temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+
+    write_whole(path, write)

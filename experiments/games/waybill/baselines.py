@@ -1,0 +1,134 @@
+"""What a policy is compared with: the players' games, one a map, kept on disk because the planner takes its time.
+
+A game depends on player, level, engine, map and seed alone, so games are kept map by map: measuring on more maps, or
+going on after a stop, plays only those that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from envs.waybill.core import jit
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.players import play
+from experiments.common.files import write_whole
+from experiments.common.progress import ProgressReport
+from experiments.games.waybill.evaluation import Measured
+
+PLAYER_SEED = 0
+AT_ONCE = 16  # maps played between two savings
+Row = tuple[int, int, int, int]  # score, bankrupt, length, won
+
+
+def evaluate_players(
+    *,
+    level: LevelConfig,
+    first_map: int,
+    maps: int,
+    cache: Path | None,
+    seed: int = PLAYER_SEED,
+    threads: int = 2,
+    progress: bool = True,
+) -> dict[str, Measured]:
+    """All players on the maps ``first_map`` .. ``first_map + maps - 1``."""
+    return {
+        name: evaluate_player(
+            name,
+            level=level,
+            first_map=first_map,
+            maps=maps,
+            cache=cache,
+            seed=seed,
+            threads=threads,
+            progress=progress,
+        )
+        for name in play.PLAYERS
+    }
+
+
+def evaluate_player(
+    name: str,
+    *,
+    level: LevelConfig,
+    first_map: int,
+    maps: int,
+    cache: Path | None,
+    seed: int = PLAYER_SEED,
+    threads: int = 2,
+    progress: bool = True,
+) -> Measured:
+    """Games of ``random``, ``greedy`` or ``planner``, from ``cache`` (a folder) as far as they are there.
+
+    Raises:
+        ValueError: for an unknown player.
+    """
+    file = None if cache is None else cache / f"{name}_{level.name}_{_key(name, level, seed)}.npz"
+    kept = {} if file is None else _read(file)
+    wanted = range(first_map, first_map + maps)
+    missing = [number for number in wanted if number not in kept]
+    with ProgressReport(title=f"{name} plays", total=len(missing), enabled=progress) as report:
+        report.update(0)
+        for start in range(0, len(missing), AT_ONCE):
+            part = missing[start : start + AT_ONCE]
+            kept |= _play(name, level, part, seed, threads, report, start)
+            if file is not None:
+                _write(file, kept)
+    score, bankrupt, length, won = np.array([kept[number] for number in wanted], np.int64).T
+    return Measured(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
+
+
+def _play(
+    name: str, level: LevelConfig, maps: list[int], seed: int, threads: int, report: ProgressReport, before: int
+) -> dict[int, Row]:
+    """Games by map. A game's own random numbers come from its map's seed, so that its neighbours don't matter."""
+    rows: dict[int, Row] = {}
+    for run in np.split(np.array(maps), np.flatnonzero(np.diff(maps) != 1) + 1):  # maps without gaps
+        played = play.play(
+            name,
+            level,
+            run.astype(np.uint64),
+            seed=seed + int(run[0]),
+            threads=threads,
+            progress=partial(_report, report, before + len(rows)),
+        )
+        columns = (played.score, played.bankrupt, played.length, played.won)
+        games = zip(*(column.tolist() for column in columns), strict=True)
+        rows |= dict(zip(run.tolist(), games, strict=True))
+    return rows
+
+
+def _report(report: ProgressReport, before: int, done: int, _: int) -> None:
+    report.update(before + done)
+
+
+def _key(name: str, level: LevelConfig, seed: int) -> str:
+    described = [name, level.numbers(), seed, jit.fingerprint()]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _read(file: Path) -> dict[int, Row]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in arrays["games"]}
+    except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile):
+        return {}  # absent or damaged: played anew
+
+
+def _write(file: Path, kept: dict[int, Row]) -> None:
+    table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 5]
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as stream:
+            np.savez(stream, games=table)
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, write)
+    except OSError:
+        return  # a cache that cannot be written saves no time, and that is all

@@ -1,0 +1,114 @@
+"""When a run with a curriculum moves up to the next level, and what it measures for that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.maps.pool import VALIDATION_SEEDS
+from experiments.common.machine import threads_of
+from experiments.config.curriculum import CurriculumConfig
+from experiments.config.reading import Setup
+from experiments.games.waybill.baselines import evaluate_player
+from experiments.games.waybill.environments import waybill
+from experiments.games.waybill.evaluation import Evaluator as MapEvaluator
+from experiments.games.waybill.ladder import LadderGames
+from experiments.runs.domain import ActGreedily, Evaluator, Shake
+
+
+class Climb:
+    """One seed's way up the ladder.
+
+    A level is mastered when an evaluation on its validation maps reaches ``mastered`` times ``goal(level)``.
+
+    Args:
+        games: the seed's training games, which follow.
+        settings, total_steps: when to move up; ``settings`` has shares of the steps.
+        validation, goal: the validation games of a level, and the score to be measured by there.
+        shake: what is done to the network on a move up.
+    """
+
+    def __init__(
+        self,
+        *,
+        games: LadderGames,
+        settings: CurriculumConfig,
+        total_steps: int,
+        validation: Callable[[LevelConfig], Evaluator],
+        goal: Callable[[LevelConfig], float],
+        shake: Shake,
+    ) -> None:
+        self.games, self.settings, self.total_steps = games, settings, total_steps
+        self._validation, self._goal, self._shake = validation, goal, shake
+        self.begun = {games.levels[0].name: 0}  # environment step at which each level was begun, in order
+        self._mastered = False
+        self._at_hand: tuple[str, Evaluator, float] | None = None  # of the present level
+
+    @property
+    def level(self) -> LevelConfig:
+        """The present level."""
+        return self.games.levels[len(self.begun) - 1]
+
+    @property
+    def on_top(self) -> bool:
+        """Whether it is the last."""
+        return len(self.begun) == len(self.games.levels)
+
+    def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
+        """Measure the policy on the present level; ``own_score`` is that on the run's own. Returns what curves show."""
+        level, score = self.level, own_score
+        if not self.on_top:
+            if self._at_hand is None or self._at_hand[0] != level.name:
+                self._at_hand = level.name, self._validation(level), self._goal(level)
+            _, evaluator, goal = self._at_hand
+            score = float(evaluator(greedy).score.mean())
+            self._mastered = score >= self.settings.mastered * goal
+        return {"ladder/level": self._number(), f"ladder/{level.name}/score": score}
+
+    def after_step(self, env_step: int) -> dict[str, float]:
+        """Move up if it is time; returns what curves show of that, empty if not."""
+        if self.on_top or self.games.is_moving or env_step >= self.total_steps:
+            return {}
+        here = (env_step - self.begun[self.level.name]) / self.total_steps
+        if here < self.settings.most_steps and not (self._mastered and here >= self.settings.least_steps):
+            return {}
+        self.games.move_up()
+        self._mastered = False
+        self.begun[self.games.levels[len(self.begun)].name] = env_step
+        found = self._shake(len(self.begun) - 1, self.settings.shrink_perturb)
+        return {"ladder/level": self._number()} | {f"ladder/{name}": value for name, value in found.items()}
+
+    def _number(self) -> float:
+        return float(len(self.begun) if self.level.rung is None else self.level.rung)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is."""
+        return {"begun": dict(self.begun), "mastered": self._mastered}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; the games load themselves."""
+        self.begun, self._mastered = dict(state["begun"]), bool(state["mastered"])
+
+
+def make_climb(*, setup: Setup, games: Any, shake: Shake, cache: Path) -> Climb | None:
+    """Of one seed; None without a curriculum. ``cache`` keeps the greedy player's games."""
+    config = waybill(setup)
+    if not config.curriculum.climbs:
+        return None
+    maps = config.evaluation.maps
+
+    def validation(level: LevelConfig) -> MapEvaluator:
+        return MapEvaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=maps, level=level)
+
+    def goal(level: LevelConfig) -> float:
+        played = evaluate_player(
+            "greedy", level=level, first_map=VALIDATION_SEEDS, maps=maps, cache=cache, threads=threads_of(config),
+            progress=False,
+        )  # fmt: skip
+        return float(played.score.mean())
+
+    return Climb(
+        games=games, settings=config.curriculum, total_steps=config.steps, validation=validation, goal=goal, shake=shake
+    )

@@ -1,0 +1,104 @@
+"""Waybill's own levels as a kind of games: held-out maps, and the players to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from envs.waybill.core import levels
+from envs.waybill.core.state import VERBS
+from envs.waybill.maps.pool import VALIDATION_SEEDS
+from envs.waybill.players.play import PLAYERS
+from experiments.common.curves import EpisodeWindow
+from experiments.config.reading import Setup
+from experiments.config.rivals import check_rivals, placeholders
+from experiments.config.schema import Config, WaybillConfig
+from experiments.games.waybill import environments
+from experiments.games.waybill.curriculum import Climb, make_climb
+from experiments.games.waybill.environments import waybill
+from experiments.games.waybill.evaluation import Evaluator
+from experiments.games.waybill.held_out import CACHE, HeldOutMaps, maps_asked
+from experiments.games.waybill.replay import refuse_seed
+from experiments.games.waybill.rivals import evaluation_rivals
+from experiments.runs.domain import Asked, Shake
+
+
+@dataclass
+class WaybillDomain:
+    """Games on one of Waybill's levels. ``label`` names them in a run folder's name."""
+
+    config_class: ClassVar[type[Config]] = WaybillConfig
+    players: ClassVar[tuple[str, ...]] = tuple(PLAYERS)
+
+    label: str = "waybill"
+    train_steps: int = 1
+
+    def training_games(self, setup: Setup) -> Any:
+        """The batch engine."""
+        return environments.training_env(setup)
+
+    def sb3_games(self, setup: Setup) -> Any:
+        """Single environments."""
+        return environments.sb3_env(setup)
+
+    def window(self, env: Any) -> EpisodeWindow:
+        """Score, bankruptcies, orders and the funnel."""
+        return waybill_window(stages=env.stages, contested=bool(env.level.rivals))
+
+    def validation(self, setup: Setup) -> Evaluator:
+        """The validation maps."""
+        return Evaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
+
+    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutMaps:
+        """The held-out maps, or those asked for."""
+        asked = asked or Asked()
+        if asked.episodes is not None:
+            raise ValueError(f"--episodes={asked.episodes}: a game on a level is one a map, use --maps and --map-seed")
+        if asked.rivals is not None:
+            check_rivals(asked.rivals, "--rivals")
+            setup = replace(setup, config=replace(waybill(setup), rivals=list(asked.rivals)))
+        config = waybill(setup)
+        level = config.level if asked.level is None else levels.load(asked.level)
+        if asked.level is not None and config.rivals is not None:
+            level = replace(level, rivals=placeholders(config.rivals))
+        first, maps = maps_asked(asked, config.evaluation)
+        return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=asked.seed, out=Path(config.out))
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
+        """Up the ladder, with ``curriculum=ladder``."""
+        return make_climb(setup=setup, games=games, shake=shake, cache=Path(setup.config.out) / CACHE)
+
+    def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
+        """A game on a map."""
+        from experiments.games.waybill.replay import replay
+
+        refuse_seed(seed)
+        replay(str(folder), **options)
+
+    def name_of(self, env: Any) -> str:
+        """The level."""
+        return f"level {env.level.name}"
+
+    def describe(self, setup: Setup) -> dict[str, Any]:
+        """Level and held-out maps."""
+        config = waybill(setup)
+        first, count = config.evaluation.map_seed, config.evaluation.final_maps
+        described = {"level": config.level.name, "first": first, "count": count}
+        return {"maps": described | ({"rivals": evaluation_rivals(setup)} if config.level.rivals else {})}
+
+
+def waybill_window(
+    *, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, contested: bool = False, **options: Any
+) -> EpisodeWindow:
+    """The last episodes with what Waybill's infos say of them; whether they are won only against rivals."""
+    columns: dict[str, tuple[str, ...]] = {
+        "score": ("game/score",),
+        "bankrupt": ("game/bankruptcies",),
+        "illegal": ("game/illegal_orders",),
+        "orders": tuple(f"game/orders/{name}" for name in verbs),
+        "stages": tuple(f"game/funnel/{name}" for name in stages),
+    }
+    if contested:
+        columns["won"] = ("game/won",)
+    return EpisodeWindow(columns=columns, above_zero={"game/funnel/profit": "game/score"}, **options)

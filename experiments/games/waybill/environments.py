@@ -1,0 +1,151 @@
+"""From a checked config to Waybill's environments: training batch, an evaluation's maps, Stable-Baselines3's list."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.core.parts import find_part
+from envs.waybill.env import WaybillEnv
+from envs.waybill.maps.pool import TRAIN_SEEDS
+from envs.waybill.observation import encodings
+from envs.waybill.observation.layout import entities_of
+from envs.waybill.vector_env import WaybillVectorEnv
+from experiments.common.machine import threads_of
+from experiments.config.reading import Setup
+from experiments.config.schema import Config, WaybillConfig
+from experiments.games.waybill.ladder import LadderGames
+from experiments.games.waybill.rival_games import RivalGames
+from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_rivals
+
+
+def waybill(setup: Setup) -> WaybillConfig:
+    """The config of a run on one of Waybill's levels."""
+    assert isinstance(setup.config, WaybillConfig)
+    return setup.config
+
+
+def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames | LadderGames:
+    """All training games in one batch."""
+    config = waybill(setup)
+    maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
+    if not curriculum.climbs and actions.candidates_start is None:
+        return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
+    if curriculum.climbs:
+        refuse_policies(rivals_of(setup), f"curriculum={curriculum.name}")
+    levels = config.ladder()
+    stages = _check_alike(setup, levels)
+
+    def make(level: LevelConfig, count: int) -> WaybillVectorEnv | RivalGames:
+        return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
+
+    def limit(env_step: int) -> int:
+        return actions.limit(env_step, config.steps)
+
+    return LadderGames(
+        levels=levels, num_envs=config.num_envs, replay_share=curriculum.replay_share, stages=stages,
+        make=make, limit=None if actions.candidates_start is None else limit,
+    )  # fmt: skip
+
+
+def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]:
+    """Whether the observations of all levels are cut alike; returns the stages of that with most."""
+    found = [batch_env(setup, num_envs=1, maps=(0, 1), level=level) for level in levels]
+    for name, env in zip((level.name for level in levels), found, strict=True):
+        if env.layout != found[0].layout:
+            encoding = setup.names["encoding"]
+            line = f"encoding={encoding} sees places of level {name} in other numbers than those of {levels[0].name}"
+            raise ValueError(f"curriculum={setup.names['curriculum']}: {line}")
+    return max((env.stages for env in found), key=len)
+
+
+def training_maps(config: Config) -> tuple[int, int]:
+    """First seed and number of the training maps: each run's seed has maps of its own."""
+    return TRAIN_SEEDS + config.seed * 2**24, config.train_maps
+
+
+def batch_env(
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None = None,
+    in_order: bool = False,
+    selfplay: bool = False,
+) -> WaybillVectorEnv | RivalGames:
+    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
+
+    With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
+    """
+    seats = (0, *outside_seats(rivals_of(setup), selfplay=selfplay))
+    env = seats_env(setup, num_envs=num_envs, maps=maps, level=level, in_order=in_order, seats=seats)
+    return with_rivals(setup, env)
+
+
+def seats_env(
+    setup: Setup,
+    *,
+    num_envs: int,
+    maps: tuple[int, int],
+    level: LevelConfig | None,
+    in_order: bool,
+    seats: Sequence[int],
+) -> WaybillVectorEnv:
+    """The same with these seats played from outside, a row for each of them."""
+    options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
+    return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
+
+
+def sb3_env(setup: Setup) -> Any:
+    """The training games as Stable-Baselines3 wants them: a list of single environments, stepped one after the other.
+
+    Each game draws from its own share of the training maps, so that the pool is made once in all.
+    """
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    config = setup.config
+    refuse_policies(rivals_of(setup), f"agent={setup.names['agent']}")
+    first, count = training_maps(config)
+    share = -(-count // config.num_envs)
+
+    def make(i: int) -> WaybillEnv:
+        start = min(i * share, count - 1)
+        maps = (first + start, min(share, count - start))
+        return WaybillEnv(maps=maps, **_choices(setup, None))
+
+    env = DummyVecEnv([lambda i=i: make(i) for i in range(config.num_envs)])  # type: ignore[misc]
+    env.seed(config.seed)
+    return env
+
+
+def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
+    config = waybill(setup)
+    _check_options(config.encoding.name, config.encoding.options)
+    options: dict[str, Any] = {
+        "level": config.level if level is None else level,
+        "reward": config.reward.name,
+        "gamma": setup.gamma,
+        "actions": config.actions.name,
+        "encoding": config.encoding.name,
+        "encoding_options": dict(config.encoding.options),
+    }
+    if config.curriculum.climbs:  # one layout for all levels
+        options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
+    own = {"candidates": config.actions.candidates, "cells": config.actions.cells, "bonus": config.reward.bonus}
+    own |= {"hints": config.actions.hints}
+    return options | {name: value for name, value in own.items() if value is not None}
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Whether an encoding takes these options, by its signature; it checks their ranges itself."""
+    takes = inspect.signature(find_part(encodings, name, "encoding")).parameters
+    known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
+    for key, value in options.items():
+        if key not in known:
+            there = ", ".join(known) or "none"
+            raise ValueError(f"encoding.options.{key}: encoding={name} has no such option, known are {there}")
+        if type(value) is not type(known[key]):
+            wanted = type(known[key]).__name__
+            raise ValueError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")

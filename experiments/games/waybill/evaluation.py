@@ -1,0 +1,85 @@
+"""Measuring a policy on Waybill's levels: greedy games on given maps, one a map."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envs.waybill.core.levels import LevelConfig
+from experiments.config.reading import Setup
+from experiments.games.waybill.environments import batch_env
+from experiments.runs.domain import ActGreedily
+
+BATCH = 128
+
+
+class Measured(NamedTuple):
+    """Games of one player, one a map, in the order of the maps."""
+
+    score: np.ndarray  # int64 [N], raw profit in coins
+    bankrupt: np.ndarray  # bool [N]
+    reward: np.ndarray  # float64 [N], sum of the training reward; zeros for the players
+    length: np.ndarray  # int64 [N], turns
+    won: np.ndarray  # bool [N], more cash at the end than every rival
+    contested: bool  # there were rivals: only then a game can be won
+
+    def tags(self) -> dict[str, float]:
+        """Means by TensorBoard tag."""
+        tags = {"eval/score": self.score, "eval/mean_reward": self.reward, "eval/bankruptcies": self.bankrupt}
+        if self.contested:
+            tags["eval/won"] = self.won
+        return {name: float(values.mean()) for name, values in tags.items()}
+
+
+class Evaluator:
+    """Plays a policy on the maps ``first_map`` .. ``first_map + maps - 1``; made once, used often."""
+
+    def __init__(self, *, setup: Setup, first_map: int, maps: int, level: LevelConfig | None = None) -> None:
+        self._parts = []
+        for start in range(0, maps, BATCH):
+            count = min(BATCH, maps - start)
+            part = (first_map + start, count)
+            self._parts.append(batch_env(setup, num_envs=count, maps=part, level=level, in_order=True))
+
+    @property
+    def env(self) -> Any:
+        """One of the environments, for its sizes."""
+        return self._parts[0]
+
+    def warm_up(self) -> None:
+        """One turn, so that what the engine still has to compile isn't taken for training time."""
+        env = self._parts[0]
+        env.reset(seed=0)
+        env.step(np.zeros(env.num_envs, np.int64))
+
+    def __call__(self, policy: ActGreedily) -> Measured:
+        """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        games = [_play_batch(env, policy) for env in self._parts]
+        score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
+        return Measured(score, bankrupt, reward, length, won, games[0].contested)
+
+
+def _play_batch(env: Any, policy: ActGreedily) -> Measured:
+    obs, infos = env.reset(seed=0)
+    count = len(obs)
+    games = Measured(
+        score=np.zeros(count, np.int64),
+        bankrupt=np.zeros(count, np.bool_),
+        reward=np.zeros(count),
+        length=np.zeros(count, np.int64),
+        won=np.zeros(count, np.bool_),
+        contested=bool(env.level.rivals),
+    )
+    running = np.ones(count, np.bool_)
+    while running.any():
+        obs, _, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
+        ended = running & (terminated | truncated)
+        if ended.any():
+            games.score[ended] = infos["score"][ended]
+            games.bankrupt[ended] = infos["bankrupt"][ended]
+            games.reward[ended] = infos["episode"]["r"][ended]
+            games.won[ended] = infos["won"][ended]
+            games.length[ended] = infos["episode"]["l"][ended]
+            running &= ~ended
+    return games

@@ -1,0 +1,133 @@
+"""The held-out maps: players and policies scored on them, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.core import levels
+from envs.waybill.core.levels import LevelConfig
+from experiments.common.machine import threads_of
+from experiments.common.statistics import Interval, better, mean_interval, normalised, share_interval
+from experiments.config.reading import Setup
+from experiments.config.rivals import check_rivals
+from experiments.config.schema import EvaluationConfig
+from experiments.games.waybill.arena import Arena
+from experiments.games.waybill.baselines import PLAYER_SEED, evaluate_players
+from experiments.games.waybill.evaluation import Evaluator, Measured
+from experiments.games.waybill.rivals import evaluation_rivals, has_policies, refuse_policies
+from experiments.runs.domain import Asked, Columns
+
+CACHE = ".cache"  # below the folder of all runs
+DEFAULT_MAPS, DEFAULT_LEVEL = 100, "refine"
+
+
+def maps_asked(asked: Asked, usual: EvaluationConfig) -> tuple[int, int]:
+    """The first map's seed and the number of maps, checked like the config's."""
+    first = usual.map_seed if asked.map_seed is None else asked.map_seed
+    maps = usual.final_maps if asked.maps is None else asked.maps
+    try:
+        EvaluationConfig(final_maps=maps, map_seed=first)
+    except ValueError as error:
+        line = str(error).replace("evaluation.final_maps", "--maps").replace("evaluation.map_seed", "--map-seed")
+        raise ValueError(line) from None
+    return first, maps
+
+
+class HeldOutMaps:
+    """Maps that neither training nor the choice of the best policy has seen, and the players on them."""
+
+    def __init__(
+        self, *, setup: Setup | None, level: LevelConfig, first: int, maps: int, seed: int | None, out: Path
+    ) -> None:
+        self.setup, self.level, self.first, self.maps, self.out = setup, level, first, maps, out
+        self.seed = PLAYER_SEED if seed is None else seed
+        self.rivals = level.rivals if setup is None else evaluation_rivals(setup)
+        against = f", against {', '.join(self.rivals)}" if level.rivals else ""
+        self.title = f"{level.name}, {maps} maps from seed {first}{against}"
+        self.columns: Columns = {**_COLUMNS, **(_WON if level.rivals else {})}
+
+    def evaluator(self) -> Evaluator:
+        """Plays a policy, one game a map."""
+        assert self.setup is not None
+        return Evaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
+
+    def baselines(self) -> dict[str, Measured]:
+        """All players, from the cache as far as they are there; against policies only those that don't plan."""
+        config = None if self.setup is None else self.setup.config
+        if has_policies(self.rivals):
+            return self._against_policies()
+        return evaluate_players(
+            level=self.level,
+            first_map=self.first,
+            maps=self.maps,
+            cache=self.out / CACHE,
+            seed=self.seed,
+            threads=2 if config is None else threads_of(config),
+            progress=True if config is None else config.progress,
+        )
+
+    def _against_policies(self) -> dict[str, Measured]:
+        """Planning takes too long to be done again for each policy, so the planner plays only where it is asked for."""
+        assert self.setup is not None
+        config, own = self.setup.config, self.setup.player
+        ring = Arena(
+            level=self.level, first=self.first, maps=self.maps, seed=self.seed, device=config.device,
+            threads=threads_of(config),
+        )  # fmt: skip
+        names = dict.fromkeys(["random", "greedy", *([] if own is None else [own])])
+        return {name: ring.play([name, *self.rivals]).measured(self.level.start_cash) for name in names}
+
+    def compare(self, games: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+        """Scores on the same maps with 95 % intervals; ``games`` holds at least random and greedy."""
+        random, planner = games["random"].score, games["planner"].score if "planner" in games else None
+        return {name: _row(played, random, games["greedy"].score, planner) for name, played in games.items()}
+
+
+def _row(played: Measured, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
+    mean, low, high = mean_interval(played.score)
+    won = {"won": _plain(share_interval(played.won))} if played.contested else {}
+    share = None if planner is None else normalised(played.score, random, planner)
+    return {
+        "mean": mean,
+        "low": low,
+        "high": high,
+        "bankruptcies": float(played.bankrupt.mean()),
+        **won,
+        "normalised": _plain(share),
+        "better_than_greedy": _plain(better(played.score, greedy)),
+        "by_map": played.score.tolist(),
+    }
+
+
+def _plain(interval: Interval | None) -> dict[str, float] | None:
+    return None if interval is None else interval._asdict()
+
+
+def _normalised(row: Mapping[str, Any]) -> str:
+    share = row["normalised"]
+    return "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})"
+
+
+_COLUMNS: Columns = {
+    "score": lambda row: f"{row['mean']:,.1f}",
+    "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
+    "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
+    "normalised": _normalised,
+}
+_WON: Columns = {"won": lambda row: f"{row['won']['mean']:.0%} ({row['won']['low']:.0%} … {row['won']['high']:.0%})"}
+
+
+def players_alone(asked: Asked, *, out: Path) -> HeldOutMaps:
+    """Maps for the players alone, without a run."""
+    level = levels.load(DEFAULT_LEVEL if asked.level is None else asked.level)
+    if asked.rivals is not None:
+        check_rivals(asked.rivals, "--rivals")
+        refuse_policies(asked.rivals, "a player alone")
+        level = replace(level, rivals=list(asked.rivals))
+    first, maps = maps_asked(asked, EvaluationConfig(final_maps=DEFAULT_MAPS, map_seed=0))
+    return HeldOutMaps(setup=None, level=level, first=first, maps=maps, seed=asked.seed, out=out)

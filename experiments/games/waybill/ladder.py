@@ -1,0 +1,167 @@
+"""Training games on the levels of a ladder: most on the present one, the others on earlier ones, all in one batch.
+
+On a move up all games are cut off at once: the next step flags every row that isn't over as truncated, with its true
+last observation; the step after it ignores the actions and begins new games, with the new shares, in all rows. The
+rows of the present level come first, where games explore most (see ``epsilon_ladder``), then those of the level before
+it, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.vector_env import WaybillVectorEnv
+from experiments.games.waybill.rival_games import RivalGames
+from experiments.runs.domain import SelfPlay
+
+Part = WaybillVectorEnv | RivalGames
+PLAYING, CUTTING, RESETTING = range(3)  # what the next step does
+_OF_ENDS = ("episode", "_episode")
+
+
+def shares_of_games(num_envs: int, rung: int, replay_share: float) -> list[int]:
+    """How many games each level gets, the present one (the ``rung``-th from 0) first, then downwards: a sum of N.
+
+    The present level keeps at least one; what cannot be shared evenly goes to the nearest earlier levels.
+    """
+    earlier = min(int(num_envs * replay_share), num_envs - 1) if rung else 0
+    each, more = divmod(earlier, max(rung, 1))
+    return [num_envs - earlier, *(each + (k < more) for k in range(rung))]
+
+
+class LadderGames:
+    """A batch of N games as ``runs.domain.Batch`` describes it; its infos have the columns of the last level.
+
+    ``infos["_episode"]`` marks the ends of games on the present level: curves show those. ``stages`` are those of all
+    levels. ``limit`` gives the candidates that a reducer may propose, by environment step; None: all.
+    """
+
+    def __init__(
+        self,
+        *,
+        levels: Sequence[LevelConfig],
+        num_envs: int,
+        replay_share: float,
+        stages: tuple[str, ...],
+        make: Callable[[LevelConfig, int], Part],
+        limit: Callable[[int], int] | None = None,
+    ) -> None:
+        """``make(level, n)`` gives n games on a level; all levels' observations must be cut alike."""
+        self.levels, self.num_envs, self.replay_share = tuple(levels), num_envs, replay_share
+        self._make, self._limit, self.stages = make, limit, stages
+        self.level = self.levels[-1]  # the run's own
+        self.rung = self.env_step = self._seed = 0
+        self._next = PLAYING
+        self._make_parts()
+        first = self.parts[0]
+        self.layout, self.single_action_space = first.layout, first.single_action_space
+        self.mask_is_constant, self.action_groups = first.mask_is_constant, first.action_groups
+
+    def _make_parts(self) -> None:
+        """Games on every level that has a share of them."""
+        shares = shares_of_games(self.num_envs, self.rung, self.replay_share)
+        self.active = [(self.levels[self.rung - k], count) for k, count in enumerate(shares) if count]
+        self.parts = [self._make(level, count) for level, count in self.active]
+        self._bounds = np.cumsum([count for _, count in self.active])[:-1]
+
+    def _grow(self) -> None:
+        if self._limit is not None:
+            for part in self.parts:
+                part.batch.limit = self._limit(self.env_step)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the games of the level before are still to be cut off or replaced."""
+        return self._next != PLAYING
+
+    def move_up(self) -> None:
+        """Go on with the next level: the next step ends all games."""
+        assert self.rung + 1 < len(self.levels), "there is no higher level"
+        assert not self.is_moving, "it is moving up already"
+        self._next = CUTTING
+
+    def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games on the first level; ``seed`` decides all later ones, too."""
+        self._seed, self.env_step, self._next = seed, 0, PLAYING
+        if self.rung:
+            self.rung = 0
+            self._make_parts()
+        return self._begin()
+
+    def _begin(self) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games in all rows, other ones on every rung."""
+        self._grow()
+        seeds = [self._seed]
+        if self.rung:
+            source = np.random.SeedSequence(self._seed, spawn_key=(self.rung,))
+            seeds = (source.generate_state(len(self.parts), np.uint64) >> np.uint64(1)).tolist()
+        begun = [part.reset(seed=seed) for part, seed in zip(self.parts, seeds, strict=True)]
+        return self._joined([obs for obs, _ in begun]), self._infos([infos for _, infos in begun])
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """One step of all games."""
+        doing, none = self._next, np.zeros(self.num_envs, np.bool_)
+        self._next = RESETTING if doing == CUTTING else PLAYING
+        if doing == RESETTING:
+            self.rung += 1
+            self._make_parts()
+            obs, infos = self._begin()
+            self.env_step += self.num_envs
+            return obs, np.zeros(self.num_envs), none, none.copy(), infos
+        self._grow()
+        own = np.split(np.asarray(actions), self._bounds)
+        played = [part.step(a) for part, a in zip(self.parts, own, strict=True)]
+        obs, r, terminated, _, infos = zip(*played, strict=True)
+        self.env_step += self.num_envs
+        over = self._joined(terminated)
+        return self._joined(obs), self._joined(r), over, ~over if doing == CUTTING else none, self._infos(infos)
+
+    @staticmethod
+    def _joined(columns: Sequence[np.ndarray]) -> np.ndarray:
+        return columns[0] if len(columns) == 1 else np.concatenate(columns)
+
+    def _infos(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Of all rows; a level without some stages has 0 there."""
+        keys = [key for key in infos[0] if key not in (*_OF_ENDS, "stages")]
+        joined: dict[str, Any] = {key: self._joined([part[key] for part in infos]) for key in keys}
+        joined["stages"] = self._joined([self._widened(*x) for x in zip(self.parts, infos, strict=True)])
+        joined["_episode"] = np.zeros(self.num_envs, np.bool_)
+        if "episode" not in infos[0]:
+            return joined
+        episode = {}
+        for name, column in infos[0]["episode"].items():
+            episode[name] = np.zeros(self.num_envs, column.dtype)
+            episode[name][: len(column)] = column
+        joined["_episode"][: len(infos[0]["_episode"])] = infos[0]["_episode"]
+        return joined | {"episode": episode}
+
+    def _widened(self, part: Part, infos: Mapping[str, Any]) -> np.ndarray:
+        own = infos["stages"]
+        if part.stages == self.stages:
+            return own
+        wide = np.zeros((len(own), len(self.stages)), own.dtype)
+        wide[:, [self.stages.index(stage) for stage in part.stages]] = own
+        return wide
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Before each step: for games in which past selves play, see ``SelfPlay``."""
+        for part in self.parts:
+            if isinstance(part, SelfPlay):
+                part.take_snapshot(env_step, weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the games need to go on."""
+        own = {"rung": self.rung, "env_step": self.env_step, "seed": self._seed, "next": self._next}
+        return own | {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on from a ``state_dict``; returns observations and infos as ``reset`` does."""
+        self.rung, self.env_step = int(saved["rung"]), int(saved["env_step"])
+        self._seed, self._next = int(saved["seed"]), int(saved["next"])
+        self._make_parts()
+        begun = [part.load_state_dict(state) for part, state in zip(self.parts, saved["parts"], strict=True)]
+        return self._joined([obs for obs, _ in begun]), self._infos([infos for _, infos in begun])

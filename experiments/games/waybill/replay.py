@@ -1,0 +1,215 @@
+"""Watching a game: of a trained policy, of a player, or from a record; as text, as an animation, as a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from envs.waybill import record
+from envs.waybill.core import levels
+from envs.waybill.core import state as st
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.maps.pool import VALIDATION_SEEDS
+from envs.waybill.players import play
+from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
+from envs.waybill.render.scene import Candidate
+from experiments.common.files import write_whole
+from experiments.common.machine import device_of
+from experiments.common.output import HOLD_SECONDS, output
+from experiments.common.progress import ProgressReport
+from experiments.config import errors, reading
+from experiments.games.waybill import environments
+from experiments.runs.policies import load_policy
+
+FORMATS = ("text", "gif", "record")
+DEFAULT_LEVEL = "refine"
+SHOWN = 12  # candidates of a raw action space
+COLOURS = 192  # of an animation: fewer than 256, so that Pillow can leave unchanged pixels transparent
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A game with what the policy weighed in each turn (nothing for players and records)."""
+
+    game: record.Game
+    candidates: list[list[Candidate]]
+
+    def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
+        """(STATE record, the ORDER of the player in it, candidates) of each turn; last the end, without an order."""
+        for turn, state in enumerate(record.replay(self.game)):
+            order = self.game.own_orders[turn] if turn < len(self.game.orders) else None
+            yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
+
+
+def replay(
+    target: str, *, level: str | None, map_seed: int | None, format: str, out: str | None, fps: int, device: str
+) -> record.Game:
+    """Show one game of ``target``: a run folder, a player's name, or the file of a saved game.
+
+    ``level`` and ``map_seed`` of None are the run's own level (a player's: refine) and map 0. Prints what it wrote.
+
+    Raises:
+        ValueError: in one line, if anything given is no good.
+    """
+    path = output(format, out, fps)
+    if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
+        raise ValueError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
+    errors.check_device(device)
+    watched = watch(target, level=level, map_seed=map_seed, device=device)
+    files = _write(watched, path, format, fps)
+    if path is not None and format != "record" and not Path(target).is_file():
+        files["record"] = path.with_suffix(".jsonl") if path.suffix != ".jsonl" else path.with_suffix(".game.jsonl")
+        watched.game.save(files["record"])
+    _tell(watched.game, files)
+    return watched.game
+
+
+def watch(target: str, *, level: str | None, map_seed: int | None, device: str = "auto") -> Watched:
+    """The game to show, played or read, and checked."""
+    path = Path(target)
+    if path.is_file():
+        for name, value in (("level", level), ("map-seed", map_seed)):
+            if value is not None:
+                raise ValueError(f"--{name}={value}: {target} is a saved game and has its own")
+        game = record.load(path)
+        for _ in record.replay(game):  # nothing is shown of a game that does not replay
+            pass
+        return Watched(game, [])
+    chosen = None if level is None else levels.load(level)
+    seed = 0 if map_seed is None else map_seed
+    if path.is_dir():
+        return _watch_run(path, chosen, seed, device)
+    if target in play.PLAYERS:
+        return _watch_player(target, chosen or levels.load(DEFAULT_LEVEL), seed)
+    known = ", ".join(play.PLAYERS)
+    raise ValueError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
+
+
+def _watch_player(name: str, level: LevelConfig, map_seed: int) -> Watched:
+    games = play.play(name, level, np.array([map_seed], np.uint64))
+    orders = games.orders[0, : int(games.length[0])]
+    return Watched(record.record_game(level=level, map_seed=map_seed, game_seed=0, player=name, orders=orders), [])
+
+
+def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: str) -> Watched:
+    """A greedy game of a run's policy."""
+    setup = reading.load(folder)
+    if setup.player is not None:
+        return _watch_player(setup.player, level or environments.waybill(setup).level, map_seed)
+    setup.config.device = device
+    env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
+    policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
+    batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed
+    obs, infos = env.reset(seed=0)
+    game_seed, orders, weighed, over = int(batch.seeds[0]), [], [], False
+    with ProgressReport(title="the policy plays", total=env.level.horizon) as report:
+        while not over:
+            mask = infos["action_mask"]
+            action = policy.greedy(obs, mask)
+            weighed.append(_weigh(batch, policy.q_values(obs, mask)[0], int(action[0])))
+            obs, _, terminated, _, infos = env.step(action)
+            orders.append(batch.given[0].copy())
+            over = bool(terminated[0])
+            report.update(len(orders))
+    name = f"{setup.names['agent']} after {policy.env_step} steps"
+    game = record.record_game(
+        level=env.level, map_seed=map_seed, game_seed=game_seed, player=name, orders=np.array(orders, st.ORDER)
+    )
+    assert game.hashes[-1] == record.hash_state(env.states[0])
+    return Watched(game, weighed)
+
+
+def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
+    """What the policy thinks of its orders, q [A] with -inf where illegal: (order in words, value, chosen)."""
+    legal = np.flatnonzero(np.isfinite(q))
+    if batch.groups is None:
+        legal = legal[np.argsort(-q[legal])[:SHOWN]]
+    actions = list(dict.fromkeys([*legal.tolist(), action]))
+    lowest = float(q[legal].min()) if len(legal) else 0.0
+    rows: dict[tuple[str, bool], Candidate] = {}  # empty slots, which some agents value too, count once
+    for number in actions:
+        order = batch.orders_of(np.array([number]))[0]
+        text, chosen = describe_order(order, batch.states[0], batch.pool, batch.level), number == action
+        row = (text, float(q[number]) if np.isfinite(q[number]) else lowest, chosen)
+        rows[text, chosen] = max(row, rows.get((text, chosen), row), key=lambda row: row[1])
+    return list(rows.values())
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+def text_lines(watched: Watched) -> Iterator[str]:
+    """The game turn by turn."""
+    game, pool = watched.game, watched.game.map_pool()
+    yield f"{game.player} on {game.level.name}, map {game.map_seed}"
+    for state, order, candidates in watched.frames():
+        yield from ("", "-" * 96, to_text(state, pool, game.level, order=order, candidates=candidates))
+
+
+def write_gif(watched: Watched, path: Path, fps: int) -> None:
+    """An animation, a frame a turn; the last one is held."""
+    game, pool = watched.game, watched.game.map_pool()
+    count = len(game.orders) + 1
+    shown = list(watched.frames())
+
+    def draw(turn: int) -> Image.Image:
+        state, order, candidates = shown[turn]
+        return Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates))
+
+    palette = _palette([draw(turn) for turn in sorted({0, count // 2, count - 1})])
+    with ProgressReport(title="drawing", total=count) as report:
+
+        def frames() -> Iterator[Image.Image]:
+            for turn in range(count):
+                report.update(turn)
+                yield draw(turn).quantize(palette=palette, dither=Image.Dither.NONE)
+
+        first, *others = frames()
+    durations = [round(1000 / fps)] * (count - 1) + [round(1000 * HOLD_SECONDS)]
+
+    def write(temporary: Path) -> None:
+        first.save(temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+
+    write_whole(path, write)
+
+
+def _palette(pictures: list[Image.Image]) -> Image.Image:
+    """Colours that serve all frames, so that what stays the same costs nothing: the key colours and the commonest."""
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (width, height * len(pictures)))
+    for i, picture in enumerate(pictures):
+        sheet.paste(picture, (0, i * height))
+    common = sheet.quantize(COLOURS - len(KEY_COLOURS), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*(level for colour in KEY_COLOURS for level in colour), *common])
+    return palette
+
+
+def _write(watched: Watched, path: Path | None, format: str, fps: int) -> dict[str, Path]:
+    if path is None:
+        for line in text_lines(watched):
+            print(line)
+        print()
+        return {}
+    writers: dict[str, Callable[[], None]] = {
+        "text": lambda: write_whole(path, lambda file: file.write_text("\n".join(text_lines(watched)) + "\n")),
+        "gif": lambda: write_gif(watched, path, fps),
+        "record": lambda: watched.game.save(path),
+    }
+    writers[format]()
+    return {format: path}
+
+
+def _tell(game: record.Game, files: dict[str, Path]) -> None:
+    for kind, path in files.items():
+        print(f"{kind + ':':<8}{path}")
+    print(f"{game.player} on {game.level.name}, map {game.map_seed}: score {game.score} after {len(game.orders)} turns")
+
+
+def refuse_seed(seed: int | None) -> None:
+    """Waybill's games have maps instead."""
+    if seed is not None:
+        raise ValueError(f"--seed={seed}: a game on a level is one of a map, use --map-seed")

@@ -1,0 +1,125 @@
+"""Games in which policies play the rivals' seats from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.core.levels import LevelConfig
+from envs.waybill.vector_env import WaybillVectorEnv
+from experiments.config.rivals import SELF
+from experiments.games.waybill.snapshots import SnapshotPool
+from experiments.runs.domain import ActGreedily
+
+_UNCUT = ("episode", "_episode", "action_mask")
+
+
+class RivalGames:
+    """A batch of games seen from seat 0 alone: policies act in the other seats that are played from outside.
+
+    It is to a training or an evaluation what ``WaybillVectorEnv`` is; N counts games.
+
+    Args:
+        env: with E ≥ 2 seats from outside, the learner's first.
+        cast: who plays the others, E - 1 names; ``self`` is the pool's.
+        players: how those act that are not ``self``.
+        pool: snapshots of the learner; who of them plays a seat is drawn anew for each game.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: WaybillVectorEnv,
+        cast: Sequence[str],
+        players: Mapping[str, ActGreedily],
+        pool: SnapshotPool | None,
+    ) -> None:
+        self.env, self.pool = env, pool
+        self.num_envs, self.batch, self._seats = env.num_games, env.batch, len(cast) + 1
+        self.level: LevelConfig = env.level
+        self.layout, self.stages = env.layout, env.stages
+        self.mask_is_constant, self.action_groups = env.mask_is_constant, env.action_groups
+        self.single_observation_space, self.single_action_space = env.single_observation_space, env.single_action_space
+        self._players = list(players.values())
+        names = list(players)
+        # Who acts in each row [N, E]: a snapshot by its step, a player by -2 - its number, the learner is -1.
+        self._actor = np.full((self.num_envs, self._seats), -1, np.int64)
+        self._actor[:, 1:] = [0 if name == SELF else -2 - names.index(name) for name in cast]
+        self._own = np.array([False, *(name == SELF for name in cast)])
+        self._obs, self._infos = np.zeros((0, 0), np.float32), dict[str, Any]()
+
+    @property
+    def states(self) -> np.ndarray:
+        """The STATE records of all games [N]; read-only by convention."""
+        return self.env.states
+
+    def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games."""
+        self._obs, self._infos = self.env.reset(seed=seed)
+        self._draw(np.ones(self.num_envs, np.bool_))
+        return self._cut(self._obs), self._learners()
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """One turn of every game with the learner's ``actions`` [N]."""
+        chosen = self._choose(np.asarray(actions).reshape(-1))
+        self._obs, r_t, terminated, truncated, self._infos = self.env.step(chosen)
+        self._draw(self._infos["reset"][:: self._seats])
+        columns = (self._cut(array) for array in (self._obs, r_t, terminated, truncated))
+        return (*columns, self._learners())  # type: ignore[return-value]
+
+    def _choose(self, own: np.ndarray) -> np.ndarray:
+        """Actions of all rows [N · E]. Rows that begin a new game, or whose company is bankrupt, do as they like."""
+        if own.shape != (self.num_envs,):
+            raise ValueError(f"{len(own)} actions for {self.num_envs} games")
+        actions = np.zeros(self._actor.size, own.dtype)
+        actions[:: self._seats] = own
+        mask, who = self._infos["action_mask"], self._actor.reshape(-1)
+        for actor in np.unique(who[who != -1]):
+            rows = np.flatnonzero(who == actor)
+            actions[rows] = self._policy(int(actor))(self._obs[rows], mask[rows])
+        return actions
+
+    def _policy(self, actor: int) -> ActGreedily:
+        if actor < 0:
+            return self._players[-2 - actor]
+        assert self.pool is not None
+        return self.pool.greedy(actor)
+
+    def _draw(self, begun: np.ndarray) -> None:
+        """Who plays the seats of ``self`` in the games that have ``begun`` [N]."""
+        if self.pool is not None and begun.any():
+            rows = np.ix_(begun, self._own)
+            self._actor[rows] = self.pool.draw(self._actor[rows].size).reshape(self._actor[rows].shape)
+
+    def _cut(self, array: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array[:: self._seats])
+
+    def _learners(self) -> dict[str, Any]:
+        """The infos' rows of the learner's seat."""
+        infos: dict[str, Any] = {name: self._cut(value) for name, value in self._infos.items() if name not in _UNCUT}
+        mask = self._infos["action_mask"]
+        infos["action_mask"] = mask[:: self._seats] if self.mask_is_constant else self._cut(mask)  # one row, repeated
+        if "episode" in self._infos and self._infos["_episode"][:: self._seats].any():
+            infos["episode"] = {name: self._cut(value) for name, value in self._infos["episode"].items()}
+            infos["_episode"] = self._cut(self._infos["_episode"])
+        return infos
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Let the pool have the learner's weights of now, if that is due."""
+        if self.pool is not None and self.pool.is_due(env_step):
+            self.pool.add(env_step, weights(), playing=set(self._actor[:, self._own].reshape(-1).tolist()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Games, who plays in them, and the pool."""
+        pool = None if self.pool is None else self.pool.state_dict()
+        return {"games": self.env.state_dict(), "actor": self._actor.copy(), "pool": pool}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on with them; as ``reset``."""
+        self._obs, self._infos = self.env.load_state_dict(saved["games"])
+        self._actor[:] = saved["actor"]
+        if self.pool is not None:
+            self.pool.load_state_dict(saved["pool"])
+        return self._cut(self._obs), self._learners()

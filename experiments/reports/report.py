@@ -1,0 +1,191 @@
+"""From folders of runs to a report: read, sort, measure, write it all into a folder of its own, say what was found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from experiments.common.progress import ProgressReport
+from experiments.config.keys import file_name
+from experiments.reports import checks, events, tables
+from experiments.reports.arms import Arm, Section, sections
+from experiments.reports.labels import BASE
+from experiments.reports.learning_curves import THRESHOLD
+from experiments.reports.measures import Scalars, SectionNumbers, measure
+from experiments.reports.page import Block, Heading, Picture, Text, Warnings, html, markdown, page, save
+from experiments.reports.run_folders import CONFIG, Found, Run, find
+from experiments.reports.tables import NONE, spread, two
+
+PAGE, TEXT, PICTURES, EVENTS = "report.html", "report.md", "figures", "tensorboard"
+
+
+def report(
+    folders: Sequence[str],
+    *,
+    out: str | None = None,
+    reference: str | None = None,
+    threshold: float = THRESHOLD,
+    seed: int = 0,
+) -> Path:
+    """Report on all runs below the folders; returns the report's own, by default ``report`` in the first of them, or
+    beside it if it is itself a run's: nothing is ever written into those.
+
+    ``reference`` is the label of the arm that others are compared with, ``threshold`` a share of the way from random
+    play to the planner, ``seed`` the bootstrap's.
+
+    Raises:
+        ValueError: in one line, if there is nothing to report or an argument is no good. Nothing is written then.
+    """
+    if not 0.0 < threshold <= 1.0:
+        raise ValueError(f"--threshold={threshold:g} is not allowed, it must be a share above 0, up to 1")
+    if seed < 0:
+        raise ValueError(f"--seed={seed} is not allowed, it must be 0 or more")
+    found = find([Path(folder) for folder in folders])
+    all_sections = sections(found)
+    shown = [section for section in all_sections if section.arms]
+    if not shown:
+        raise ValueError(_nothing(folders, found))
+    target = _usual(Path(folders[0])) if out is None else Path(out)
+    _refuse_others(target)
+    references = _references(shown, reference)
+    scalars, unreadable = _scalars([run for section in shown for run in section.runs])
+    lines = [*unreadable, *checks.warnings(found, all_sections)]
+    numbers: list[SectionNumbers] = []
+    with ProgressReport(title="measuring", total=len(shown)) as progress:
+        for section in shown:
+            progress.update(len(numbers))
+            to = references[section]
+            numbers.append(measure(section, reference=to, share=threshold, seed=seed, scalars=scalars))
+    blocks = _blocks(folders, numbers, lines, threshold, seed)
+    _write(target, blocks, numbers, scalars, seed)
+    _show(target, numbers, lines)
+    return target
+
+
+def _nothing(folders: Sequence[str], found: Found) -> str:
+    where = ", ".join(repr(folder) for folder in folders)
+    first = found.broken[0] if found.broken else f"{found.unfinished[0].folder} has no result.json yet"
+    counts = f"{len(found.unfinished)} unfinished, {len(found.broken)} that cannot be read"
+    return f"{where}: no finished run to report on ({counts}; {first})"
+
+
+def _usual(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}_report") if (folder / CONFIG).is_file() else folder / "report"
+
+
+def _refuse_others(target: Path) -> None:
+    """Whether the folder is free, or an earlier report that may be replaced."""
+    if target.is_dir() and any(target.iterdir()) and not (target / PAGE).is_file():
+        raise ValueError(f"--out={target}: the folder holds something else than a report, give another one")
+    if target.exists() and not target.is_dir():
+        raise ValueError(f"--out={target} is a file, a folder is needed")
+
+
+def _references(shown: Sequence[Section], wanted: str | None) -> dict[Section, Arm]:
+    """What the arms of each section are compared with: what is asked for, else ``base``, else the first arm."""
+    chosen = {}
+    for section in shown:
+        by_label = {arm.label: arm for arm in section.arms}
+        chosen[section] = by_label.get(BASE, section.arms[0]) if wanted is None else by_label.get(wanted)
+    if wanted is not None and not any(chosen.values()):
+        known = ", ".join(repr(label) for label in dict.fromkeys(arm.label for s in shown for arm in s.arms))
+        raise ValueError(f"--reference={wanted}: there is no such arm, known are {known}")
+    return {section: arm or section.arms[0] for section, arm in chosen.items()}
+
+
+def _scalars(runs: Sequence[Run]) -> tuple[dict[Run, Scalars], list[str]]:
+    """The runs' TensorBoard curves, and a line for each that cannot be read."""
+    found: dict[Run, Scalars] = {}
+    unreadable = []
+    with ProgressReport(title="reading curves", total=len(runs)) as progress:
+        for k, run in enumerate(runs):
+            progress.update(k)
+            try:
+                found[run] = events.read(run.folder)
+            except ValueError as error:
+                unreadable.append(f"Funnel and TensorBoard curves are without a run: {error}")
+    return found, unreadable
+
+
+def _blocks(
+    folders: Sequence[str], numbers: Sequence[SectionNumbers], lines: Sequence[str], threshold: float, seed: int
+) -> list[Block]:
+    count = sum(len(part.section.runs) for part in numbers)
+    parts = "" if len(numbers) == 1 else f", measured on {len(numbers)} different sets of games"
+    blocks: list[Block] = [Heading(f"Report on {', '.join(folders)}", 1), Text(f"{count} finished runs{parts}.")]
+    if lines:
+        blocks.append(Warnings(lines))
+    for k, part in enumerate(numbers):
+        blocks += tables.contents(part, f"section{k + 1}", threshold)
+    return [*blocks, *tables.how_to_read(seed)]
+
+
+def _write(
+    target: Path, blocks: Sequence[Block], numbers: Sequence[SectionNumbers], scalars: Mapping[Run, Scalars], seed: int
+) -> None:
+    """Everything into a folder beside the target, which then takes its place: never half a report."""
+    making = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    shown = [part.section for part in numbers]
+    names = _names(shown)
+    try:
+        _write_pages(making, blocks)
+        with ProgressReport(title="writing curves", total=len(names)) as progress:
+            for k, _ in enumerate(events.write(making / EVENTS, shown, scalars, names, seed=seed)):
+                progress.update(k)
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(making, target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def _write_pages(folder: Path, blocks: Sequence[Block]) -> None:
+    (folder / PICTURES).mkdir(parents=True)
+    on_page, in_text = [], []
+    with ProgressReport(title="drawing", total=len(blocks)) as progress:
+        for k, block in enumerate(blocks):
+            progress.update(k)
+            on_page.append(html(block))
+            in_text.append(markdown(block, PICTURES))
+            if isinstance(block, Picture):
+                save(block, folder / PICTURES)
+    title = next(block.text for block in blocks if isinstance(block, Heading))
+    (folder / PAGE).write_text(page(title, on_page))
+    (folder / TEXT).write_text("\n\n".join(in_text) + "\n")
+
+
+def _names(shown: Sequence[Section]) -> dict[Arm, str]:
+    """A folder for each arm, below one for each section where there are several."""
+    names: dict[Arm, str] = {}
+    for section in shown:
+        for arm in section.arms:
+            name = file_name(arm.label) if len(shown) == 1 else f"{file_name(section.title)}/{file_name(arm.label)}"
+            names[arm] = f"{name}_{len(names)}" if name in names.values() else name
+    return names
+
+
+def _show(target: Path, numbers: Sequence[SectionNumbers], lines: Sequence[str]) -> None:
+    """The warnings, the scores, and where to go on."""
+    console = Console()
+    for part in numbers:
+        digits = tables.format_of(part)
+        console.print(f"[bold]{escape(part.section.title)}[/bold]", highlight=False, soft_wrap=True)
+        table = Table()
+        for heading in ("arm", "seeds", "score, IQM", "normalised, IQM"):
+            table.add_column(heading, justify="left" if heading == "arm" else "right")
+        for one in part.arms:
+            share = NONE if one.normalised is None else spread(one.normalised, two)
+            table.add_row(escape(one.arm.label), str(len(one.scores)), spread(one.score, digits), share)
+        console.print(table)
+    for line in lines:
+        console.print(f"[yellow]warning:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
+    print(
+        f"page:     {target / PAGE}\nMarkdown: {target / TEXT}\ncurves:   tensorboard --logdir {target / EVENTS}",
+        flush=True,
+    )

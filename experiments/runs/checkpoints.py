@@ -1,0 +1,70 @@
+"""Checkpoints: tensors and plain data in one file, written whole or not at all, read without running code from it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.common.files import write_whole
+
+FORMAT = 1
+_ARRAY = "__array__"
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint: a reader sees the old file or the new one, never half of either.
+
+    Raises:
+        OSError: if the folder cannot be written; the old file is still there then.
+    """
+    packed = {"format": FORMAT, **pack(content)}
+    write_whole(path, lambda temporary: torch.save(packed, temporary))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint, all tensors on the CPU.
+
+    Raises:
+        ValueError: in one line, if the file is missing, damaged or of another version.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
+        raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {FORMAT}")
+    return unpack(content)
+
+
+def pack(value: Any) -> Any:
+    """Nested data with NumPy arrays and numbers as marked tensors and plain numbers."""
+    if isinstance(value, dict):
+        return {key: pack(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(pack(entry) for entry in value)
+    if isinstance(value, np.ndarray):
+        return {_ARRAY: torch.from_numpy(np.array(value))}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def unpack(value: Any) -> Any:
+    """The inverse of ``pack``."""
+    if isinstance(value, dict):
+        if value.keys() == {_ARRAY}:
+            return value[_ARRAY].numpy()
+        return {key: unpack(entry) for key, entry in value.items()}
+    return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size:,} bytes"
+
+
+LAST, BEST = "last.pt", "best.pt"

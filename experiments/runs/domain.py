@@ -1,0 +1,181 @@
+"""What the framework asks of a kind of games: Waybill's own levels, or any Gymnasium game.
+
+A kind of games is a settings dataclass with the methods of ``Domain``, which ``conf/env/<name>.yaml`` names by its
+``_target_``. Nothing else in the framework knows which kind it trains on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from agents.networks.base import Layout
+from experiments.common.curves import EpisodeWindow
+from experiments.config.reading import Setup
+from experiments.config.schema import Config
+
+ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
+Shake = Callable[[int, float], Mapping[str, float]]  # (number of fresh weights, share of the way there) → dormant
+Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
+
+
+class Batch(Protocol):
+    """N games side by side that reset themselves one step after their end (Gymnasium's NEXT_STEP).
+
+    ``reset`` and ``step`` are a ``gymnasium.vector.VectorEnv``'s. Infos hold ``action_mask`` int8 [N, A] and ``reset``
+    bool [N], the rows in which the step began a new game and ignored the action; they may hold ``action_group``
+    [N, A]; where games ended, ``episode`` with ``r`` and ``l`` [N]. Observations [N, D] stay as they are until the step
+    after the next.
+    """
+
+    num_envs: int
+    layout: Any  # how an observation is cut: the fields of ``Layout``
+    mask_is_constant: bool  # all actions are always legal
+    action_groups: np.ndarray | None  # [A], where they never change
+
+    @property
+    def single_action_space(self) -> Any:
+        """One game's actions."""
+
+    def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
+        """New games."""
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Observations [N, D], rewards, terminated, truncated [N], infos."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the games need to go on; empty if they cannot, then ``load_state_dict`` begins new ones."""
+
+    def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on; observations and infos as ``reset`` gives them."""
+
+
+@runtime_checkable
+class SelfPlay(Protocol):
+    """A batch in which past selves of the learner may play, too."""
+
+    def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
+        """Before each step: the learner's policy of now is there to be kept."""
+
+
+class Games(Protocol):
+    """Finished games of one player, in the order of their maps or seeds."""
+
+    @property
+    def score(self) -> np.ndarray:
+        """[N]."""
+
+    def tags(self) -> dict[str, float]:
+        """What the curves show of them."""
+
+
+class Evaluator(Protocol):
+    """Plays a policy on games that are always the same; made once, used often."""
+
+    @property
+    def env(self) -> Any:
+        """One of its environments, for its ``layout`` and ``single_action_space``."""
+
+    def warm_up(self) -> None:
+        """Do what only the first call does, so that it isn't taken for training time."""
+
+    def __call__(self, policy: ActGreedily) -> Games:
+        """One game a map or seed."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command asks for beside the run's own held-out games; None is the run's own."""
+
+    level: str | None = None
+    rivals: Sequence[str] | None = None
+    maps: int | None = None
+    map_seed: int | None = None
+    episodes: int | None = None
+    seed: int | None = None
+
+
+class HeldOut(Protocol):
+    """The games that a result is made of."""
+
+    title: str
+    columns: Columns
+
+    def evaluator(self) -> Evaluator:
+        """To play a policy on them."""
+
+    def baselines(self) -> dict[str, Games]:
+        """The games of the players that a policy is compared with."""
+
+    def compare(self, games: Mapping[str, Games]) -> dict[str, dict[str, Any]]:
+        """A row of figures for each player: ``mean``, ``low``, ``high`` and more; ``games`` holds the baselines."""
+
+
+class Climb(Protocol):
+    """Moving up from level to level in training."""
+
+    begun: dict[str, int]  # environment step at which each level was begun, in order
+
+    def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
+        """What curves show beside the evaluation of the run's own games."""
+
+    def after_step(self, env_step: int) -> dict[str, float]:
+        """Move up if it is time; what curves show of that."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where it is."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+
+
+class Domain(Protocol):
+    """A kind of games."""
+
+    config_class: ClassVar[type[Config]]
+    players: ClassVar[Sequence[str]]  # agents that don't learn
+
+    def training_games(self, setup: Setup) -> Batch:
+        """The games to train on."""
+
+    def sb3_games(self, setup: Setup) -> Any:
+        """The same as Stable-Baselines3 wants them: a VecEnv of single environments."""
+
+    def window(self, env: Any) -> EpisodeWindow:
+        """The last episodes of ``env``."""
+
+    def validation(self, setup: Setup) -> Evaluator:
+        """The games that choose the best policy."""
+
+    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOut:
+        """The games of the result.
+
+        Raises:
+            ValueError: if the games asked for don't exist.
+        """
+
+    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
+        """How the seed whose training games these are goes through several levels; None: it doesn't."""
+
+    def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
+        """Show one game of a run's policy, see ``watching.watch_game``."""
+
+    def name_of(self, env: Any) -> str:
+        """What an environment plays, in words."""
+
+    def describe(self, setup: Setup) -> dict[str, Any]:
+        """What ``result.json`` says of the held-out games."""
+
+
+def layout_of(env: Any) -> Layout:
+    """How an observation of that environment is cut."""
+    return Layout(*env.layout)
+
+
+def n_actions_of(env: Any) -> int:
+    """Size of that environment's action space."""
+    return int(env.single_action_space.n)

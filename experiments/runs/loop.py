@@ -1,0 +1,241 @@
+"""The training loop: act → step → observe → learn. Stable-Baselines3 brings its own and reports to the same session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.common.machine import device_of, threads_of
+from experiments.common.stopping import StopRequest
+from experiments.config.reading import Setup, brings_own_loop
+from experiments.runs import seeds, transfer
+from experiments.runs.domain import Batch, Climb, Evaluator, SelfPlay, layout_of, n_actions_of
+from experiments.runs.session import Session
+
+
+class BatchLoop:
+    """Our own agents on a batch of games.
+
+    A resumed loop goes on bit for bit as if it had never stopped, where the games can be saved; otherwise in new games.
+    """
+
+    def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
+        self.config = setup.config
+        self._setups = setups = seeds.split(setup)
+        games: list[Batch] = [one.domain.training_games(one) for one in setups]
+        self.games, self.env_step = games, 0
+        self.env: Batch = games[0] if len(games) == 1 else seeds.JointGames(games)
+        layout, n_actions = layout_of(self.env), n_actions_of(self.env)
+        self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
+        self.agent = transfer.agent_settings(setup).build(
+            make_network=self.make_network,
+            num_envs=self.config.num_envs,
+            obs_size=layout.size,
+            n_actions=n_actions,
+            total_steps=self.config.steps,
+            gamma=setup.gamma,
+            device=device_of(self.config),
+            seeds=[one.config.seed for one in setups],
+            store_masks=not self.env.mask_is_constant,
+            threads=threads_of(self.config),
+            teaching=setup.transfer.teaching(),
+        )
+        self.windows = [setup.domain.window(own) for own in games]
+        self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
+        self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
+        self.mask, self.groups, self.advice = self._legal(infos)  # [N, A]; [N, A] or [A]; [N]
+
+    def _legal(self, infos: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        return infos["action_mask"], infos.get("action_group", self.env.action_groups), infos.get("advice")
+
+    def run(self, session: Session) -> None:
+        """Train until the config's last step, or until asked to stop."""
+        self.env_step = session.env_step
+        while self.env_step < self.config.steps:
+            self.env_step += self._step(self.env_step)
+            if not session.after_step(self.env_step):
+                break
+
+    def _step(self, env_step: int) -> int:
+        """One batch step; returns the steps of one seed (that of a game that only resets counts, too)."""
+        agent, obs_tm1, mask_tm1 = self.agent, self.obs, self.mask
+        for k, own in self._selfplay:
+            own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
+        a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step, advice=self.advice)
+        self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
+        self.mask, self.groups, self.advice = self._legal(infos)
+        reset_rows = infos["reset"]
+        agent.observe(
+            obs_tm1=obs_tm1,
+            mask_tm1=mask_tm1,
+            a_tm1=a_tm1,
+            r_t=r_t,
+            terminated_t=terminated_t,
+            truncated_t=truncated_t,
+            reset_rows=reset_rows,
+        )
+        ends = np.split(terminated_t | truncated_t, len(self.windows))
+        for window, part, ended in zip(self.windows, infos.get("parts", [infos]), ends, strict=True):
+            window.add(part, part.get("_episode", ended))  # not every game that is cut off has ended
+        agent.learn(env_step + self.config.num_envs)
+        return self.config.num_envs
+
+    def state_dict(self) -> dict[str, Any]:
+        """Games and what the agent sees of them."""
+        mask = None if self.env.mask_is_constant else self.mask
+        groups = None if self.env.action_groups is not None else self.groups
+        games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups, "advice": self.advice}
+        return games | {"env_step": self.env_step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with those games."""
+        obs, infos = self.env.load_state_dict(state["env"])
+        if not state["env"]:
+            self._leave_games(state["obs"], self.mask if state["mask"] is None else state["mask"], state["env_step"])
+            self.obs, (self.mask, self.groups, self.advice) = obs, self._legal(infos)
+            return
+        self.obs = state["obs"]
+        self.mask = self.mask if state["mask"] is None else state["mask"]
+        self.groups = self.groups if state["groups"] is None else state["groups"]
+        self.advice = state["advice"]
+
+    def climb(self, setup: Setup, seed: int) -> Climb | None:
+        """The way of the loop's ``seed``-th run, ``setup``, through several levels."""
+
+        def shake(draw: int, share: float) -> dict[str, float]:
+            agent = self.agent
+            before = agent.dormant(seed)
+            if share > 0:
+                seeds = [one.config.seed for one in self._setups]
+                device = device_of(self.config)
+                fresh = setup.agent.fresh_network(self.make_network, seeds, device, draw=draw)
+                agent.shrink_perturb(fresh, share, seed)
+            found = {"dormant_before": before, "dormant_after": agent.dormant(seed)}
+            return {name: value for name, value in found.items() if value is not None}
+
+        return setup.domain.climb(setup, self.games[seed], shake)
+
+    def _leave_games(self, obs: np.ndarray, mask: np.ndarray, env_step: int) -> None:
+        """Tell the agent that the games it remembers were cut off at ``obs``, so that none goes on in a new one.
+
+        As if each had ended there: its last observation comes in rows that are no transitions (see ``reset_rows``); the
+        first of them ends every n-step return, the second is what such a return ends with.
+        """
+        rows = len(obs)
+        for truncated in (True, False):
+            a_tm1 = self.agent.act(obs, mask, self.env.action_groups, env_step=env_step)
+            self.agent.observe(
+                obs_tm1=obs,
+                mask_tm1=mask,
+                a_tm1=a_tm1,
+                r_t=np.zeros(rows, np.float32),
+                terminated_t=np.zeros(rows, np.bool_),
+                truncated_t=np.full(rows, truncated),
+                reset_rows=np.ones(rows, np.bool_),
+            )
+            self.agent.learn(env_step)
+
+
+class SB3Loop:
+    """Stable-Baselines3's own loop. Resumed, it keeps parameters, optimiser, memory and counters; its games are new."""
+
+    def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
+        self.config = setup.config
+        self.env = setup.domain.sb3_games(setup)
+        self.agent = setup.agent.build(
+            env=self.env,
+            gamma=setup.gamma,
+            device=device_of(self.config),
+            seed=self.config.seed,
+            total_steps=self.config.steps,
+        )
+        self.windows = [setup.domain.window(validation.env)]
+
+    def run(self, session: Session) -> None:
+        """Train until the config's last step, or until asked to stop."""
+
+        def on_step(values: Mapping[str, Any]) -> bool:
+            for i in np.flatnonzero(values["dones"]):
+                self.windows[0].add_one(values["infos"][i])
+            return session.after_step(int(values["num_timesteps"]))
+
+        if session.env_step < self.config.steps:
+            self.agent.learn(self.config.steps, on_step)
+
+    def climb(self, setup: Setup, seed: int) -> None:
+        """Stable-Baselines3's games are of one level."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing: the games start anew."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Nothing to go on with."""
+
+
+Loop = BatchLoop | SB3Loop
+
+
+def make_loop(setup: Setup, *, validation: Evaluator) -> Loop:
+    """Environment and agent of a run, ready to go.
+
+    Raises:
+        ValueError: in one line, if agent, network and environment don't fit together.
+    """
+    return (SB3Loop if brings_own_loop(setup.agent) else BatchLoop)(setup=setup, validation=validation)
+
+
+def train(
+    *,
+    setup: Setup,
+    folder: Path,
+    loop: Loop,
+    validation: Evaluator,
+    state: Mapping[str, Any] | None,
+    stop: StopRequest,
+) -> Session | seeds.JointSession:
+    """Train in a run folder, from the start or from the ``state`` of its last.pt.
+
+    Raises:
+        Interrupted: after saving, if asked to stop.
+    """
+    session = _session(setup, folder, loop, validation, stop)
+    if state is not None:
+        loop.agent.load_state_dict(state["agent"])
+        loop.load_state_dict(state["loop"])
+    session.begin(state)
+    try:
+        if session.reached is None:  # stopped by hand just when it was
+            loop.run(session)  # type: ignore[arg-type]
+        session.finish()
+    finally:
+        session.close()
+    return session
+
+
+def _session(
+    setup: Setup, folder: Path, loop: Loop, validation: Evaluator, stop: StopRequest
+) -> Session | seeds.JointSession:
+    shared: dict[str, Any] = {"validation": validation, "stop": stop}
+    if setup.config.seeds == 1:
+        own = {"agent": loop.agent, "window": loop.windows[0], "loop_state": loop.state_dict}
+        own["climb"] = loop.climb(setup, 0)
+        return Session(setup=setup, folder=folder, **own, **shared)
+    sessions = [
+        Session(
+            setup=one,
+            folder=seeds.folder_of(folder, one),
+            agent=seeds.SeedOfAgent(loop.agent, k),
+            window=loop.windows[k],
+            loop_state=None,
+            climb=loop.climb(one, k),
+            shows_progress=k == 0,
+            **shared,
+        )
+        for k, one in enumerate(seeds.split(setup))
+    ]
+    return seeds.JointSession(folder=folder, agent=loop.agent, sessions=sessions, loop_state=loop.state_dict)

@@ -1,0 +1,104 @@
+"""A trained policy, read from a run folder, for acting only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from experiments.config.reading import Setup, brings_own_loop
+from experiments.config.schema import UNUSED
+from experiments.runs import checkpoints
+from experiments.runs.checkpoints import BEST
+from experiments.runs.domain import ActGreedily, layout_of, n_actions_of
+from experiments.runs.seeds import folder_of
+
+
+class Policy(NamedTuple):
+    """How to act, and where that was learnt."""
+
+    greedy: ActGreedily  # obs [N, D], mask [N, A] → int64 [N]
+    q_values: Callable[[np.ndarray, np.ndarray], np.ndarray]  # → float32 [N, A], -inf where illegal
+    checkpoint: str
+    env_step: int
+    validation_score: float
+
+
+def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> Policy:
+    """The best policy of a run, for observations as ``env`` gives them.
+
+    Raises:
+        ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
+    """
+    if setup.config.seeds > 1:
+        one = str(folder_of(folder, setup))
+        raise ValueError(f"{str(folder)!r} holds {setup.config.seeds} seeds: name one, {one!r}")
+    saved = checkpoints.load(folder / BEST)
+    try:
+        actor = make_actor(setup, env=env, device=device)
+        actor.load_policy(saved["policy"])
+    except ValueError as error:
+        why = other_sizes(setup, level_of(setup), getattr(getattr(env, "level", None), "name", None))
+        where = setup.domain.name_of(env)
+        raise ValueError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
+    except KeyError as error:
+        raise ValueError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
+    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"])
+
+
+def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
+    """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
+    layout, n_actions = layout_of(env), n_actions_of(env)
+    if brings_own_loop(setup.agent):
+        return setup.agent.build_policy(obs_size=layout.size, n_actions=n_actions, device=device)
+    return setup.agent.build_policy(
+        make_network=partial(setup.network.build, layout=layout, n_actions=n_actions),
+        n_actions=n_actions,
+        device=device,
+    )
+
+
+def misfit(theirs: Setup, ours: Setup, *, head: bool = True) -> str | None:
+    """The first setting by which one run's weights don't fit another's network, or mean something else in it.
+
+    None if there is none; tensors may differ all the same, where sizes are those of the level. ``head=False`` leaves
+    out what the values are.
+    """
+    pairs = _settings(theirs, head), _settings(ours, head)
+    for key in [*pairs[0], *pairs[1]]:
+        a, b = (settings.get(key, "absent") for settings in pairs)
+        if a != b:
+            return f"{key}={a} there and {b} here"
+    return None
+
+
+def _settings(setup: Setup, head: bool) -> dict[str, Any]:
+    """What a network's weights belong to, by key."""
+    found: dict[str, Any] = {name: setup.names[name] for name in ("env", "network")}
+    found |= {f"network.{name}": value for name, value in asdict(setup.network).items()}
+    if setup.names["encoding"] != UNUSED:
+        found["encoding"] = setup.names["encoding"]
+        found |= {f"encoding.options.{name}": x for name, x in setup.plain["encoding"]["options"].items()}
+    if head:
+        names = ("head", "dueling", *(() if setup.agent.head == "scalar" else ("atoms", "v_min", "v_max")))
+        found |= {f"agent.{name}": getattr(setup.agent, name) for name in names}
+        found["agent.noisy"] = setup.agent.has_noise
+    return found
+
+
+def level_of(setup: Setup) -> str | None:
+    """The level that a run is trained on; None for other games."""
+    return None if setup.names["level"] == UNUSED else setup.names["level"]
+
+
+def other_sizes(setup: Setup, theirs: str | None, ours: str | None) -> str:
+    """Why tensors of a network with that setup's settings may differ in size, to be put before how they do."""
+    if theirs == ours:
+        return ""
+    hint = "" if setup.names["network"] == "candidates" else "; network=candidates fits every level"
+    return f"level={theirs} there and {ours} here, with network={setup.names['network']}{hint}; "

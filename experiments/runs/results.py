@@ -1,0 +1,81 @@
+"""What a run found: scores with intervals beside the players', as ``result.json`` and as a table."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from experiments.common.files import write_whole
+from experiments.runs.domain import Columns
+
+RESULT = "result.json"
+_PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
+
+
+def write(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write ``result.json``, whole or not at all."""
+    text = json.dumps(result, indent=2) + "\n"
+    write_whole(folder / RESULT, lambda temporary: temporary.write_text(text))
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The result of a finished run, None if there is none (yet)."""
+    path = folder / RESULT
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def surroundings() -> dict[str, Any]:
+    """When, with which code and on what a result was made."""
+    return {
+        "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "commit": commit(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "machine": {"system": platform.system(), "processor": platform.machine()},
+    }
+
+
+def commit() -> dict[str, Any] | None:
+    """The source's commit and whether files differ from it; None outside a git checkout."""
+    here = Path(__file__).resolve().parents[2]
+    try:
+        head = _git(here, "rev-parse", "HEAD")
+        return {"id": head, "dirty": bool(_git(here, "status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=20)
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def print_table(
+    scores: Mapping[str, Any], *, title: str, columns: Columns, players: Sequence[str], console: Console | None = None
+) -> None:
+    """A row for the policy and each of the players, which are not in bold."""
+    console = Console() if console is None else console
+    console.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=True)
+    table = Table()
+    table.add_column("player")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, row in scores.items():
+        table.add_row(name, *(text(row) for text in columns.values()), style=None if name in players else "bold")
+    console.print(table)

@@ -1,0 +1,161 @@
+"""A run from its config to its result: the folder, training or resuming, the final evaluation, what to type next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.common.files import write_whole
+from experiments.common.machine import device_of
+from experiments.common.stopping import Interrupted, StopRequest
+from experiments.config import reading
+from experiments.config.reading import Setup
+from experiments.config.schema import RESUMABLE
+from experiments.runs import checkpoints, commands, results, seeds, transfer
+from experiments.runs.checkpoints import LAST
+from experiments.runs.finish import header, print_table, report
+from experiments.runs.loop import make_loop, train
+from experiments.runs.session import is_reached
+
+CONFIG = "config.yaml"
+
+
+def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
+    """Do what a composed config asks for: a new run in ``folder``, or going on with ``resume``.
+
+    ``overrides`` are the command line's, None if there was none. Returns the mean score on the held-out games.
+
+    Raises:
+        ValueError: in one line, before anything is written.
+        Interrupted: after saving, if asked to stop.
+    """
+    resumed = OmegaConf.select(node, "resume")
+    try:
+        if resumed is not None:
+            _discard(folder)
+            return resume(Path(str(resumed)), overrides=overrides or ())
+        setup = reading.read(node)
+        reading.refuse_unused(setup, overrides or ())
+        prepare(setup)
+        command = "" if overrides is None else commands.header([commands.line(overrides)])
+        if setup.player is not None:
+            return _run_player(setup, folder, command)
+        return _train_and_report(setup, folder, None, command)
+    except (ValueError, OSError):
+        _discard(folder)
+        raise
+
+
+def resume(folder: Path, *, overrides: Sequence[str]) -> float:
+    """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
+    setup = reading.load(folder)
+    own = [folder] if setup.config.seeds == 1 else [seeds.folder_of(folder, one) for one in seeds.split(setup)]
+    evaluated = all(results.read(each) is not None for each in own)
+    setup = _with_overrides(setup, overrides)
+    if setup.player is not None:
+        raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
+    state = checkpoints.load(folder / LAST)
+    done, wanted = state["env_step"], setup.config.steps
+    if done >= wanted and evaluated:
+        hint = f"to extend it, add steps=N with N above {done}"
+        raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
+    reached = is_reached(state.get("reached"), setup.config.stop_at_score)
+    if reached is not None and evaluated:
+        hint = "to go on, add stop_at_score=null"
+        raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
+    prepare(setup)
+    lines = commands.read((folder / CONFIG).read_text()) + ([commands.line(overrides)] if overrides else [])
+    return _train_and_report(setup, folder, state, commands.header(lines))
+
+
+def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
+    """The saved config with the few keys that may change when a run goes on."""
+    changed = OmegaConf.create(setup.plain)
+    for override in overrides:
+        key, _, value = override.partition("=")
+        if key not in RESUMABLE:
+            allowed = ", ".join(name for name in RESUMABLE if name != "resume")
+            raise ValueError(f"{override}: a resumed run keeps its own config, only {allowed} may be given")
+        if key != "resume":
+            OmegaConf.update(changed, key, OmegaConf.create(f"value: {value}").value)
+    return reading.read(changed)
+
+
+def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str) -> float:
+    sources = transfer.sources(setup) if state is None else []  # a resumed run has them in its weights
+    with StopRequest() as stop:
+        validation = setup.domain.validation(setup)
+        validation.warm_up()
+        loop = make_loop(setup, validation=validation)
+        if sources:
+            transfer.take_over(setup, loop, sources)
+        _claim(folder, setup, command, new=state is None)
+        for one in seeds.split(setup) if setup.config.seeds > 1 else ():
+            _claim(seeds.folder_of(folder, one), one, command, new=state is None)
+        if state is None:
+            print(f"training in {folder}", flush=True)
+        else:
+            print(f"going on in {folder} after {state['env_step']:,} steps", flush=True)
+        session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
+    try:
+        return report(setup, folder, session)
+    except KeyboardInterrupt:
+        line = f"stopped in the final evaluation; training is complete, go on with: python train.py resume={folder}"
+        raise Interrupted(line) from None
+
+
+def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
+    """Save the config below the ``command`` that made it, a comment: two new runs never share a folder, and a result of
+    fewer steps is kept under another name.
+    """
+    text = command + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
+    if not new:
+        old = results.read(folder)
+        if old is not None:
+            os.replace(folder / results.RESULT, folder / f"result_at_{old['env_steps']}.json")
+        write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with (folder / CONFIG).open("x") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise ValueError(f"{folder} holds a run already; go on with it by resume={folder}") from None
+
+
+def _run_player(setup: Setup, folder: Path, command: str) -> float:
+    """A run whose agent doesn't learn: its games on the held-out maps or seeds are the result."""
+    name, start_time = setup.names["agent"], time.perf_counter()
+    held_out = setup.domain.held_out(setup)
+    games = held_out.baselines()
+    scores = held_out.compare({name: games[str(setup.player)], **games})
+    _claim(folder, setup, command, new=True)
+    result = {**header(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
+    results.write(folder, {**result, "policy": {"player": setup.player}, "scores": scores, **results.surroundings()})
+    print_table(setup, held_out, scores)
+    print(f"result: {folder / results.RESULT}")
+    return float(scores[name]["mean"])
+
+
+def prepare(setup: Setup) -> None:
+    """What comes before anything is made for a run.
+
+    Raises:
+        ValueError: if its device isn't there.
+    """
+    device_of(setup.config)  # a missing device is said before the engine is compiled
+    torch.set_num_threads(setup.config.network_threads)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a run folder in which nothing was written, and what was made to hold it."""
+    for empty in (folder, folder.parent):
+        with contextlib.suppress(OSError):
+            empty.rmdir()

@@ -1,0 +1,139 @@
+"""One job of a sweep, in a process of its own: ``python -m experiments.sweeps.job SWEEP/JOB [--threads N] …``.
+
+It runs the frozen config in its folder from the start, or goes on from last.pt. How it fares stands in ``job.json``;
+what it prints goes to ``log.txt``: whoever starts it leads its output there. Two processes never work on one job, and
+none outlives the one that started it by more than it takes to save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.common import locks
+from experiments.common.door import door, one_line
+from experiments.common.stopping import Interrupted
+from experiments.sweeps import manifest, order, process
+from experiments.sweeps.process import DONE, FAILED, LOG, RECORD, RUNNING, STOPPED
+
+WAIT_SECONDS = 120.0  # for the lock of a predecessor that is saving, or whose machine the file system gives up
+ORPHAN_SECONDS = 1.0  # between two looks at whether the parent is alive
+
+
+def run(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
+    """Do what is left to do of the job.
+
+    Raises:
+        ValueError: in one line, if its config or files are no good, or another process is at it.
+        Interrupted: after saving, if asked to stop.
+    """
+    try:
+        with locks.hold(folder / process.LOCK, wait_seconds=WAIT_SECONDS):
+            _note_start(folder, where)
+            try:
+                order.refuse_early(folder)
+                _train(folder, threads=threads, keep_last=keep_last)
+            except KeyboardInterrupt:
+                _note_end(folder, STOPPED, None)
+                raise
+            except BaseException as error:
+                _note_end(folder, FAILED, one_line(error))
+                raise
+            _note_end(folder, DONE, None)
+    except locks.Held as error:
+        raise ValueError(f"{folder}: {error} is at work there") from None
+
+
+def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
+    config = manifest.frozen(folder)
+    from omegaconf import OmegaConf
+
+    from experiments.runs import results, train
+
+    last = folder / train.LAST
+    if not all(results.read(own) is not None for own in manifest.runs_of(folder, config)):
+        if config.get("threads") is None:
+            config["threads"] = threads
+        if last.is_file():
+            train.resume(folder, overrides=[f"threads={config['threads']}"])
+        else:
+            _clear(folder)
+            found = manifest.find_job(folder)
+            overrides = None if found is None else found[1].overrides
+            train.start(OmegaConf.create(config), folder=folder, overrides=overrides)
+    if not keep_last:
+        last.unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a process left that ended before it saved anything to go on from."""
+    for result in folder.rglob("result*.json"):
+        raise ValueError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
+    for path in folder.iterdir():
+        if path.name not in (manifest.FROZEN, process.LOCK, LOG, RECORD):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _note_start(folder: Path, where: str) -> None:
+    attempts = process.read_record(folder).get("attempts", 0) + 1
+    now = {"pid": os.getpid(), "host": socket.gethostname(), "where": where, "began": time.time()}
+    process.write_record(folder, state=RUNNING, attempts=attempts, error=None, **now)
+    print(f"--- attempt {attempts}, {time.strftime('%Y-%m-%d %H:%M:%S')}, {where}", flush=True)
+
+
+def _note_end(folder: Path, state: str, error: str | None) -> None:
+    seconds = process.seconds_of(folder)
+    process.write_record(folder, state=state, error=error, seconds=seconds)
+
+
+def _watch(parent: int) -> None:
+    """Ask this process to stop once its parent is gone: nobody would know of it."""
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="experiments.sweeps.job", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="SWEEP/JOB")
+    parser.add_argument("--threads", type=int, default=1, help="where its config leaves them open")
+    parser.add_argument("--drop-last", action="store_true", help="remove last.pt when it is done")
+    parser.add_argument("--where", default=socket.gethostname(), help="what to note as the place where it runs")
+    parser.add_argument("--parent", type=int, help="stop when this process, the parent, is gone")
+    return parser.parse_args(words)
+
+
+@door("job")
+def main() -> None:
+    """The command."""
+    arguments = _arguments(sys.argv[1:])
+    signal.signal(signal.SIGINT, _stop)  # it may have been started with these ignored, or blocked (as Ray does)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    if arguments.parent is not None:
+        _watch(arguments.parent)
+    try:
+        run(arguments.folder, threads=arguments.threads, keep_last=not arguments.drop_last, where=arguments.where)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # all is saved; nothing may interrupt the interpreter's end
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _stop(number: int, frame: object) -> None:
+    raise Interrupted("stopped", exit_code=128 + number)
+
+
+if __name__ == "__main__":
+    main()

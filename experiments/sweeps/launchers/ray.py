@@ -1,0 +1,180 @@
+"""``launcher=ray``: each job a task of Ray, on this machine or a cluster of several that see the same files.
+
+The sweep's folder, the code and the Python environment must be found under the same paths on all of them. The command
+waits for the end. A job whose worker or machine died is started again elsewhere by Ray and goes on from last.pt.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from experiments.common import locks
+from experiments.config.errors import need
+from experiments.sweeps import states
+from experiments.sweeps.launchers.ray_work import work
+from experiments.sweeps.launchers.stopping import StopCounter
+from experiments.sweeps.manifest import Job, Sweep
+from experiments.sweeps.order import Order
+from experiments.sweeps.process import FAILED, LOCK, read_record, search_path, settle, write_record
+from experiments.sweeps.view import SweepProgress
+
+STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
+POLL_SECONDS = 0.5
+LOOK_SECONDS = 2.0  # between two looks at which jobs have begun
+CONNECT_SECONDS = 10.0
+LOST = -1  # in place of an exit code: Ray gave the job up
+
+
+@dataclass
+class RayLauncher:
+    """Settings, see ``conf/launcher/ray.yaml``."""
+
+    address: str | None = None
+    cpus: int = 1
+    gpus: float = 0.0
+    retry: int = 0
+    max_retries: int = 3
+    keep_last: bool = True
+
+    def __post_init__(self) -> None:
+        need(1 <= self.cpus <= 1024, "launcher.cpus", self.cpus, "1..1024")
+        need(0.0 <= self.gpus <= 64.0, "launcher.gpus", self.gpus, "0..64")
+        for name in ("retry", "max_retries"):
+            need(0 <= getattr(self, name) <= 1000, f"launcher.{name}", getattr(self, name), "0..1000")
+
+    def check(self) -> None:
+        """Ray is installed, and somebody answers at the address: Ray would try for minutes."""
+        if importlib.util.find_spec("ray") is None:
+            raise ValueError('launcher=ray: Ray is not installed, it comes with: pip install "waybill[ray]"')
+        host, colon, port = (self.address or "").removeprefix("ray://").rpartition(":")
+        if colon:
+            try:
+                socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+            except (OSError, ValueError) as error:
+                raise ValueError(f"launcher.address={self.address}: cannot connect to Ray ({error})") from None
+
+    def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
+        """Do these jobs and wait for their end.
+
+        Raises:
+            ValueError: in one line, if there is no such cluster, or none of its machines is large enough for a job.
+            Interrupted: if asked to stop, once the jobs have saved their work.
+        """
+        with _cluster(self.address) as ray:
+            self._refuse_too_large(ray)
+            with SweepProgress(sweep, jobs, enabled=progress) as shown, StopCounter() as stop:
+                _Tasks(self, ray, sweep, shown, stop).run(jobs)
+                stop.raise_if_asked(sweep, shown)
+        return True
+
+    def _refuse_too_large(self, ray: Any) -> None:
+        """A job that no machine has room for would wait for ever."""
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if not any(one.get("CPU", 0) >= self.cpus and one.get("GPU", 0) >= self.gpus for one in machines):
+            there = "; ".join(f"{one.get('CPU', 0):g} CPUs, {one.get('GPU', 0):g} GPUs" for one in machines)
+            asked = f"launcher.cpus={self.cpus} launcher.gpus={self.gpus:g}"
+            raise ValueError(f"{asked}: no machine of the cluster has that ({there})")
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """Ray, connected."""
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+    try:
+        if address is None:
+            ray.init(address="local", include_dashboard=False, **quiet)
+        else:
+            ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ValueError(f"launcher.address={address}: cannot connect to Ray ({said})") from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+class _Tasks:
+    """The jobs of a launch, at Ray."""
+
+    def __init__(self, settings: RayLauncher, ray: Any, sweep: Sweep, shown: SweepProgress, stop: StopCounter) -> None:
+        self.settings, self.ray, self.sweep, self.shown, self.stop = settings, ray, sweep, shown, stop
+        self.stop_file = sweep.folder.resolve() / STOP
+        self.tries: dict[int, int] = {}
+        self.refs: dict[Any, Job] = {}
+        self.waiting: list[Job] = []
+        needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus, "max_retries": settings.max_retries}
+        self.task = ray.remote(**needs)(work)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Until all have ended."""
+        self.stop_file.unlink(missing_ok=True)
+        begun: set[int] = set()
+        look = 0.0
+        self.waiting, self.order = list(jobs), Order(jobs)
+        while self.refs or self.waiting:
+            if self.stop.count:
+                self._ask_to_stop()
+            for job in filter(self.order.may_begin, list(self.waiting)):
+                self.waiting.remove(job)
+                self._submit(job)
+            ended, _ = self.ray.wait(list(self.refs), timeout=POLL_SECONDS)
+            if time.monotonic() >= look:
+                look = time.monotonic() + LOOK_SECONDS
+                self._note_begun(begun)
+            for ref in ended:
+                job = self.refs.pop(ref)
+                begun.discard(job.number)
+                self._end(job, ref)
+            self.shown.look()
+        self.stop_file.unlink(missing_ok=True)
+
+    def _note_begun(self, begun: set[int]) -> None:
+        """Show which jobs have begun: only they know."""
+        for job in self.refs.values():
+            folder = self.sweep.folder_of(job)
+            if job.number not in begun and locks.is_held(folder / LOCK):
+                begun.add(job.number)
+                self.shown.begins(job, f"runs on {read_record(folder).get('where')}")
+
+    def _submit(self, job: Job) -> None:
+        folder, settings = self.sweep.folder_of(job).resolve(), self.settings
+        self.tries[job.number] = self.tries.get(job.number, 0) + 1
+        variables = {"PYTHONPATH": search_path(os.environ)}
+        task = self.task.options(name=f"job {job.number}", runtime_env={"env_vars": variables})
+        ref = task.remote(str(folder), os.getcwd(), settings.cpus, settings.keep_last, str(self.stop_file))
+        self.refs[ref] = job
+
+    def _end(self, job: Job, ref: Any) -> None:
+        folder = self.sweep.folder_of(job)
+        try:
+            code = self.ray.get(ref)
+        except self.ray.exceptions.RayError as error:
+            code = LOST
+            said = " ".join(str(error).split())[:200]
+            write_record(folder, state=FAILED, error=f"Ray lost it ({said})")
+        again = code != LOST and settle(folder, code)
+        left = self.settings.retry + 1 - self.tries[job.number]
+        if again and left > 0 and not self.stop.count:
+            self.shown.ends(job, states.state_of(self.sweep, job), f", is tried again ({left} times more)")
+            self._submit(job)
+        else:
+            self.order.end(job)
+            self.shown.ends(job, states.state_of(self.sweep, job))
+
+    def _ask_to_stop(self) -> None:
+        self.waiting.clear()
+        if not self.stop_file.exists():
+            self.stop_file.touch()
+            self.shown.say("stopping the jobs, which save first (a second time to leave them at once)")
+        if self.stop.count > 1:  # their workers end with this command, and they with their workers
+            self.refs.clear()

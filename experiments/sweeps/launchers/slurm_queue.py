@@ -1,0 +1,57 @@
+"""Which jobs of a sweep SLURM has: what was submitted, as noted in the sweep's folder, and what ``squeue`` still lists.
+
+``squeue`` is asked, not ``sacct``, which only works where SLURM keeps accounts. How a job that it lists no more has
+ended stands in the job's own folder.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from experiments.common.files import write_whole
+from experiments.sweeps.launchers import slurm_work
+from experiments.sweeps.manifest import Sweep
+from experiments.sweeps.process import DONE, RUNNING, WAITING
+from experiments.sweeps.states import state_of
+
+SUBMITTED = "slurm.json"
+PENDING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+ENDED = (
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
+    "REVOKED", "TIMEOUT",
+)  # fmt: skip
+
+
+def submitted(folder: Path) -> dict[int, str]:
+    """Number of a job → its id at SLURM when it was last submitted; ``folder`` is the sweep's."""
+    path = folder / SUBMITTED
+    return {int(number): id for number, id in json.loads(path.read_text()).items()} if path.is_file() else {}
+
+
+def note(folder: Path, ids: Mapping[int, str]) -> None:
+    """Note what was submitted."""
+    text = json.dumps(submitted(folder) | dict(ids), indent=1) + "\n"
+    write_whole(folder / SUBMITTED, lambda temporary: temporary.write_text(text))
+
+
+def queued(sweep: Sweep) -> dict[int, str]:
+    """Jobs that SLURM has, by number: waiting or running.
+
+    Raises:
+        ValueError: in one line, if jobs that are not done were submitted and SLURM cannot be asked for them.
+    """
+    ids = submitted(sweep.folder)
+    open_jobs = [job.number for job in sweep.jobs if job.number in ids and state_of(sweep, job).status != DONE]
+    if not open_jobs:
+        return {}
+    try:
+        listed = slurm_work.listed()
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
+        line = f"lists jobs given to SLURM, which cannot be asked for them ({said}); if they are gone, remove the file"
+        raise ValueError(f"{sweep.folder / SUBMITTED} {line}") from None
+    found = {number: listed[ids[number]] for number in open_jobs if ids[number] in listed}
+    return {number: WAITING if state in PENDING else RUNNING for number, state in found.items() if state not in ENDED}

@@ -1,0 +1,205 @@
+"""A sweep on disk: which jobs there are, and the config of each as it was when the sweep was submitted.
+
+``sweep.json`` lists the jobs, each in a folder of its own with ``frozen.yaml``, the whole config it is to run. The
+folder appears at once, complete, and what it lists never changes: the same command again finds it and goes on with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from experiments.common.files import write_whole
+from experiments.config.keys import PER_COMMAND, key_of
+from experiments.sweeps.process import LOG
+
+MANIFEST = "sweep.json"
+FROZEN = "frozen.yaml"  # in each job's folder
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process to be: a run, or a group of runs of several ``seeds``.
+
+    ``name`` is its folder in the sweep's, ``values`` what was swept, ``steps`` are environment steps of each seed,
+    ``error`` is what is wrong with its config, ``after`` are numbers of jobs that must be done before it begins.
+    """
+
+    number: int
+    name: str
+    overrides: list[str]
+    values: dict[str, str]
+    seeds: list[int]
+    steps: int
+    error: str | None = None
+    after: list[int] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What distinguishes it from the others."""
+        return " ".join(f"{key}={value}" for key, value in self.values.items()) or " ".join(self.overrides) or "-"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job and its config, before anything is written."""
+
+    job: Job
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that is on disk. ``command`` is what to type to go on with it."""
+
+    folder: Path
+    command: str
+    jobs: list[Job]
+    begun: str
+    commit: dict[str, Any] | None
+
+    def folder_of(self, job: Job) -> Path:
+        """A job's run folder, or that of its group of seeds."""
+        return self.folder / job.name
+
+    def runs_of(self, job: Job) -> list[Path]:
+        """Its run folders, one a seed."""
+        return _run_folders(self.folder_of(job), job.seeds)
+
+
+def values_of(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """What distinguishes jobs, from their overrides: key → value, of the keys whose values are not all the same."""
+    tables = [{key_of(override): override.partition("=")[2] for override in job} for job in jobs]
+    swept = [key for key in (tables[0] if tables else {}) if len({table.get(key) for table in tables}) > 1]
+    return [{key: table[key] for key in swept if key in table} for table in tables]
+
+
+def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str, commit: Any) -> None:
+    """Write a new sweep, all of it or nothing.
+
+    Raises:
+        ValueError: in one line, if two jobs would share a folder, or the folder isn't empty.
+    """
+    names = [one.job.name for one in planned]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"hydra.sweep.subdir: several jobs would share the folder {twice!r}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        for one in planned:
+            (temporary / one.job.name).mkdir(parents=True)
+            _freeze(temporary / one.job.name, one)
+        _write(temporary, command, begun, commit, [one.job for one in planned])
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            line = f"{folder} is not empty and holds no sweep: give another hydra.sweep.dir=..."
+            raise ValueError(line) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _freeze(folder: Path, one: Planned) -> None:
+    text = yaml.safe_dump(one.config, sort_keys=False)
+    write_whole(folder / FROZEN, lambda temporary: temporary.write_text(text))
+    if one.job.error is not None:
+        write_whole(folder / LOG, lambda temporary: temporary.write_text(f"not started: {one.job.error}\n"))
+
+
+def _write(folder: Path, command: str, begun: str, commit: Any, jobs: Sequence[Job]) -> None:
+    content = {"format": FORMAT, "command": command, "begun": begun, "commit": commit}
+    text = json.dumps({**content, "jobs": [asdict(job) for job in jobs]}, indent=1) + "\n"
+    write_whole(folder / MANIFEST, lambda temporary: temporary.write_text(text))
+
+
+def refreeze(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
+    """Take these configs of jobs that couldn't begin with theirs. Returns the sweep as it is then."""
+    new = {one.job.number: one.job for one in planned}
+    for one in planned:
+        _freeze(sweep.folder_of(one.job), one)
+    _write(sweep.folder, sweep.command, sweep.begun, sweep.commit, [new.get(job.number, job) for job in sweep.jobs])
+    return read(sweep.folder)
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether there is one."""
+    return (folder / MANIFEST).is_file()
+
+
+def read(folder: Path) -> Sweep:
+    """The sweep in a folder.
+
+    Raises:
+        ValueError: in one line, if there is none.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{str(folder)!r} is no folder; a sweep's folder (made by train.py -m) is needed")
+    if not is_sweep(folder):
+        raise ValueError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
+    try:
+        content = json.loads((folder / MANIFEST).read_text())
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']!r}, this version reads {FORMAT}")
+        jobs = [Job(**job) for job in content["jobs"]]
+        return Sweep(folder, content["command"], jobs, content["begun"], content["commit"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
+
+
+def find_job(folder: Path) -> tuple[Sweep, Job] | None:
+    """The job in a ``folder`` and its sweep; None outside a sweep."""
+    for parent in folder.resolve().parents:
+        if is_sweep(parent):
+            sweep = read(parent)
+            return next(((sweep, job) for job in sweep.jobs if sweep.folder_of(job) == folder.resolve()), None)
+    return None
+
+
+def frozen(folder: Path) -> dict[str, Any]:
+    """A job's config as submitted; ``folder`` is the job's.
+
+    Raises:
+        ValueError: in one line, if it isn't there or cannot be read.
+    """
+    try:
+        return dict(yaml.safe_load((folder / FROZEN).read_text()))
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ValueError(f"{folder / FROZEN}: {' '.join(str(error).split())}") from None
+
+
+def runs_of(folder: Path, config: Mapping[str, Any]) -> list[Path]:
+    """Run folders of a job, one a seed; ``folder`` is the job's, ``config`` the one it is frozen to."""
+    return _run_folders(folder, seeds_of(config))
+
+
+def seeds_of(config: Mapping[str, Any]) -> list[int]:
+    """The seeds of a whole config."""
+    return list(range(config["seed"], config["seed"] + config["seeds"]))
+
+
+def _run_folders(folder: Path, seeds: Sequence[int]) -> list[Path]:
+    return [folder] if len(seeds) == 1 else [folder / f"seed{seed}" for seed in seeds]
+
+
+def difference(old: Any, new: Any, key: str = "") -> str | None:
+    """The first place where two configs differ, in words; None if they don't. What is not of the runs is left out."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in [*old, *(name for name in new if name not in old)]:
+            if key or name not in PER_COMMAND:
+                path = f"{key}.{name}" if key else str(name)
+                if name not in old or name not in new:
+                    return f"{path} is {'new' if name in new else 'gone'}"
+                found = difference(old[name], new[name], path)
+                if found is not None:
+                    return found
+        return None
+    return None if old == new else f"{key} was {old}, is {new}"

@@ -1,0 +1,70 @@
+"""The candidate network's hand-written update against the general one by autograd."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from learners import ROWS, fill, make_learner, make_network
+from states import LAYOUT
+
+from agents.fused.candidates import FusedCandidates, fits
+from agents.learning.learner import Munchausen, QLearner
+from agents.memory.batch import Buffers
+from agents.networks.heads import make_head
+from agents.networks.mlp import MLPSettings
+
+
+def assert_same(general: QLearner, fused: QLearner, seeds: int) -> None:
+    """TD errors at each of 20 updates; weights, target weights and metrics in the end."""
+    assert general.fused is None
+    assert isinstance(fused.fused, FusedCandidates)
+    buffers = Buffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    start = general.flat.values.clone()
+    for number in range(20):
+        fill(buffers, number)
+        theirs = general.update(buffers.batch, 0)
+        torch.testing.assert_close(fused.update(buffers.batch, 0), theirs, rtol=1e-3, atol=2e-4)
+    for ours, theirs in ((fused.flat, general.flat), (fused.target_flat, general.target_flat)):
+        torch.testing.assert_close(ours.values, theirs.values, rtol=1e-3, atol=2e-4)
+    assert (general.flat.values - start).abs().amax(1).min() > 5e-3
+    for own, other in zip(fused.metrics(), general.metrics(), strict=True):
+        assert own == pytest.approx(other, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("head", ["scalar", "quantile", "categorical", "hl_gauss"])
+@pytest.mark.parametrize("double", [False, True], ids=["plain", "double"])
+@pytest.mark.parametrize("layer_norm", [False, True], ids=["bare", "norm"])
+def test_it_is_the_general_update(head: str, double: bool, layer_norm: bool) -> None:
+    outputs = make_head(head, atoms=5, v_min=-3.0, v_max=3.0, huber_delta=1.0).outputs
+    network = make_network(1, outputs, layer_norm=layer_norm)
+    general, fused = (make_learner(network, head, way, double=double) for way in (False, True))
+    assert_same(general, fused, seeds=1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_several_seeds_on_threads_of_their_own(threads: int) -> None:
+    network = make_network(3, 1)
+    general, fused = (make_learner(network, "scalar", way, tau=None, threads=threads) for way in (False, True))
+    assert_same(general, fused, seeds=3)
+
+
+def test_equal_largest_entities_each_get_the_whole_gradient() -> None:
+    """Two entities alike: both ways count both."""
+    network = make_network(1, 1)
+    general, fused = (make_learner(network, "scalar", way) for way in (False, True))
+    buffers = Buffers(seeds=1, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    fill(buffers, 0)
+    entities = buffers.obs[:, :, 3:23].unflatten(2, (5, 4))
+    entities[:, :, 1] = entities[:, :, 0]
+    for learner in (general, fused):
+        learner.update(buffers.batch, 0)
+    torch.testing.assert_close(fused.flat.gradients, general.flat.gradients, rtol=1e-4, atol=1e-6)
+
+
+def test_only_what_is_written_out_is_fused() -> None:
+    assert fits(make_network(2, 5))
+    assert not fits(make_network(1, 1, dueling=True))
+    assert not fits(make_network(1, 1, noisy=True))
+    assert not fits(MLPSettings(width=[4]).build(layout=LAYOUT, n_actions=6))
+    munchausen = Munchausen(0.9, 0.03, -1.0, True)
+    assert make_learner(make_network(1, 1), "scalar", True, munchausen=munchausen).fused is None

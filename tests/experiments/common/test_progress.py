@@ -1,0 +1,21 @@
+"""How far a run is, for other processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from experiments.common import progress
+from experiments.common.progress import StepsFile
+
+
+def test_steps_are_written_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    steps = StepsFile(tmp_path, total=50)
+    for second, step, told in ((0.0, 8, 8), (0.5, 16, 8), (1.1, 24, 24), (1.2, 32, 24)):
+        now[0] = 100.0 + second
+        steps.update(step)
+        assert json.loads((tmp_path / "progress.json").read_text()) == {"env_step": told, "steps": 50}

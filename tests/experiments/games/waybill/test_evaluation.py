@@ -1,0 +1,129 @@
+"""Evaluation: a map's game doesn't depend on the batch it is played in; players are kept, and kept right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from envs.waybill.core import levels
+from experiments.config import reading
+from experiments.games import evaluate
+from experiments.games.waybill import evaluation
+from experiments.games.waybill.baselines import evaluate_player, evaluate_players
+from experiments.games.waybill.evaluation import Evaluator
+from experiments.runs import train
+from experiments.runs.policies import load_policy
+from tiny import DQN, tiny_node, tiny_setup
+
+
+def first_legal(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The last legal action: mostly not PASS."""
+    return mask.shape[1] - 1 - np.argmax(mask[:, ::-1] != 0, axis=1)
+
+
+def test_a_game_depends_on_its_map_and_policy_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = tiny_setup(tmp_path)
+    together = Evaluator(setup=setup, first_map=10, maps=9)(first_legal)
+    alone = [Evaluator(setup=setup, first_map=10 + i, maps=1)(first_legal).score[0] for i in range(9)]
+    assert together.score.tolist() == alone
+    monkeypatch.setattr(evaluation, "BATCH", 4)
+    assert Evaluator(setup=setup, first_map=10, maps=9)(first_legal).score.tolist() == alone
+    assert len(set(alone)) > 1
+
+
+def test_an_evaluator_gives_the_same_games_again(tmp_path: Path) -> None:
+    evaluator = Evaluator(setup=tiny_setup(tmp_path), first_map=0, maps=5)
+    first, second = evaluator(first_legal), evaluator(first_legal)
+    for a, b in zip(first, second, strict=True):
+        assert np.array_equal(a, b)
+    assert (first.length <= 20).all()
+
+
+def test_sparse_reward_is_the_profit_in_the_same_order(tmp_path: Path) -> None:
+    games = Evaluator(setup=tiny_setup(tmp_path, "reward=sparse"), first_map=0, maps=8)(first_legal)
+    assert np.corrcoef(games.reward, games.score)[0, 1] > 0.999
+
+
+def test_players_are_kept_map_by_map_and_played_anew_when_the_file_is_damaged(tmp_path: Path) -> None:
+    options = {"level": levels.load("haul"), "cache": tmp_path / "cache"}
+    played = evaluate_player("random", first_map=0, maps=6, **options)
+    (file,) = (tmp_path / "cache").iterdir()
+    more = evaluate_player("random", first_map=4, maps=30, **options)
+    again = evaluate_player("random", first_map=0, maps=40, **options)
+    assert np.array_equal(again.score[:6], played.score)
+    assert np.array_equal(again.score[4:34], more.score)
+    file.write_bytes(file.read_bytes()[:50])
+    anew = evaluate_player("random", first_map=0, maps=40, **options)
+    assert np.array_equal(anew.score, again.score)
+    assert np.array_equal(anew.bankrupt, again.bankrupt)
+    other = evaluate_player("random", first_map=0, maps=40, seed=1, **options)
+    assert not np.array_equal(other.score, anew.score)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_kept_games_are_used(tmp_path: Path) -> None:
+    options = {"level": levels.load("haul"), "first_map": 0, "maps": 4, "cache": tmp_path}
+    played = evaluate_player("greedy", **options)
+    (file,) = tmp_path.iterdir()
+    with file.open("wb") as stream:
+        np.savez(stream, games=np.array([(i, 12345, 0, 60, 0) for i in range(4)]))
+    assert played.score.max() < 12345
+    assert evaluate_player("greedy", **options).score.tolist() == [12345] * 4
+
+
+def test_players_stand_in_order_on_the_held_out_maps(tmp_path: Path) -> None:
+    games = evaluate_players(level=levels.load("haul"), first_map=0, maps=8, cache=None)
+    means = [games[name].score.mean() for name in ("random", "greedy", "planner")]
+    assert means == sorted(means)
+
+
+def test_an_unwritable_cache_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    games = evaluate_player("greedy", level=levels.load("haul"), first_map=0, maps=3, cache=tmp_path / "file" / "x")
+    assert len(games.score) == 3
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    train.start(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
+    return out / "run"
+
+
+def test_a_loaded_policy_scores_what_the_result_says(run: Path) -> None:
+    scores = evaluate.measure(str(run), level=None, maps=None, map_seed=None, seed=0, device="cpu", out="unused")
+    saved = train.results.read(run)
+    assert saved is not None
+    assert scores["dqn"]["by_map"] == saved["scores"]["dqn"]["by_map"]
+
+
+def test_candidate_weights_play_another_level(run: Path) -> None:
+    scores = evaluate.measure(str(run), level="refine", maps=2, map_seed=5, seed=0, device="cpu", out="unused")
+    assert len(scores["dqn"]["by_map"]) == 2
+
+
+def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
+    train.start(tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]"), folder=tmp_path / "run")
+    setup = reading.load(tmp_path / "run")
+    evaluator = Evaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
+    with pytest.raises(ValueError, match="does not fit level refine: .* is .* there and .* here"):
+        load_policy(setup, tmp_path / "run", env=evaluator.env, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"level": "nope"}, "unknown level 'nope', known are haul, refine"),
+        ({"maps": 1}, "--maps=1 is not allowed, it must be 2..100000 maps"),
+        ({"map_seed": -1}, "--map-seed=-1 is not allowed"),
+        ({"device": "tpu"}, "device=tpu is not allowed"),
+        ({"target": "runs/nowhere"}, "'runs/nowhere' is neither a run folder nor a player"),
+    ],
+)
+def test_a_wrong_argument_is_named(run: Path, change: dict, line: str) -> None:
+    usual = {"target": str(run), "level": None, "maps": None, "map_seed": None, "seed": 0, "device": "cpu", "out": "x"}
+    with pytest.raises(ValueError, match=line):
+        evaluate.measure(**{**usual, **change})

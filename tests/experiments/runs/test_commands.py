@@ -1,0 +1,37 @@
+"""The commands at the top of a run's config: written, read, and put together for several seeds."""
+
+from __future__ import annotations
+
+from omegaconf import OmegaConf
+
+from experiments.runs import commands
+
+LINE = "python train.py level=haul 'rivals=[greedy,runs/A B]' seed=1"
+
+
+def test_a_command_is_what_a_shell_takes() -> None:
+    assert commands.line(["level=haul", "rivals=[greedy,runs/A B]", "seed=1"]) == LINE
+    assert commands.line([]) == "python train.py"
+
+
+def test_what_is_written_above_a_config_is_read_again_and_is_no_part_of_it() -> None:
+    lines = [LINE, "python train.py resume=runs/X steps=9"]
+    text = commands.header(lines) + "seed: 1\n# python train.py of a comment further down\n"
+    assert commands.read(text) == lines
+    assert OmegaConf.create(text) == {"seed": 1}
+    assert commands.read("seed: 1\n") == []
+    assert commands.read("# something else\n# python train.py\n") == []
+
+
+def test_runs_that_differ_in_their_seed_are_one_sweep() -> None:
+    lines = [f"python train.py level=haul seed={seed} 'rivals=[greedy]'" for seed in (3, 0)]
+    assert commands.together(lines) == "python train.py -m level=haul 'rivals=[greedy]' seed=3,0"
+    assert commands.together(lines[:1]) == lines[0]
+    assert commands.together([lines[0], lines[0]]) == lines[0]  # a group of seeds
+
+
+def test_other_runs_are_not() -> None:
+    assert commands.together(["python train.py a=1 seed=0", "python train.py a=2 seed=1"]) is None
+    assert commands.together(["python train.py a=1", "python train.py a=1 seed=1"]) is None
+    same_seed = ["python train.py a=1 seed=1", "python train.py seed=1 a=1"]
+    assert commands.together(same_seed) is None

@@ -1,0 +1,116 @@
+"""Several seeds in one process: each is its own single run, in a folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from chain import assert_same_state
+from gym_nodes import LEARNS, node
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from trained_runs import StopAfter
+
+from experiments.common.stopping import Interrupted, StopRequest
+from experiments.config.reading import read
+from experiments.games import evaluate
+from experiments.runs import checkpoints
+from experiments.runs import train as runs
+from experiments.runs.checkpoints import BEST, LAST
+from experiments.runs.loop import make_loop, train
+from tiny import DQN, tiny_node, tiny_setup
+
+CARTPOLE = (*LEARNS, "env.id=CartPole-v1", "network.width=[16]", "steps=1200")
+
+
+def weights(folder: Path, name: str = BEST) -> dict[str, Any]:
+    saved = checkpoints.load(folder / name)
+    return saved["policy"]["network"] if name == BEST else saved["agent"]["network"]
+
+
+def curve(folder: Path, tag: str) -> list[tuple[int, float]]:
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return [(point.step, point.value) for point in events.Scalars(tag)]
+
+
+@pytest.mark.parametrize("kind", ["gym", "waybill"])
+def test_each_seed_is_its_single_run(kind: str, tmp_path: Path) -> None:
+    """Weights, curves and result of the second of three seeds, and of a run with that seed alone."""
+
+    def composed(out: Path, *overrides: str) -> Any:
+        return node(out, *CARTPOLE, *overrides) if kind == "gym" else tiny_node(out, *DQN, *overrides)
+
+    together, alone = tmp_path / "together", tmp_path / "alone"
+    runs.start(composed(tmp_path, "seed=4", "seeds=3"), folder=together)
+    runs.start(composed(tmp_path, "seed=5"), folder=alone)
+    own = together / "seed5"
+    assert [path.name for path in sorted(together.glob("seed*"))] == ["seed4", "seed5", "seed6"]
+    for name, value in weights(alone).items():
+        torch.testing.assert_close(weights(own)[name], value, rtol=1e-3, atol=1e-4)
+    tags = ("rollout/ep_rew_mean", "train/loss", "eval/score", "train/n_updates")
+    for tag in tags:
+        points, expected = curve(own, tag), curve(alone, tag)
+        assert [step for step, _ in points] == [step for step, _ in expected]
+        assert [value for _, value in points] == pytest.approx([value for _, value in expected], rel=1e-3, abs=1e-4)
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (own, alone))
+    assert ours["seed"] == theirs["seed"] == 5
+    assert ours["scores"]["dqn"]["mean"] == pytest.approx(theirs["scores"]["dqn"]["mean"])
+    assert ours["updates"] == theirs["updates"] > 50
+    others = [next(iter(weights(together / name).values())) for name in ("seed4", "seed6")]
+    assert not torch.equal(*others)
+
+
+def trained(folder: Path, *stops: int) -> dict[str, Any]:
+    """last.pt of two seeds whose training was interrupted after each of ``stops`` batch steps and resumed."""
+    state = None
+    for name in ("seed0", "seed1"):
+        (folder / name).mkdir(parents=True)
+    for stop in (*stops, None):
+        setup = tiny_setup(folder.parent, *DQN, "seeds=2")
+        validation = setup.domain.validation(setup)
+        loop = make_loop(setup, validation=validation)
+        request = StopRequest() if stop is None else StopAfter(stop)
+        with contextlib.nullcontext() if stop is None else pytest.raises(Interrupted, match=f"resume={folder}"):
+            train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
+        state = checkpoints.load(folder / LAST)
+    assert state is not None
+    return state
+
+
+def test_a_stopped_group_goes_on_as_the_uninterrupted_one(tmp_path: Path) -> None:
+    """Networks, optimisers and memories of all seeds, bit for bit, on Waybill's own games."""
+    whole, parts = trained(tmp_path / "whole"), trained(tmp_path / "parts", 60, 30)
+    assert whole["env_step"] == parts["env_step"] == 1200
+    assert_same_state(parts["agent"], whole["agent"])
+    for name in ("seed0", "seed1"):
+        best, expected = (weights(tmp_path / kind / name) for kind in ("parts", "whole"))
+        assert all(torch.equal(best[key], value) for key, value in expected.items())
+
+
+def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> None:
+    group = tmp_path / "group"
+    runs.start(node(tmp_path, *CARTPOLE, "seeds=2"), folder=group)
+    given: dict[str, Any] = {"level": None, "maps": None, "map_seed": None, "device": "cpu", "out": str(tmp_path)}
+    with pytest.raises(ValueError, match=r"holds 2 seeds: name one, '.*seed0'"):
+        evaluate.measure(str(group), episodes=3, seed=0, **given)
+    scores = evaluate.measure(str(group / "seed1"), episodes=4, seed=7, **given)
+    assert np.isfinite(scores["dqn"]["mean"])
+    assert len(scores["dqn"]["by_seed"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("agent=sb3_dqn", "seeds=2 is not allowed, it must be 1 with agent=sb3_dqn: only dqn and pqn train several"),
+        ("agent=greedy", "seeds=2 is not allowed, it must be 1 with agent=greedy: only dqn and pqn train several"),
+        ("seed=65535", "seeds=2 is not allowed, it must be 1..1024, seed + seeds up to 65536"),
+    ],
+)
+def test_agents_that_cannot_and_seeds_that_are_not_there_are_refused(override: str, line: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=line.replace("..", r"\.\.").replace("+", r"\+")):
+        read(tiny_node(tmp_path, "seeds=2", override))

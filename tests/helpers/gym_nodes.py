@@ -1,0 +1,24 @@
+"""Configs of tiny runs on Gymnasium games."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+import foreign  # noqa: F401 - makes its games known
+from experiments.config.schema import register
+from tiny import CONF
+
+COMMON = (
+    "env=gym", "steps=1200", "num_envs=8", "log_every=100", "evaluation.every=400", "evaluation.episodes=3",
+    "evaluation.final_episodes=5", "device=cpu", "progress=false",
+)  # fmt: skip
+LEARNS = ("agent.learning_starts=64", "agent.batch_size=16", "agent.updates_per_step=0.1", "agent.learning_rate=0.001")
+
+
+def node(out: Path, *overrides: str) -> DictConfig:
+    register()
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        return compose(config_name="config", overrides=[*COMMON, f"out={out}", *overrides])

@@ -1,0 +1,23 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    words = (sys.executable, str(ROOT / words[0]), *words[1:])
+    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def refused(done: subprocess.CompletedProcess[str], door: str) -> str:
+    """The one line on stderr of a refused command."""
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"{door}: error: ")
+    return lines[0]
