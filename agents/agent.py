@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,10 @@ class QAgent:
     def greedy(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """int64 [S * N], see ``QPolicy.greedy``."""
         return self.policy.greedy(obs, mask)
+
+    def greedy_policy(self, seed: int) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+        """Acts greedily with one seed's weights as they are now, see ``QPolicy.greedy``."""
+        return self.policy.single(seed).greedy
 
     def metrics(self, seed: int = 0) -> dict[str, float]:
         """Means over the updates since the last call for seed 0 (others: the same ones), empty without any."""

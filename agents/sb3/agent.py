@@ -141,6 +141,10 @@ class SB3Agent:
         self._log.values.clear()
         return means
 
+    def means(self) -> list[dict[str, float]]:
+        """The same as a list, of its one seed."""
+        return [self.metrics()]
+
     def epsilon(self, env_step: int) -> float:
         """Chance to explore at that step; 0 for MaskablePPO, which samples from its policy instead."""
         if isinstance(self.model, MaskablePPO):
@@ -155,8 +159,12 @@ class SB3Agent:
         """int64 [N], see ``SB3Policy.greedy``."""
         return self.policy.greedy(obs, mask)
 
-    def policy_state_dict(self) -> dict[str, Any]:
-        """Just what is needed to act, for ``SB3Policy.load_policy``."""
+    def greedy_policy(self, seed: int) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+        """Acts greedily with the weights of now, see ``SB3Policy.greedy``; there is one seed."""
+        return self.policy.greedy
+
+    def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
+        """Just what is needed to act, for ``SB3Policy.load_policy``; there is one seed."""
         return self.policy.policy_state_dict()
 
     def load_policy(self, state: dict[str, Any]) -> None:

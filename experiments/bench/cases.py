@@ -25,7 +25,7 @@ from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.machine import cores
 from experiments.games.gym.batch import GymBatch
-from experiments.runs.seeds import JointGames
+from experiments.runs.seeds import SeedGames
 
 ENGINE_GAMES, SINGLE_STEPS = 1024, 4000
 GAMES, BATCH_SIZE, STEPS_PER_UPDATE = 64, 128, 4
@@ -115,7 +115,7 @@ class Training:
 
     def __init__(self, case: Case, device: torch.device, *, seeds: int = 1) -> None:
         games = [case.games() for _ in range(seeds)]
-        self.env: Any = games[0] if seeds == 1 else JointGames(games)
+        self.env = SeedGames(games)
         self.seeds, self.steps, self.env_step = seeds, case.steps, 0
         layout, actions = Layout(*self.env.layout), int(self.env.single_action_space.n)
         settings = DQNSettings(

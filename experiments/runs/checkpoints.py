@@ -12,6 +12,7 @@ import torch
 from experiments.common.files import write_whole
 
 FORMAT = 1
+LAST, BEST = "last.pt", "best.pt"
 _ARRAY = "__array__"
 
 
@@ -43,6 +44,27 @@ def load(path: Path) -> dict[str, Any]:
     return unpack(content)
 
 
+def load_last(folder: Path) -> dict[str, Any]:
+    """A run's last.pt: what all its seeds need to go on.
+
+    Raises:
+        ValueError: in one line, if the file is missing, damaged or of another version.
+    """
+    return _with_seeds(load(folder / LAST))
+
+
+def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:
+    """The state as it is written now, from one of a version in which a run of one seed had a shape of its own."""
+    if "seeds" in state:
+        return state
+    own = state.get("sessions", [state])
+    loop = state["loop"]
+    if "sessions" not in state and loop.get("env"):
+        loop = {**loop, "env": {"parts": [loop["env"]]}}
+    shared = {"env_step": state["env_step"], "seconds": own[0]["seconds"], "agent": state["agent"]}
+    return {**shared, "seeds": own, "loop": loop}
+
+
 def pack(value: Any) -> Any:
     """Nested data with NumPy arrays and numbers as marked tensors and plain numbers."""
     if isinstance(value, dict):
@@ -65,6 +87,3 @@ def unpack(value: Any) -> Any:
 
 def _size(path: Path) -> str:
     return f"{path.stat().st_size:,} bytes"
-
-
-LAST, BEST = "last.pt", "best.pt"

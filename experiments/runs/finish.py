@@ -15,37 +15,31 @@ from experiments.config.schema import UNUSED
 from experiments.runs import results, seeds
 from experiments.runs.domain import HeldOut
 from experiments.runs.policies import load_policy
-from experiments.runs.seeds import JointSession
+from experiments.runs.seed_run import SeedRun
 from experiments.runs.session import Session
 
 
-def report(setup: Setup, folder: Path, session: Session | JointSession) -> float:
-    """Evaluate the best policy (of each seed) on the held-out games, write the result and show it."""
-    seconds = session.seconds  # before the final games, which take their time
+def report(setup: Setup, folder: Path, session: Session) -> float:
+    """Evaluate each seed's best policy on the held-out games, write and show the results; returns the mean score."""
+    seconds = session.clock.seconds  # before the final games, which take their time
     held_out, name = setup.domain.held_out(setup), setup.names["agent"]
     baselines = held_out.baselines()
-    if isinstance(session, Session):
-        result = _result(setup, folder, session, held_out, baselines, seconds)
-        print_table(setup, held_out, result["scores"])
-        _show(setup, folder, result)
-        return float(result["scores"][name]["mean"])
-    found = []
-    for one, own in zip(seeds.split(setup), session.sessions, strict=True):
-        found.append(_result(one, seeds.folder_of(folder, one), own, held_out, baselines, seconds))
-    rows = {f"{name} seed={result['seed']}": result["scores"][name] for result in found}
-    others = {player: row for player, row in found[0]["scores"].items() if player != name}
-    print_table(setup, held_out, rows | others)
-    return _show_seeds(setup, folder, found, [float(row["mean"]) for row in rows.values()])
+    found = [_result(own, held_out, baselines, seconds) for own in session.seeds]
+    several = len(found) > 1
+    own_rows = {f"{name} seed={one['seed']}" if several else name: one["scores"][name] for one in found}
+    players = {player: row for player, row in found[0]["scores"].items() if player != name}
+    print_table(setup, held_out, own_rows | players)
+    means = [float(row["mean"]) for row in own_rows.values()]
+    _show(setup, folder, found, means)
+    return float(np.mean(means))
 
 
-def _result(
-    setup: Setup, folder: Path, session: Session, held_out: HeldOut, baselines: Mapping[str, Any], seconds: float
-) -> dict[str, Any]:
+def _result(own: SeedRun, held_out: HeldOut, baselines: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """One seed's result, as written to its folder."""
-    evaluator = held_out.evaluator()
-    policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
+    evaluator, setup = held_out.evaluator(), own.setup
+    policy = load_policy(setup, own.folder, env=evaluator.env, device=device_of(setup.config))
     scores = held_out.compare({setup.names["agent"]: evaluator(policy.greedy), **baselines})
-    settings, updates, steps = setup.agent, session.agent.updates, session.env_step
+    settings, updates, steps = setup.agent, own.agent.updates, own.env_step
     result = {
         **header(setup),
         "env_steps": steps,
@@ -54,9 +48,9 @@ def _result(
         "batch_size": getattr(settings, "batch_size", None),
         "seconds": seconds,
         "steps_per_s": steps / seconds,
-        "reached": session.reached,
-        "curve": session.curve,
-        "ladder": None if session.climb is None else session.climb.begun,
+        "reached": own.reached,
+        "curve": own.scores,
+        "ladder": None if own.curriculum is None else own.curriculum.begun,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,
@@ -65,7 +59,7 @@ def _result(
         "scores": scores,
         **results.surroundings(),
     }
-    results.write(folder, result)
+    results.write(own.folder, result)
     return result
 
 
@@ -87,37 +81,33 @@ def header(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _show(setup: Setup, folder: Path, result: Mapping[str, Any]) -> None:
-    score, reached = result["scores"][setup.names["agent"]], result["reached"]
+def _show(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means: Sequence[float]) -> None:
+    """Say what the run came to, and what to type next."""
     choices = " ".join(f"{group}={name}" for group, name in setup.names.items() if name != UNUSED)
+    seeds_own, several = seeds.folders(folder, setup), len(found) > 1
+    steps, seconds = sum(one["env_steps"] for one in found), found[0]["seconds"]
+    mean, low, high = mean_interval(np.array(means)) if several else (means[0], None, None)
+    who = f"{len(found)} seeds" if several else f"seed={setup.config.seed}"
+    over = f" ({low:,.1f} … {high:,.1f} over seeds)" if several else ""
     print(
-        f"{choices} seed={setup.config.seed}: score {score['mean']:,.1f} in {result['env_steps']:,} steps, "
-        f"{result['seconds']:,.0f} s of training ({result['steps_per_s']:,.0f} steps/s)"
+        f"{choices} {who}: score {mean:,.1f}{over} in {steps:,} steps, "
+        f"{seconds:,.0f} s of training ({steps / seconds:,.0f} steps/s)"
     )
-    if reached is not None:
-        since = reached["seconds_since_start"]
-        print(
-            f"reached:  {reached['score']:,.1f} after {reached['env_step']:,} steps"
-            + ("" if since is None else f", {since:,.1f} s after the process began")
-        )
+    for one in found:
+        if one["reached"] is not None:
+            print(_reached(one, several))
     print(
-        f"curves:   tensorboard --logdir {folder.parent}\n"
-        f"measure:  python evaluate.py {folder}\n"
-        f"watch:    python replay.py {folder} --format gif --out game.gif\n"
-        f"extend:   python train.py resume={folder} steps={2 * (result['env_steps'] or setup.config.steps)}",
+        f"curves:   tensorboard --logdir {folder if several else folder.parent}\n"
+        f"measure:  python evaluate.py {seeds_own[0]}\n"
+        f"watch:    python replay.py {seeds_own[0]} --format gif --out game.gif\n"
+        f"extend:   python train.py resume={folder} steps={2 * (found[0]['env_steps'] or setup.config.steps)}",
         flush=True,
     )
 
 
-def _show_seeds(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means: list[float]) -> float:
-    """What several seeds came to; returns their mean."""
-    mean, low, high = mean_interval(np.array(means))
-    seconds, steps = found[0]["seconds"], sum(result["env_steps"] for result in found)
-    print(
-        f"{setup.names['agent']}, {len(means)} seeds: score {mean:,.1f} ({low:,.1f} … {high:,.1f} over seeds), "
-        f"{steps:,} steps in {seconds:,.0f} s of training together ({steps / seconds:,.0f} steps/s)\n"
-        f"curves:   tensorboard --logdir {folder}\n"
-        f"measure:  python evaluate.py {seeds.folder_of(folder, setup)}",
-        flush=True,
-    )
-    return mean
+def _reached(result: Mapping[str, Any], several: bool) -> str:
+    """When a seed reached the score to stop at."""
+    reached = result["reached"]
+    since, seed = reached["seconds_since_start"], f" with seed={result['seed']}" if several else ""
+    after = "" if since is None else f", {since:,.1f} s after the process began"
+    return f"reached:  {reached['score']:,.1f}{seed} after {reached['env_step']:,} steps{after}"

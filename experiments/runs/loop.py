@@ -14,6 +14,7 @@ from experiments.common.stopping import StopRequest
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.runs import seeds, transfer
 from experiments.runs.domain import Batch, Climb, Evaluator, SelfPlay, layout_of, n_actions_of
+from experiments.runs.seed_run import Clock, SeedRun
 from experiments.runs.session import Session
 
 
@@ -28,7 +29,7 @@ class BatchLoop:
         self._setups = setups = seeds.split(setup)
         games: list[Batch] = [one.domain.training_games(one) for one in setups]
         self.games, self.env_step = games, 0
-        self.env: Batch = games[0] if len(games) == 1 else seeds.JointGames(games)
+        self.env = seeds.SeedGames(games)
         layout, n_actions = layout_of(self.env), n_actions_of(self.env)
         self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
         self.agent = transfer.agent_settings(setup).build(
@@ -79,7 +80,7 @@ class BatchLoop:
             reset_rows=reset_rows,
         )
         ends = np.split(terminated_t | truncated_t, len(self.windows))
-        for window, part, ended in zip(self.windows, infos.get("parts", [infos]), ends, strict=True):
+        for window, part, ended in zip(self.windows, infos["parts"], ends, strict=True):
             window.add(part, part.get("_episode", ended))  # not every game that is cut off has ended
         agent.learn(env_step + self.config.num_envs)
         return self.config.num_envs
@@ -197,45 +198,48 @@ def train(
     validation: Evaluator,
     state: Mapping[str, Any] | None,
     stop: StopRequest,
-) -> Session | seeds.JointSession:
+) -> Session:
     """Train in a run folder, from the start or from the ``state`` of its last.pt.
 
     Raises:
         Interrupted: after saving, if asked to stop.
     """
-    session = _session(setup, folder, loop, validation, stop)
+    session = session_of(setup, folder, loop, validation, stop)
     if state is not None:
         loop.agent.load_state_dict(state["agent"])
         loop.load_state_dict(state["loop"])
     session.begin(state)
     try:
-        if session.reached is None:  # stopped by hand just when it was
-            loop.run(session)  # type: ignore[arg-type]
+        if not session.is_done:  # stopped by hand just when it was
+            loop.run(session)
         session.finish()
     finally:
         session.close()
     return session
 
 
-def _session(
-    setup: Setup, folder: Path, loop: Loop, validation: Evaluator, stop: StopRequest
-) -> Session | seeds.JointSession:
-    shared: dict[str, Any] = {"validation": validation, "stop": stop}
-    if setup.config.seeds == 1:
-        own = {"agent": loop.agent, "window": loop.windows[0], "loop_state": loop.state_dict}
-        own["climb"] = loop.climb(setup, 0)
-        return Session(setup=setup, folder=folder, **own, **shared)
-    sessions = [
-        Session(
+def session_of(setup: Setup, folder: Path, loop: Loop, validation: Evaluator, stop: StopRequest) -> Session:
+    """The session that a loop reports to, with a part for each of the run's seeds."""
+    clock = Clock()
+    own = [
+        SeedRun(
+            seed=k,
             setup=one,
-            folder=seeds.folder_of(folder, one),
-            agent=seeds.SeedOfAgent(loop.agent, k),
+            folder=own_folder,
+            agent=loop.agent,
+            validation=validation,
             window=loop.windows[k],
-            loop_state=None,
-            climb=loop.climb(one, k),
-            shows_progress=k == 0,
-            **shared,
+            curriculum=loop.climb(one, k),
+            clock=clock,
         )
-        for k, one in enumerate(seeds.split(setup))
+        for k, (one, own_folder) in enumerate(zip(seeds.split(setup), seeds.folders(folder, setup), strict=True))
     ]
-    return seeds.JointSession(folder=folder, agent=loop.agent, sessions=sessions, loop_state=loop.state_dict)
+    return Session(
+        config=setup.config,
+        folder=folder,
+        agent=loop.agent,
+        seeds=own,
+        clock=clock,
+        loop_state=loop.state_dict,
+        stop=stop,
+    )

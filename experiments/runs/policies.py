@@ -16,7 +16,7 @@ from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
 from experiments.runs.domain import ActGreedily, layout_of, n_actions_of
-from experiments.runs.seeds import folder_of
+from experiments.runs.seeds import only_folder
 
 
 class Policy(NamedTuple):
@@ -35,10 +35,8 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
     Raises:
         ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
-    if setup.config.seeds > 1:
-        one = str(folder_of(folder, setup))
-        raise ValueError(f"{str(folder)!r} holds {setup.config.seeds} seeds: name one, {one!r}")
-    saved = checkpoints.load(folder / BEST)
+    best = only_folder(folder, setup) / BEST
+    saved = checkpoints.load(best)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])
@@ -47,7 +45,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
         where = setup.domain.name_of(env)
         raise ValueError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
     except KeyError as error:
-        raise ValueError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
+        raise ValueError(f"checkpoint {str(best)!r} lacks {error}") from None
     return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"])
 
 

@@ -18,11 +18,11 @@ from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
 from experiments.config.reading import Setup
 from experiments.config.schema import RESUMABLE
-from experiments.runs import checkpoints, commands, results, seeds, transfer
-from experiments.runs.checkpoints import LAST
+from experiments.runs import commands, results, seeds, transfer
+from experiments.runs.checkpoints import load_last
 from experiments.runs.finish import header, print_table, report
 from experiments.runs.loop import make_loop, train
-from experiments.runs.session import is_reached
+from experiments.runs.seed_run import is_reached
 
 CONFIG = "config.yaml"
 
@@ -56,20 +56,20 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
 def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
     setup = reading.load(folder)
-    own = [folder] if setup.config.seeds == 1 else [seeds.folder_of(folder, one) for one in seeds.split(setup)]
-    evaluated = all(results.read(each) is not None for each in own)
+    evaluated = all(results.read(own) is not None for own in seeds.folders(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
         raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
-    state = checkpoints.load(folder / LAST)
+    state = load_last(folder)
     done, wanted = state["env_step"], setup.config.steps
     if done >= wanted and evaluated:
         hint = f"to extend it, add steps=N with N above {done}"
         raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
-    reached = is_reached(state.get("reached"), setup.config.stop_at_score)
-    if reached is not None and evaluated:
+    reached = [is_reached(own["reached"], setup.config.stop_at_score) for own in state["seeds"]]
+    if evaluated and None not in reached:
+        scores = ", ".join(f"{own['score']:g}" for own in reached if own is not None)
         hint = "to go on, add stop_at_score=null"
-        raise ValueError(f"resume={folder}: the run is finished (it reached {reached['score']:g}); {hint}")
+        raise ValueError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
     prepare(setup)
     lines = commands.read((folder / CONFIG).read_text()) + ([commands.line(overrides)] if overrides else [])
     return _train_and_report(setup, folder, state, commands.header(lines))
@@ -96,9 +96,9 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         loop = make_loop(setup, validation=validation)
         if sources:
             transfer.take_over(setup, loop, sources)
-        _claim(folder, setup, command, new=state is None)
-        for one in seeds.split(setup) if setup.config.seeds > 1 else ():
-            _claim(seeds.folder_of(folder, one), one, command, new=state is None)
+        own = dict(zip(seeds.folders(folder, setup), seeds.split(setup), strict=True))
+        for place, one in ({folder: setup} | own).items():
+            _claim(place, one, command, new=state is None)
         if state is None:
             print(f"training in {folder}", flush=True)
         else:

@@ -56,13 +56,13 @@ def sources(setup: Setup) -> list[Source]:
 
 def _folder_for(folder: Path, given: Setup, one: Setup) -> Path:
     """Where the source of one seed is."""
-    if given.config.seeds == 1:
-        return folder
-    own = seeds.folder_of(folder, one)
-    if not own.is_dir():
-        last = given.config.seed + given.config.seeds - 1
-        raise ValueError(f"{str(folder)!r} holds seeds {given.config.seed} to {last}, not seed {one.config.seed}")
-    return own
+    there, seed = seeds.folders(folder, given), one.config.seed
+    if len(there) == 1:
+        return there[0]
+    if seed - given.config.seed not in range(len(there)):
+        last = given.config.seed + len(there) - 1
+        raise ValueError(f"{str(folder)!r} holds seeds {given.config.seed} to {last}, not seed {seed}")
+    return there[seed - given.config.seed]
 
 
 def _weights(folder: Path) -> dict[str, Any]:

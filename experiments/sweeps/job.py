@@ -56,9 +56,9 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
     config = manifest.frozen(folder)
     from omegaconf import OmegaConf
 
-    from experiments.runs import results, train
+    from experiments.runs import checkpoints, results, train
 
-    last = folder / train.LAST
+    last = folder / checkpoints.LAST
     if not all(results.read(own) is not None for own in manifest.runs_of(folder, config)):
         if config.get("threads") is None:
             config["threads"] = threads

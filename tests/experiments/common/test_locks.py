@@ -17,7 +17,7 @@ from sweeping import ROOT, until
 HOLD = """
 import sys, time
 from pathlib import Path
-from experiments import locks
+from experiments.common import locks
 with locks.hold(Path(sys.argv[1])):
 """
 

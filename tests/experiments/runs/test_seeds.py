@@ -21,7 +21,7 @@ from experiments.games import evaluate
 from experiments.runs import checkpoints
 from experiments.runs import train as runs
 from experiments.runs.checkpoints import BEST, LAST
-from experiments.runs.loop import make_loop, train
+from experiments.runs.loop import make_loop, session_of, train
 from tiny import DQN, tiny_node, tiny_setup
 
 CARTPOLE = (*LEARNS, "env.id=CartPole-v1", "network.width=[16]", "steps=1200")
@@ -90,6 +90,49 @@ def test_a_stopped_group_goes_on_as_the_uninterrupted_one(tmp_path: Path) -> Non
     for name in ("seed0", "seed1"):
         best, expected = (weights(tmp_path / kind / name) for kind in ("parts", "whole"))
         assert all(torch.equal(best[key], value) for key, value in expected.items())
+
+
+def as_before(state: dict[str, Any]) -> dict[str, Any]:
+    """last.pt as it was written when a run of one seed had a shape of its own."""
+    own, parts = state["seeds"], state["loop"]["env"]["parts"]
+    shared = {"env_step": state["env_step"], "agent": state["agent"]}
+    if len(own) > 1:
+        return shared | {"sessions": [{**one, "seconds": state["seconds"]} for one in own], "loop": state["loop"]}
+    return shared | own[0] | {"seconds": state["seconds"], "loop": {**state["loop"], "env": parts[0]}}
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path, seeds: int) -> None:
+    (tmp_path / "run").mkdir()
+    runs.start(tiny_node(tmp_path, *DQN, f"seeds={seeds}"), folder=tmp_path / "run" / "now")
+    state = checkpoints.load(tmp_path / "run" / "now" / LAST)
+    checkpoints.save(tmp_path / "run" / LAST, as_before(state))
+    found = checkpoints.load_last(tmp_path / "run")
+    assert_same_state(found["agent"], state["agent"])
+    assert found["seconds"] == state["seconds"]
+    assert [one["curve"] for one in found["seeds"]] == [one["curve"] for one in state["seeds"]]
+    loop = make_loop(setup := tiny_setup(tmp_path, *DQN, f"seeds={seeds}"), validation=setup.domain.validation(setup))
+    loop.agent.load_state_dict(found["agent"])
+    loop.load_state_dict(found["loop"])
+
+
+def test_a_seed_that_is_done_leaves_the_others_their_own_curves(tmp_path: Path) -> None:
+    """The first seed reaches the score before training, the second never: its losses are those of its updates."""
+    folder, overrides = tmp_path / "group", ("env.id=CartPole-v1", *CARTPOLE, "seeds=2", "log_every=200")
+    setup = read(node(tmp_path, *overrides))
+    for name in ("seed0", "seed1"):
+        (folder / name).mkdir(parents=True)
+    loop = make_loop(setup, validation=setup.domain.validation(setup))
+    session = session_of(setup, folder, loop, setup.domain.validation(setup), StopRequest())
+    session.begin(None)
+    session.seeds[0].reached = {"score": 9.0, "env_step": 0, "seconds": 0.0, "seconds_since_start": None}
+    loop.run(session)
+    session.close()
+    losses = [value for _, value in curve(folder / "seed1", "train/loss")]
+    assert len(losses) > 3
+    assert len(set(losses)) == len(losses)
+    assert session.seeds[0].env_step == 0
+    assert session.env_step == session.seeds[1].env_step >= 1200
 
 
 def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> None:

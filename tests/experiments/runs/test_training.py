@@ -104,7 +104,7 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
     validation = setup.domain.validation(setup)
     loop = make_loop(setup, validation=validation)
     session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=StopRequest())
-    assert session.best_score == 1e9
+    assert session.seeds[0].best_score == 1e9
     assert checkpoints.load(folder / BEST)["score"] == 1e9
 
 
@@ -148,7 +148,7 @@ def test_stable_baselines_agents_train_and_go_on(tmp_path: Path, agent: str) -> 
     assert last["env_step"] >= 1000
     assert last["agent"]["counters"]["num_timesteps"] == last["env_step"]
     assert last["agent"]["counters"]["_n_updates"] > first["agent"]["counters"]["_n_updates"] > 0
-    assert last["window"]["episodes"] > first["window"]["episodes"] > 0
+    assert last["seeds"][0]["window"]["episodes"] > first["seeds"][0]["window"]["episodes"] > 0
     assert json.loads((folder / "result.json").read_text())["updates"] > 0
     events = EventAccumulator(str(folder))
     events.Reload()

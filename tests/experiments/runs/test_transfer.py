@@ -117,8 +117,8 @@ def test_a_resumed_run_does_not_begin_again(tmp_path: Path, source: Path) -> Non
     whole, parts = trained(tmp_path / "whole", source), trained(tmp_path / "parts", source, 40, 130)
     assert whole["agent"]["updates"] > 50
     assert_same_state(parts["agent"], whole["agent"])
-    assert differences(parts["sessions"], whole["sessions"]) == []
-    assert [step for step, _ in whole["sessions"][0]["curve"]] == [0, 400, 800, 1200]
+    assert differences(parts["seeds"], whole["seeds"]) == []
+    assert [step for step, _ in whole["seeds"][0]["curve"]] == [0, 400, 800, 1200]
 
 
 def test_a_run_through_the_door_is_resumed_without_its_source(tmp_path: Path, source: Path) -> None:

@@ -289,8 +289,9 @@ def test_foreign_games_load_neither_the_engine_nor_stable_baselines() -> None:
     code = f"""
 import sys
 from hydra import compose, initialize_config_dir
-import experiments.runs
-from experiments.config import read, register
+import experiments.runs.train
+from experiments.config.reading import read
+from experiments.config.schema import register
 register()
 with initialize_config_dir(config_dir={str(CONF)!r}, version_base="1.3"):
     setup = read(compose(config_name="config", overrides={[*COMMON, "env.id=CartPole-v1"]!r}))
@@ -300,4 +301,4 @@ print(*sorted({{name.split(".")[0] for name in sys.modules}} & {{"stable_baselin
 print(*(name for name in sys.modules if name.startswith("envs.waybill.")))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["", "envs.waybill.core.state envs.waybill.core.levels"]
+    assert done.stdout.splitlines() == ["", "envs.waybill.core envs.waybill.core.state envs.waybill.core.levels"]

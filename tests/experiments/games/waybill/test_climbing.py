@@ -102,7 +102,7 @@ def test_a_resumed_ladder_run_equals_an_uninterrupted_one(agent: tuple[str, ...]
     whole = trained(tmp_path / "whole", *LADDER, *agent)
     parts = trained(tmp_path / "parts", *LADDER, *agent, stops=(30, 28, 0, 0, 20))
     assert differences(whole, parts) == []
-    assert whole["climb"]["begun"] == {"haul": 0, "refine": 480}
+    assert whole["seeds"][0]["climb"]["begun"] == {"haul": 0, "refine": 480}
     best = [checkpoints.load(tmp_path / name / BEST) for name in ("whole", "parts")]
     assert differences(best[0], best[1]) == []
 

@@ -148,7 +148,7 @@ def test_interrupted_self_play_ends_bit_for_bit_like_uninterrupted_one(
     whole = trained(tmp_path / "whole", *overrides)
     parts = trained(tmp_path / "parts", *overrides, stops=stops)
     assert differences(whole, parts) == []
-    pool = whole["loop"]["env"]["pool"]
+    pool = whole["loop"]["env"]["parts"][0]["pool"]
     assert len(pool["steps"]) == 3
     assert pool["steps"][-1] >= 1000
     newest = pool["weights"][pool["steps"][-1]]["network"]
@@ -161,7 +161,7 @@ def test_the_first_snapshot_is_what_training_begins_with(tmp_path: Path) -> None
     loop: Any = make_loop(setup, validation=setup.domain.validation(setup))
     begun = loop.agent.policy_state_dict(0)["network"]
     loop._step(0)
-    saved = loop.env.pool.state_dict()["weights"]
+    saved = loop.games[0].pool.state_dict()["weights"]
     assert list(saved) == [0]
     assert all(torch.equal(saved[0]["network"][name], begun[name]) for name in begun)
 

@@ -1,0 +1,181 @@
+"""One seed of a training run: its curves, its evaluations on the validation games, and its best policy so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from experiments.common.curves import Curves, EpisodeWindow
+from experiments.common.machine import process_seconds
+from experiments.common.progress import StepsFile
+from experiments.config.reading import Setup
+from experiments.runs import checkpoints
+from experiments.runs.checkpoints import BEST
+from experiments.runs.domain import ActGreedily, Climb, Evaluator
+
+
+class TrainableAgent(Protocol):
+    """What a run needs of any agent that learns; ``seed`` counts the run's seeds from 0."""
+
+    @property
+    def updates(self) -> int:
+        """Gradient updates of each seed so far."""
+
+    def greedy_policy(self, seed: int) -> ActGreedily:
+        """Acts greedily with one seed's weights of now."""
+
+    def means(self) -> list[dict[str, float]]:
+        """For each seed, means over the updates since the last call; empty if there were none."""
+
+    def epsilon(self, env_step: int) -> float:
+        """Chance to explore."""
+
+    def policy_state_dict(self, seed: int) -> dict[str, Any]:
+        """What one seed needs to act."""
+
+    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
+        """What all seeds need to go on."""
+
+
+class Clock:
+    """Measures the seconds spent in the training loop, those before a resumption included."""
+
+    def __init__(self) -> None:
+        self._before, self._start, self.resumed = 0.0, time.perf_counter(), False
+
+    @property
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return self._before + time.perf_counter() - self._start
+
+    def start(self) -> None:
+        """Count from now on, beside what was counted before a resumption."""
+        self._start = time.perf_counter()
+
+    def resume(self, seconds: float) -> None:
+        """Take over what an interrupted run has counted."""
+        self._before, self.resumed = seconds, True
+
+
+@dataclass
+class SeedRun:
+    """What a run keeps of one seed, in the seed's own ``folder``.
+
+    ``seed`` counts the run's seeds from 0. ``reached`` is the evaluation that ended the seed's training (see
+    ``stop_at_score``), ``scores`` are [env_step, mean score] of each evaluation.
+    """
+
+    seed: int
+    setup: Setup
+    folder: Path
+    agent: TrainableAgent
+    validation: Evaluator
+    window: EpisodeWindow
+    curriculum: Climb | None
+    clock: Clock
+    env_step: int = 0
+    best_score: float | None = None
+    best_step: int = 0
+    reached: dict[str, Any] | None = None
+    scores: list[list[float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._evaluated_step = -1
+        self._curves: Curves | None = None
+        self._steps = StepsFile(self.folder, total=self.setup.config.steps)
+
+    def begin(self, state: Mapping[str, Any] | None) -> None:
+        """Open the curves, from a checkpoint if there is one; otherwise with an evaluation of the untrained policy."""
+        if state is not None:
+            self._load_state_dict(state)
+        self._curves = Curves(folder=self.folder, from_step=self.env_step)
+        if state is None:
+            self.evaluate()  # what it can before it has learnt anything: where the curve begins
+
+    def after_step(self, env_step: int, tags: Mapping[str, float] | None) -> None:
+        """Do what is due after a step of the loop; ``tags`` are of the agent for the curves, None if it isn't time."""
+        before, self.env_step = self.env_step, env_step
+        config = self.setup.config
+        if tags is not None:
+            self._add({**self.window.tags(), **tags})
+        if passed(before, env_step, config.evaluation.every):
+            self.evaluate()
+        if self.curriculum is not None and (moved := self.curriculum.after_step(env_step)):
+            self._add(moved)
+        self._steps.update(env_step)
+
+    def complete(self) -> None:
+        """Evaluate the end, if it was reached and isn't measured yet."""
+        ended = self.env_step >= self.setup.config.steps or self.reached is not None
+        if ended and self._evaluated_step != self.env_step:
+            self.evaluate()
+
+    def evaluate(self) -> None:
+        """Play the validation games; keep the policy if it is the best so far (of equals the later one)."""
+        greedy = self.agent.greedy_policy(self.seed)
+        games = self.validation(greedy)
+        score = float(games.score.mean())
+        self._evaluated_step = self.env_step
+        self.scores.append([self.env_step, score])
+        tags = games.tags()
+        if self.curriculum is not None:
+            tags |= self.curriculum.after_evaluation(greedy, score)
+        self._add(tags)
+        if self.best_score is None or score >= self.best_score:
+            self.best_score, self.best_step = score, self.env_step
+            content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict(self.seed)}
+            checkpoints.save(self.folder / BEST, content)
+        wanted = self.setup.config.stop_at_score
+        if wanted is not None and score >= wanted:
+            since = None if self.clock.resumed else process_seconds()
+            times = {"seconds": self.clock.seconds, "seconds_since_start": since}
+            self.reached = {"score": score, "env_step": self.env_step, **times}
+
+    def _add(self, tags: Mapping[str, float]) -> None:
+        assert self._curves is not None
+        self._curves.add(tags, self.env_step)
+
+    def close(self) -> None:
+        """Close the curves."""
+        if self._curves is not None:
+            self._curves.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``begin`` needs to go on."""
+        return {
+            "env_step": self.env_step,
+            "evaluated_step": self._evaluated_step,
+            "best_score": self.best_score,
+            "best_step": self.best_step,
+            "curve": [list(point) for point in self.scores],
+            "reached": self.reached,
+            "window": self.window.state_dict(),
+            "climb": None if self.curriculum is None else self.curriculum.state_dict(),
+        }
+
+    def _load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.env_step, self._evaluated_step = state["env_step"], state["evaluated_step"]
+        self.best_score, self.best_step = state["best_score"], state["best_step"]
+        self.scores = [list(point) for point in state.get("curve", [])]
+        self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
+        self.window.load_state_dict(state["window"])
+        if self.curriculum is not None:
+            self.curriculum.load_state_dict(state["climb"])
+        if (self.folder / BEST).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
+            best = checkpoints.load(self.folder / BEST)
+            self.best_score, self.best_step = best["score"], best["env_step"]
+
+
+def is_reached(reached: Mapping[str, Any] | None, stop_at_score: float | None) -> dict[str, Any] | None:
+    """The evaluation that ended a training, None if it wouldn't (any more) end it at that score."""
+    if reached is None or stop_at_score is None or reached["score"] < stop_at_score:
+        return None
+    return dict(reached)
+
+
+def passed(before: int, now: int, every: int) -> bool:
+    """True if a multiple of ``every`` lies between two counts."""
+    return now // every > before // every
