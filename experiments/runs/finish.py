@@ -56,7 +56,7 @@ def _result(
         "steps_per_s": steps / seconds,
         "reached": session.reached,
         "curve": session.curve,
-        "ladder": None if session.climb is None else session.climb.begun,
+        "ladder": None if session.curriculum is None else session.curriculum.begun,
         "policy": {
             "checkpoint": policy.checkpoint,
             "env_step": policy.env_step,

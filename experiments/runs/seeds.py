@@ -15,7 +15,7 @@ import numpy as np
 from experiments.config.reading import Setup
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST
-from experiments.runs.domain import ActGreedily, Batch
+from experiments.runs.domain import ActGreedily, GameBatch
 from experiments.runs.session import Session, passed
 
 
@@ -37,7 +37,7 @@ def folder_of(group: Path, setup: Setup) -> Path:
 class JointGames:
     """The games of several seeds as one batch; ``infos["parts"]`` holds each seed's own infos."""
 
-    def __init__(self, parts: Sequence[Batch]) -> None:
+    def __init__(self, parts: Sequence[GameBatch]) -> None:
         self.parts, first = list(parts), parts[0]
         self.num_envs = sum(part.num_envs for part in parts)
         self.layout, self.single_action_space = first.layout, first.single_action_space

@@ -18,7 +18,7 @@ from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config.reading import Setup
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST, LAST
-from experiments.runs.domain import Climb, Evaluator
+from experiments.runs.domain import Curriculum, Evaluator
 
 
 class Learner(Protocol):
@@ -61,11 +61,11 @@ class Session:
         window: EpisodeWindow,
         stop: StopRequest,
         loop_state: Callable[[], dict[str, Any]] | None,
-        climb: Climb | None = None,
+        curriculum: Curriculum | None = None,
         shows_progress: bool = True,
     ) -> None:
         self.setup, self.folder, self.agent, self.window, self.stop = setup, folder, agent, window, stop
-        self._validation, self._loop_state, self.climb = validation, loop_state, climb
+        self._validation, self._loop_state, self.curriculum = validation, loop_state, curriculum
         self.env_step = 0
         self.best_score: float | None = None
         self.best_step = 0
@@ -94,8 +94,8 @@ class Session:
             self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
             self._seconds_before = state["seconds"]
             self.window.load_state_dict(state["window"])
-            if self.climb is not None:
-                self.climb.load_state_dict(state["climb"])
+            if self.curriculum is not None:
+                self.curriculum.load_state_dict(state["climb"])
             self._adopt_later_best()
         self._curves = Curves(folder=self.folder, from_step=self.env_step)
         if state is None:
@@ -116,7 +116,7 @@ class Session:
             self._log()
         if passed(before, env_step, config.evaluation.every):
             self._evaluate()
-        if self.climb is not None and (tags := self.climb.after_step(env_step)):
+        if self.curriculum is not None and (tags := self.curriculum.after_step(env_step)):
             self._add(tags)
         if passed(before, env_step, config.checkpoint_every) and env_step < config.steps:
             self.save()
@@ -169,7 +169,7 @@ class Session:
             "reached": self.reached,
             "seconds": self.seconds,
             "window": self.window.state_dict(),
-            "climb": None if self.climb is None else self.climb.state_dict(),
+            "climb": None if self.curriculum is None else self.curriculum.state_dict(),
         }
 
     def _log(self) -> None:
@@ -191,8 +191,8 @@ class Session:
         self._evaluated_step = self.env_step
         self.curve.append([self.env_step, score])
         tags = games.tags()
-        if self.climb is not None:
-            tags |= self.climb.after_evaluation(greedy, score)
+        if self.curriculum is not None:
+            tags |= self.curriculum.after_evaluation(greedy, score)
         self._add(tags)
         if self.best_score is None or score >= self.best_score:  # of equals the one that has learnt longer
             self.best_score, self.best_step = score, self.env_step
