@@ -30,7 +30,7 @@ class CurriculumConfig:
     numbers: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not self.climbs:
+        if not self.moves_up:
             for own in dataclasses.fields(self):
                 value = getattr(self, own.name)
                 if own.name != "name" and value != own.default:
@@ -43,7 +43,7 @@ class CurriculumConfig:
         need(0.0 <= self.least_steps <= self.most_steps, "curriculum.least_steps", self.least_steps, allowed)
 
     @property
-    def climbs(self) -> bool:
+    def moves_up(self) -> bool:
         """Whether there is a curriculum."""
         return self.name != "none"
 
@@ -53,7 +53,7 @@ class CurriculumConfig:
         Raises:
             ValueError: in one line, if there are no such levels, or no steps would be left for the last.
         """
-        if not self.climbs:
+        if not self.moves_up:
             return [own]
         found = [*(self._load(name) for name in self._below(own)), own]
         share = self.most_steps * (len(found) - 1)

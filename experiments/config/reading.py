@@ -62,7 +62,7 @@ def read(node: DictConfig | Mapping[str, Any]) -> Setup:
         raise ValueError(explain(error)) from None
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
-    if isinstance(config, WaybillConfig) and config.curriculum.climbs:
+    if isinstance(config, WaybillConfig) and config.curriculum.moves_up:
         easier = {level.name: level.numbers() for level in config.ladder()[:-1]}
         config.curriculum.numbers = plain["curriculum"]["numbers"] = easier
     domain, agent, network = (settings_of(group, getattr(config, group)) for group in ("env", "agent", "network"))
@@ -89,7 +89,7 @@ def _refuse_growth(config: Config, agent: str) -> None:
     if not isinstance(config, WaybillConfig):
         return
     start, line = config.actions.candidates_start, f"agent={agent} has games of its own, only dqn and pqn can"
-    if config.curriculum.climbs:
+    if config.curriculum.moves_up:
         raise ValueError(f"curriculum={config.curriculum.name}: {line}")
     if start is not None:
         raise ValueError(f"actions.candidates_start={start}: {line}")

@@ -90,7 +90,7 @@ class WaybillConfig(Config):
             check_rivals(self.rivals, "rivals")
             self.level = dataclasses.replace(self.level, rivals=placeholders(self.rivals))
         self.ladder()
-        if self.curriculum.climbs and self.actions.candidates is None:
+        if self.curriculum.moves_up and self.actions.candidates is None:
             line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
             raise ValueError(f"curriculum={self.curriculum.name}: {line}")
 

@@ -11,7 +11,7 @@ from experiments.common.machine import device_of
 from experiments.config import errors, reading
 from experiments.config.reading import Setup
 from experiments.runs import results
-from experiments.runs.domain import Asked
+from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy
 
 
@@ -38,18 +38,18 @@ def measure(
     """
     errors.check_device(device)
     others = None if rivals is None else rivals.split(",")
-    folder, asked = Path(target), Asked(level, others, maps, map_seed, episodes, seed)
+    folder, request = Path(target), EvaluationRequest(level, others, maps, map_seed, episodes, seed)
     if not folder.is_dir():
         if candidates is not None:
             raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")
-        return _measure_players(target, asked, Path(out))
+        return _measure_players(target, request, Path(out))
     setup = reading.load(folder)
     if candidates is not None:
         setup = _with_candidates(setup, candidates)
     if not Path(setup.config.out).is_dir():
         setup.config.out = str(folder.parent)
     setup.config.device = device
-    return _measure_run(setup, folder, asked)
+    return _measure_run(setup, folder, request)
 
 
 def _with_candidates(setup: Setup, candidates: int) -> Setup:
@@ -65,8 +65,8 @@ def _with_candidates(setup: Setup, candidates: int) -> Setup:
         raise ValueError(str(error).replace("actions.candidates", "--candidates")) from None
 
 
-def _measure_run(setup: Setup, folder: Path, asked: Asked) -> dict[str, Any]:
-    held_out = setup.domain.held_out(setup, asked)
+def _measure_run(setup: Setup, folder: Path, request: EvaluationRequest) -> dict[str, Any]:
+    held_out = setup.domain.held_out(setup, request)
     games, title = {}, f"{setup.names['agent']} on {held_out.title}"
     if setup.player is None:
         torch.set_num_threads(setup.config.network_threads)
@@ -79,14 +79,14 @@ def _measure_run(setup: Setup, folder: Path, asked: Asked) -> dict[str, Any]:
     return scores
 
 
-def _measure_players(name: str, asked: Asked, out: Path) -> dict[str, Any]:
+def _measure_players(name: str, request: EvaluationRequest, out: Path) -> dict[str, Any]:
     from experiments.games.waybill.domain import WaybillDomain
     from experiments.games.waybill.held_out import players_alone
 
     players = WaybillDomain.players
     if name not in players:
         raise ValueError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
-    held_out = players_alone(asked, out=out)
+    held_out = players_alone(request, out=out)
     scores = held_out.compare(held_out.baselines())
     results.print_table(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)
     return scores

@@ -19,11 +19,12 @@ from experiments.config.reading import Setup
 from experiments.config.schema import Config
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
-Shake = Callable[[int, float], Mapping[str, float]]  # (number of fresh weights, share of the way there) → dormant
+# (number of the fresh weights, share of the way to them) → dormant units before and after
+ShrinkPerturb = Callable[[int, float], Mapping[str, float]]
 Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
 
 
-class Batch(Protocol):
+class GameBatch(Protocol):
     """N games side by side that reset themselves one step after their end (Gymnasium's NEXT_STEP).
 
     ``reset`` and ``step`` are a ``gymnasium.vector.VectorEnv``'s. Infos hold ``action_mask`` int8 [N, A] and ``reset``
@@ -62,15 +63,15 @@ class SelfPlay(Protocol):
         """Before each step: the learner's policy of now is there to be kept."""
 
 
-class Games(Protocol):
-    """Finished games of one player, in the order of their maps or seeds."""
+class FinishedGames(Protocol):
+    """One player's finished games, in the order of their maps or seeds."""
 
     @property
     def score(self) -> np.ndarray:
-        """[N]."""
+        """Score of each game [N], in the games' own unit."""
 
     def tags(self) -> dict[str, float]:
-        """What the curves show of them."""
+        """Means by TensorBoard tag."""
 
 
 class Evaluator(Protocol):
@@ -83,13 +84,13 @@ class Evaluator(Protocol):
     def warm_up(self) -> None:
         """Do what only the first call does, so that it isn't taken for training time."""
 
-    def __call__(self, policy: ActGreedily) -> Games:
-        """One game a map or seed."""
+    def __call__(self, policy: ActGreedily) -> FinishedGames:
+        """Play one game a map or seed to its end."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a command asks for beside the run's own held-out games; None is the run's own."""
+class EvaluationRequest:
+    """The held-out games that a command asks for; what is None is as in the run's own result."""
 
     level: str | None = None
     rivals: Sequence[str] | None = None
@@ -100,79 +101,79 @@ class Asked:
 
 
 class HeldOut(Protocol):
-    """The games that a result is made of."""
+    """The held-out games of a result, and the players to compare with."""
 
     title: str
     columns: Columns
 
     def evaluator(self) -> Evaluator:
-        """To play a policy on them."""
+        """Plays a policy on these games."""
 
-    def baselines(self) -> dict[str, Games]:
-        """The games of the players that a policy is compared with."""
+    def baselines(self) -> dict[str, FinishedGames]:
+        """Games of each player that a policy is compared with, by its name."""
 
-    def compare(self, games: Mapping[str, Games]) -> dict[str, dict[str, Any]]:
+    def compare(self, games: Mapping[str, FinishedGames]) -> dict[str, dict[str, Any]]:
         """A row of figures for each player: ``mean``, ``low``, ``high`` and more; ``games`` holds the baselines."""
 
 
-class Climb(Protocol):
-    """Moving up from level to level in training."""
+class Curriculum(Protocol):
+    """Moves one seed's training from level to level."""
 
     begun: dict[str, int]  # environment step at which each level was begun, in order
 
     def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
-        """What curves show beside the evaluation of the run's own games."""
+        """Measure the policy on the present level; ``own_score`` is that on the run's own. Returns curves by tag."""
 
     def after_step(self, env_step: int) -> dict[str, float]:
-        """Move up if it is time; what curves show of that."""
+        """Move up if it is time; returns curves by tag, empty if it didn't."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it is."""
+        """The levels begun so far, as plain data."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Go on from a ``state_dict``."""
 
 
 class Domain(Protocol):
-    """A kind of games."""
+    """A kind of games: how they are made for training, validation and results, and shown."""
 
     config_class: ClassVar[type[Config]]
     players: ClassVar[Sequence[str]]  # agents that don't learn
 
-    def training_games(self, setup: Setup) -> Batch:
+    def training_games(self, setup: Setup) -> GameBatch:
         """The games to train on."""
 
     def sb3_games(self, setup: Setup) -> Any:
         """The same as Stable-Baselines3 wants them: a VecEnv of single environments."""
 
     def window(self, env: Any) -> EpisodeWindow:
-        """The last episodes of ``env``."""
+        """Averages over the last training episodes of ``env``."""
 
     def validation(self, setup: Setup) -> Evaluator:
         """The games that choose the best policy."""
 
-    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOut:
+    def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOut:
         """The games of the result.
 
         Raises:
             ValueError: if the games asked for don't exist.
         """
 
-    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
-        """How the seed whose training games these are goes through several levels; None: it doesn't."""
+    def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> Curriculum | None:
+        """The curriculum of the seed whose training games are ``games``; None if it trains on one level only."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
-        """Show one game of a run's policy, see ``watching.watch_game``."""
+        """Show one game of a run's policy, see ``games.replay.watch_game``."""
 
     def name_of(self, env: Any) -> str:
-        """What an environment plays, in words."""
+        """What an environment plays, in words, for messages."""
 
     def describe(self, setup: Setup) -> dict[str, Any]:
         """What ``result.json`` says of the held-out games."""
 
 
-def layout_of(env: Any) -> Layout:
-    """How an observation of that environment is cut."""
+def network_layout(env: Any) -> Layout:
+    """How an environment's observations are cut, as networks take it."""
     return Layout(*env.layout)
 
 

@@ -13,7 +13,7 @@ from experiments.common.machine import device_of, threads_of
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.runs import seeds, transfer
-from experiments.runs.domain import Batch, Climb, Evaluator, SelfPlay, layout_of, n_actions_of
+from experiments.runs.domain import Curriculum, Evaluator, GameBatch, SelfPlay, n_actions_of, network_layout
 from experiments.runs.seed_run import Clock, SeedRun
 from experiments.runs.session import Session
 
@@ -27,10 +27,10 @@ class BatchLoop:
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
         self._setups = setups = seeds.split(setup)
-        games: list[Batch] = [one.domain.training_games(one) for one in setups]
+        games: list[GameBatch] = [one.domain.training_games(one) for one in setups]
         self.games, self.env_step = games, 0
         self.env = seeds.SeedGames(games)
-        layout, n_actions = layout_of(self.env), n_actions_of(self.env)
+        layout, n_actions = network_layout(self.env), n_actions_of(self.env)
         self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
         self.agent = transfer.agent_settings(setup).build(
             make_network=self.make_network,
@@ -104,10 +104,10 @@ class BatchLoop:
         self.groups = self.groups if state["groups"] is None else state["groups"]
         self.advice = state["advice"]
 
-    def climb(self, setup: Setup, seed: int) -> Climb | None:
+    def curriculum(self, setup: Setup, seed: int) -> Curriculum | None:
         """The way of the loop's ``seed``-th run, ``setup``, through several levels."""
 
-        def shake(draw: int, share: float) -> dict[str, float]:
+        def shrink_perturb(draw: int, share: float) -> dict[str, float]:
             agent = self.agent
             before = agent.dormant(seed)
             if share > 0:
@@ -118,7 +118,7 @@ class BatchLoop:
             found = {"dormant_before": before, "dormant_after": agent.dormant(seed)}
             return {name: value for name, value in found.items() if value is not None}
 
-        return setup.domain.climb(setup, self.games[seed], shake)
+        return setup.domain.curriculum(setup, self.games[seed], shrink_perturb)
 
     def _leave_games(self, obs: np.ndarray, mask: np.ndarray, env_step: int) -> None:
         """Tell the agent that the games it remembers were cut off at ``obs``, so that none goes on in a new one.
@@ -167,7 +167,7 @@ class SB3Loop:
         if session.env_step < self.config.steps:
             self.agent.learn(self.config.steps, on_step)
 
-    def climb(self, setup: Setup, seed: int) -> None:
+    def curriculum(self, setup: Setup, seed: int) -> None:
         """Stable-Baselines3's games are of one level."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def session_of(setup: Setup, folder: Path, loop: Loop, validation: Evaluator, st
             agent=loop.agent,
             validation=validation,
             window=loop.windows[k],
-            curriculum=loop.climb(one, k),
+            curriculum=loop.curriculum(one, k),
             clock=clock,
         )
         for k, (one, own_folder) in enumerate(zip(seeds.split(setup), seeds.folders(folder, setup), strict=True))

@@ -15,7 +15,7 @@ from experiments.config.reading import Setup, brings_own_loop
 from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
-from experiments.runs.domain import ActGreedily, layout_of, n_actions_of
+from experiments.runs.domain import ActGreedily, n_actions_of, network_layout
 from experiments.runs.seeds import only_folder
 
 
@@ -51,7 +51,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
 
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
     """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
-    layout, n_actions = layout_of(env), n_actions_of(env)
+    layout, n_actions = network_layout(env), n_actions_of(env)
     if brings_own_loop(setup.agent):
         return setup.agent.build_policy(obs_size=layout.size, n_actions=n_actions, device=device)
     return setup.agent.build_policy(

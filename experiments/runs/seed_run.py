@@ -14,7 +14,7 @@ from experiments.common.progress import StepsFile
 from experiments.config.reading import Setup
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
-from experiments.runs.domain import ActGreedily, Climb, Evaluator
+from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
 
 
 class TrainableAgent(Protocol):
@@ -74,7 +74,7 @@ class SeedRun:
     agent: TrainableAgent
     validation: Evaluator
     window: EpisodeWindow
-    curriculum: Climb | None
+    curriculum: Curriculum | None
     clock: Clock
     env_step: int = 0
     best_score: float | None = None

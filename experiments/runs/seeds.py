@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from experiments.config.reading import Setup
-from experiments.runs.domain import Batch
+from experiments.runs.domain import GameBatch
 
 SHARED = ("action_mask", "reset", "action_group", "advice")  # infos that the loop reads for all seeds at once
 
@@ -52,7 +52,7 @@ def only_folder(folder: Path, setup: Setup) -> Path:
 class SeedGames:
     """The games of all seeds as one batch; ``infos["parts"]`` holds each seed's own infos."""
 
-    def __init__(self, parts: Sequence[Batch]) -> None:
+    def __init__(self, parts: Sequence[GameBatch]) -> None:
         self.parts, first = list(parts), parts[0]
         self.num_envs = sum(part.num_envs for part in parts)
         self.layout, self.single_action_space = first.layout, first.single_action_space

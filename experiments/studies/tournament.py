@@ -29,16 +29,16 @@ from experiments.common.statistics import Interval, mean_interval
 from experiments.config.errors import check_device
 from experiments.config.rivals import STAND_IN
 from experiments.config.schema import EvaluationConfig
-from experiments.games.waybill.arena import Arena, Played
+from experiments.games.waybill.arena import Arena, ArenaGames
 from experiments.runs.results import surroundings
 from experiments.studies.ratings import Rating, rate, win_shares
 
-Games = dict[tuple[str, str], Played]  # (seat 0, seat 1)
+Matches = dict[tuple[str, str], ArenaGames]  # (seat 0, seat 1)
 
 
 def compete(
     players: Sequence[str], *, level: LevelConfig, first: int, maps: int, device: str = "auto", progress: bool = True
-) -> Games:
+) -> Matches:
     """All games of all pairs, with seats swapped, on a level for two.
 
     Raises:
@@ -48,7 +48,7 @@ def compete(
     arena = Arena(level=two, first=first, maps=maps, device=device, threads=cores())
     arena.check(players)
     matches = [pair for a, b in combinations(players, 2) for pair in ((a, b), (b, a))]
-    games: Games = {}
+    games: Matches = {}
     with ProgressReport(title="tournament", total=len(matches) * maps, enabled=progress) as report:
         for k, pair in enumerate(matches):
 
@@ -59,13 +59,13 @@ def compete(
     return games
 
 
-def shares_of(games: Games, players: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:
+def shares_of(games: Matches, players: Sequence[str]) -> dict[tuple[str, str], np.ndarray]:
     """(a, b) → which share of the two games on each map a won against b [maps]."""
     wins = {pair: _won(played) for pair, played in games.items()}
     return {(a, b): (wins[a, b] + 1.0 - wins[b, a]) / 2 for a, b in combinations(players, 2)}
 
 
-def _won(played: Played) -> np.ndarray:
+def _won(played: ArenaGames) -> np.ndarray:
     """1 where seat 0 won, 0 where it lost, ½ for a draw [maps]."""
     lead = played.standing[:, 0] - played.standing[:, 1]
     return (np.sign(lead) + 1) / 2
@@ -124,7 +124,7 @@ def _check(players: Sequence[str], maps: int, map_seed: int, out: Path) -> None:
         raise ValueError(line) from None
 
 
-def _listed(games: Games, first: int) -> list[dict[str, Any]]:
+def _listed(games: Matches, first: int) -> list[dict[str, Any]]:
     """Every game as plain data."""
     return [
         {"map_seed": first + i, "players": list(pair), "cash": cash, "bankrupt": bankrupt}
@@ -133,7 +133,7 @@ def _listed(games: Games, first: int) -> list[dict[str, Any]]:
     ]
 
 
-def _print(title: str, games: Games, ratings: dict[str, Rating], matrix: dict[tuple[str, str], Interval]) -> None:
+def _print(title: str, games: Matches, ratings: dict[str, Rating], matrix: dict[tuple[str, str], Interval]) -> None:
     names, console = labels_of(list(ratings)), Console()
     console.print(f"[bold]{title}[/bold]", highlight=False)
     table = Table()

@@ -181,7 +181,7 @@ class Reported:
         return self._validation.env
 
     def warm_up(self) -> None:
-        """See ``evaluation.Evaluator``."""
+        """See ``evaluation.MapEvaluator``."""
         self._validation.warm_up()
 
     def __call__(self, policy: ActGreedily) -> Any:

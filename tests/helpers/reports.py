@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from experiments.common.curves import Curves
 from experiments.config.reading import Setup
-from experiments.games.waybill.evaluation import Measured
+from experiments.games.waybill.evaluation import MapGames
 from experiments.runs import commands, results, seeds
 from tiny import COMMON, tiny_setup
 
@@ -74,9 +74,9 @@ def _result(setup: Setup, score: float, curve: list[list[float]], players: Seque
     }
 
 
-def _played(score: float) -> Measured:
+def _played(score: float) -> MapGames:
     none, some = np.zeros(MAPS, np.bool_), np.arange(MAPS)
-    return Measured((score + some).astype(np.int64), none, some * 0.0, some, none, False)
+    return MapGames((score + some).astype(np.int64), none, some * 0.0, some, none, False)
 
 
 def _put_events(folder: Path, share: float) -> None:

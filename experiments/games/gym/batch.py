@@ -1,4 +1,4 @@
-"""Many Gymnasium games side by side, as the training loop wants them (see ``domain.Batch``)."""
+"""Many Gymnasium games side by side, as the training loop wants them (see ``runs.domain.GameBatch``)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from experiments.games.gym.evaluation import (
     training_seed,
 )
 from experiments.games.gym.sb3 import SB3Game
-from experiments.runs.domain import Asked, Columns, Shake
+from experiments.runs.domain import Columns, EvaluationRequest, ShrinkPerturb
 
 
 @dataclass
@@ -69,15 +69,15 @@ class GymDomain:
         batch.close()
         return self._evaluator(setup, VALIDATION_SEEDS, episodes)
 
-    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutEpisodes:
+    def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""
-        asked = asked or Asked()
+        request = request or EvaluationRequest()
         for option in ("level", "rivals", "maps", "map_seed"):
-            value = getattr(asked, option)
+            value = getattr(request, option)
             if value is not None:
                 flag = option.replace("_", "-")
                 raise ValueError(f"--{flag}={value}: {self.id} has neither levels nor maps, use --episodes and --seed")
-        first, episodes = _episodes(asked, setup.config.evaluation)
+        first, episodes = _episodes(request, setup.config.evaluation)
         evaluator = self._evaluator(setup, HELD_OUT_SEEDS + first, episodes)
         return HeldOutEpisodes(evaluator, title=f"{self.id}, {episodes} episodes from seed {first}", seed=first)
 
@@ -85,8 +85,8 @@ class GymDomain:
         steps = setup.config.evaluation.max_steps
         return EpisodeEvaluator(id=self.id, kwargs=self.kwargs, first_seed=first, episodes=episodes, max_steps=steps)
 
-    def climb(self, setup: Setup, games: Any, shake: Shake) -> None:
-        """There are no levels."""
+    def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> None:
+        """None: these games have no levels."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """An episode."""
@@ -147,10 +147,10 @@ _COLUMNS: Columns = {
 }
 
 
-def _episodes(asked: Asked, usual: EvaluationConfig) -> tuple[int, int]:
+def _episodes(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
     """The first seed and the number of episodes, checked like the config's."""
-    first = usual.episode_seed if asked.seed is None else asked.seed
-    episodes = usual.final_episodes if asked.episodes is None else asked.episodes
+    first = usual.episode_seed if request.seed is None else request.seed
+    episodes = usual.final_episodes if request.episodes is None else request.episodes
     try:
         EvaluationConfig(final_episodes=episodes, episode_seed=first)
     except ValueError as error:

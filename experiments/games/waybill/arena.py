@@ -23,14 +23,14 @@ from envs.waybill.players.scripted import decide_scripted, follow_plans
 from envs.waybill.rules.game import play_turns, start_games
 from experiments.common.machine import device_of
 from experiments.games.waybill.environments import seats_env
-from experiments.games.waybill.evaluation import Measured
+from experiments.games.waybill.evaluation import MapGames
 from experiments.games.waybill.rivals import policy_setup
 from experiments.runs.policies import load_policy
 
 Tell = Callable[[float, str], None]  # share of the games played, and what goes on
 
 
-class Played(NamedTuple):
+class ArenaGames(NamedTuple):
     """Finished games, one a map, with E companies."""
 
     cash: np.ndarray  # int64 [N, E], at the end
@@ -42,12 +42,12 @@ class Played(NamedTuple):
         """What is compared, int64 [N, E]: the cash of those who stand; all who don't are equal, below them."""
         return np.where(self.bankrupt, -1, self.cash)
 
-    def measured(self, start_cash: int) -> Measured:
+    def of_first_seat(self, start_cash: int) -> MapGames:
         """The games as seat 0 sees them."""
         standing = self.standing
         won = standing[:, 0] > standing[:, 1:].max(axis=1)
         reward = np.zeros(len(won))
-        return Measured(self.cash[:, 0] - start_cash, self.bankrupt[:, 0], reward, self.length, won, contested=True)
+        return MapGames(self.cash[:, 0] - start_cash, self.bankrupt[:, 0], reward, self.length, won, contested=True)
 
 
 class PolicySeat:
@@ -100,7 +100,7 @@ class Arena:
             if player not in RULES:
                 self._seat(player, 0)
 
-    def play(self, players: Sequence[str], tell: Tell | None = None) -> Played:
+    def play(self, players: Sequence[str], tell: Tell | None = None) -> ArenaGames:
         """One game a map with a player (a rule's name or a run folder) in each seat, to the horizon.
 
         Planners plan the whole game at its start and count on greedy play where policies are.
@@ -126,7 +126,7 @@ class Arena:
             if tell is not None:
                 tell((turn + 1) / self.level.horizon, "")
         companies: Any = states["companies"][:, :seats]
-        return Played(companies["cash"].astype(np.int64), companies["bankrupt"] != 0, length)
+        return ArenaGames(companies["cash"].astype(np.int64), companies["bankrupt"] != 0, length)
 
     def _plan(self, states: np.ndarray, seat: int, scratch: Scratch, tell: Tell | None) -> np.ndarray:
         """A planner's orders [N, horizon] for games that have just begun: seconds for each."""

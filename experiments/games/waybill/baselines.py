@@ -19,7 +19,7 @@ from envs.waybill.core.levels import LevelConfig
 from envs.waybill.players import play
 from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
-from experiments.games.waybill.evaluation import Measured
+from experiments.games.waybill.evaluation import MapGames
 
 PLAYER_SEED = 0
 AT_ONCE = 16  # maps played between two savings
@@ -35,7 +35,7 @@ def evaluate_players(
     seed: int = PLAYER_SEED,
     threads: int = 2,
     progress: bool = True,
-) -> dict[str, Measured]:
+) -> dict[str, MapGames]:
     """All players on the maps ``first_map`` .. ``first_map + maps - 1``."""
     return {
         name: evaluate_player(
@@ -62,7 +62,7 @@ def evaluate_player(
     seed: int = PLAYER_SEED,
     threads: int = 2,
     progress: bool = True,
-) -> Measured:
+) -> MapGames:
     """Games of ``random``, ``greedy`` or ``planner``, from ``cache`` (a folder) as far as they are there.
 
     Raises:
@@ -80,7 +80,7 @@ def evaluate_player(
             if file is not None:
                 _write(file, kept)
     score, bankrupt, length, won = np.array([kept[number] for number in wanted], np.int64).T
-    return Measured(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
+    return MapGames(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
 
 
 def _play(

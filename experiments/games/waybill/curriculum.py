@@ -13,21 +13,21 @@ from experiments.config.curriculum import CurriculumConfig
 from experiments.config.reading import Setup
 from experiments.games.waybill.baselines import evaluate_player
 from experiments.games.waybill.environments import waybill
-from experiments.games.waybill.evaluation import Evaluator as MapEvaluator
+from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.ladder import LadderGames
-from experiments.runs.domain import ActGreedily, Evaluator, Shake
+from experiments.runs.domain import ActGreedily, Evaluator, ShrinkPerturb
 
 
-class Climb:
-    """One seed's way up the ladder.
+class LadderCurriculum:
+    """Moves one seed's training up the ladder of levels.
 
     A level is mastered when an evaluation on its validation maps reaches ``mastered`` times ``goal(level)``.
 
     Args:
-        games: the seed's training games, which follow.
+        games: the seed's training games, which are told to move up.
         settings, total_steps: when to move up; ``settings`` has shares of the steps.
         validation, goal: the validation games of a level, and the score to be measured by there.
-        shake: what is done to the network on a move up.
+        shrink_perturb: moves the network's weights towards fresh ones after a move up.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class Climb:
         total_steps: int,
         validation: Callable[[LevelConfig], Evaluator],
         goal: Callable[[LevelConfig], float],
-        shake: Shake,
+        shrink_perturb: ShrinkPerturb,
     ) -> None:
         self.games, self.settings, self.total_steps = games, settings, total_steps
-        self._validation, self._goal, self._shake = validation, goal, shake
+        self._validation, self._goal, self._shrink_perturb = validation, goal, shrink_perturb
         self.begun = {games.levels[0].name: 0}  # environment step at which each level was begun, in order
         self._mastered = False
-        self._at_hand: tuple[str, Evaluator, float] | None = None  # of the present level
+        self._at_hand: tuple[str, Evaluator, float] | None = None  # the present level, its validation games and goal
 
     @property
     def level(self) -> LevelConfig:
@@ -53,11 +53,11 @@ class Climb:
 
     @property
     def on_top(self) -> bool:
-        """Whether it is the last."""
+        """Whether the present level is the last one, the run's own."""
         return len(self.begun) == len(self.games.levels)
 
     def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
-        """Measure the policy on the present level; ``own_score`` is that on the run's own. Returns what curves show."""
+        """Measure the policy on the present level; ``own_score`` is that on the run's own. Returns curves by tag."""
         level, score = self.level, own_score
         if not self.on_top:
             if self._at_hand is None or self._at_hand[0] != level.name:
@@ -68,7 +68,7 @@ class Climb:
         return {"ladder/level": self._number(), f"ladder/{level.name}/score": score}
 
     def after_step(self, env_step: int) -> dict[str, float]:
-        """Move up if it is time; returns what curves show of that, empty if not."""
+        """Move up if it is time; returns curves by tag, empty if it isn't."""
         if self.on_top or self.games.is_moving or env_step >= self.total_steps:
             return {}
         here = (env_step - self.begun[self.level.name]) / self.total_steps
@@ -77,25 +77,28 @@ class Climb:
         self.games.move_up()
         self._mastered = False
         self.begun[self.games.levels[len(self.begun)].name] = env_step
-        found = self._shake(len(self.begun) - 1, self.settings.shrink_perturb)
-        return {"ladder/level": self._number()} | {f"ladder/{name}": value for name, value in found.items()}
+        tags = self._shrink_perturb(len(self.begun) - 1, self.settings.shrink_perturb)
+        return {"ladder/level": self._number()} | {f"ladder/{name}": value for name, value in tags.items()}
 
     def _number(self) -> float:
         return float(len(self.begun) if self.level.rung is None else self.level.rung)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it is."""
+        """The step at which each level was begun, and whether the present one is mastered."""
         return {"begun": dict(self.begun), "mastered": self._mastered}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; the games load themselves."""
+        """Go on from a ``state_dict``; the games load their own."""
         self.begun, self._mastered = dict(state["begun"]), bool(state["mastered"])
 
 
-def make_climb(*, setup: Setup, games: Any, shake: Shake, cache: Path) -> Climb | None:
-    """Of one seed; None without a curriculum. ``cache`` keeps the greedy player's games."""
+def make_curriculum(*, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb, cache: Path) -> LadderCurriculum | None:
+    """The curriculum of one seed with these training games, None without one.
+
+    A level's goal is the greedy player's mean score on its validation maps; ``cache`` is the folder of its games.
+    """
     config = waybill(setup)
-    if not config.curriculum.climbs:
+    if not config.curriculum.moves_up:
         return None
     maps = config.evaluation.maps
 
@@ -109,6 +112,7 @@ def make_climb(*, setup: Setup, games: Any, shake: Shake, cache: Path) -> Climb 
         )  # fmt: skip
         return float(played.score.mean())
 
-    return Climb(
-        games=games, settings=config.curriculum, total_steps=config.steps, validation=validation, goal=goal, shake=shake
-    )
+    return LadderCurriculum(
+        games=games, settings=config.curriculum, total_steps=config.steps, validation=validation, goal=goal,
+        shrink_perturb=shrink_perturb,
+    )  # fmt: skip

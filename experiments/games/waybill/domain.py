@@ -15,13 +15,13 @@ from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals, placeholders
 from experiments.config.schema import Config, WaybillConfig
 from experiments.games.waybill import environments
-from experiments.games.waybill.curriculum import Climb, make_climb
+from experiments.games.waybill.curriculum import LadderCurriculum, make_curriculum
 from experiments.games.waybill.environments import waybill
-from experiments.games.waybill.evaluation import Evaluator
-from experiments.games.waybill.held_out import CACHE, HeldOutMaps, maps_asked
+from experiments.games.waybill.evaluation import MapEvaluator
+from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_maps
 from experiments.games.waybill.replay import refuse_seed
 from experiments.games.waybill.rivals import evaluation_rivals
-from experiments.runs.domain import Asked, Shake
+from experiments.runs.domain import EvaluationRequest, ShrinkPerturb
 
 
 @dataclass
@@ -46,28 +46,30 @@ class WaybillDomain:
         """Score, bankruptcies, orders and the funnel."""
         return waybill_window(stages=env.stages, contested=bool(env.level.rivals))
 
-    def validation(self, setup: Setup) -> Evaluator:
+    def validation(self, setup: Setup) -> MapEvaluator:
         """The validation maps."""
-        return Evaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
+        return MapEvaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
 
-    def held_out(self, setup: Setup, asked: Asked | None = None) -> HeldOutMaps:
+    def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutMaps:
         """The held-out maps, or those asked for."""
-        asked = asked or Asked()
-        if asked.episodes is not None:
-            raise ValueError(f"--episodes={asked.episodes}: a game on a level is one a map, use --maps and --map-seed")
-        if asked.rivals is not None:
-            check_rivals(asked.rivals, "--rivals")
-            setup = replace(setup, config=replace(waybill(setup), rivals=list(asked.rivals)))
+        request = request or EvaluationRequest()
+        if request.episodes is not None:
+            line = "a game on a level is one a map, use --maps and --map-seed"
+            raise ValueError(f"--episodes={request.episodes}: {line}")
+        if request.rivals is not None:
+            check_rivals(request.rivals, "--rivals")
+            setup = replace(setup, config=replace(waybill(setup), rivals=list(request.rivals)))
         config = waybill(setup)
-        level = config.level if asked.level is None else levels.load(asked.level)
-        if asked.level is not None and config.rivals is not None:
+        level = config.level if request.level is None else levels.load(request.level)
+        if request.level is not None and config.rivals is not None:
             level = replace(level, rivals=placeholders(config.rivals))
-        first, maps = maps_asked(asked, config.evaluation)
-        return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=asked.seed, out=Path(config.out))
+        first, maps = requested_maps(request, config.evaluation)
+        return HeldOutMaps(setup=setup, level=level, first=first, maps=maps, seed=request.seed, out=Path(config.out))
 
-    def climb(self, setup: Setup, games: Any, shake: Shake) -> Climb | None:
-        """Up the ladder, with ``curriculum=ladder``."""
-        return make_climb(setup=setup, games=games, shake=shake, cache=Path(setup.config.out) / CACHE)
+    def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> LadderCurriculum | None:
+        """From level to level up the ladder, with ``curriculum=ladder``."""
+        cache = Path(setup.config.out) / CACHE
+        return make_curriculum(setup=setup, games=games, shrink_perturb=shrink_perturb, cache=cache)
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """A game on a map."""

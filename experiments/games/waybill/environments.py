@@ -17,7 +17,7 @@ from experiments.common.machine import threads_of
 from experiments.config.reading import Setup
 from experiments.config.schema import Config, WaybillConfig
 from experiments.games.waybill.ladder import LadderGames
-from experiments.games.waybill.rival_games import RivalGames
+from experiments.games.waybill.rival_games import LevelGames
 from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_rivals
 
 
@@ -27,18 +27,18 @@ def waybill(setup: Setup) -> WaybillConfig:
     return setup.config
 
 
-def training_env(setup: Setup) -> WaybillVectorEnv | RivalGames | LadderGames:
+def training_env(setup: Setup) -> LevelGames | LadderGames:
     """All training games in one batch."""
     config = waybill(setup)
     maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
-    if not curriculum.climbs and actions.candidates_start is None:
+    if not curriculum.moves_up and actions.candidates_start is None:
         return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
-    if curriculum.climbs:
+    if curriculum.moves_up:
         refuse_policies(rivals_of(setup), f"curriculum={curriculum.name}")
     levels = config.ladder()
     stages = _check_alike(setup, levels)
 
-    def make(level: LevelConfig, count: int) -> WaybillVectorEnv | RivalGames:
+    def make(level: LevelConfig, count: int) -> LevelGames:
         return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
 
     def limit(env_step: int) -> int:
@@ -74,7 +74,7 @@ def batch_env(
     level: LevelConfig | None = None,
     in_order: bool = False,
     selfplay: bool = False,
-) -> WaybillVectorEnv | RivalGames:
+) -> LevelGames:
     """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
 
     With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
@@ -131,7 +131,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
         "encoding": config.encoding.name,
         "encoding_options": dict(config.encoding.options),
     }
-    if config.curriculum.climbs:  # one layout for all levels
+    if config.curriculum.moves_up:  # one layout for all levels
         options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
     own = {"candidates": config.actions.candidates, "cells": config.actions.cells, "bonus": config.reward.bonus}
     own |= {"hints": config.actions.hints}

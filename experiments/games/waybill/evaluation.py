@@ -14,7 +14,7 @@ from experiments.runs.domain import ActGreedily
 BATCH = 128
 
 
-class Measured(NamedTuple):
+class MapGames(NamedTuple):
     """Games of one player, one a map, in the order of the maps."""
 
     score: np.ndarray  # int64 [N], raw profit in coins
@@ -32,7 +32,7 @@ class Measured(NamedTuple):
         return {name: float(values.mean()) for name, values in tags.items()}
 
 
-class Evaluator:
+class MapEvaluator:
     """Plays a policy on the maps ``first_map`` .. ``first_map + maps - 1``; made once, used often."""
 
     def __init__(self, *, setup: Setup, first_map: int, maps: int, level: LevelConfig | None = None) -> None:
@@ -53,17 +53,17 @@ class Evaluator:
         env.reset(seed=0)
         env.step(np.zeros(env.num_envs, np.int64))
 
-    def __call__(self, policy: ActGreedily) -> Measured:
+    def __call__(self, policy: ActGreedily) -> MapGames:
         """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         games = [_play_batch(env, policy) for env in self._parts]
         score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
-        return Measured(score, bankrupt, reward, length, won, games[0].contested)
+        return MapGames(score, bankrupt, reward, length, won, games[0].contested)
 
 
-def _play_batch(env: Any, policy: ActGreedily) -> Measured:
+def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
     obs, infos = env.reset(seed=0)
     count = len(obs)
-    games = Measured(
+    games = MapGames(
         score=np.zeros(count, np.int64),
         bankrupt=np.zeros(count, np.bool_),
         reward=np.zeros(count),

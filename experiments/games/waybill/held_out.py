@@ -18,18 +18,18 @@ from experiments.config.rivals import check_rivals
 from experiments.config.schema import EvaluationConfig
 from experiments.games.waybill.arena import Arena
 from experiments.games.waybill.baselines import PLAYER_SEED, evaluate_players
-from experiments.games.waybill.evaluation import Evaluator, Measured
+from experiments.games.waybill.evaluation import MapEvaluator, MapGames
 from experiments.games.waybill.rivals import evaluation_rivals, has_policies, refuse_policies
-from experiments.runs.domain import Asked, Columns
+from experiments.runs.domain import Columns, EvaluationRequest
 
 CACHE = ".cache"  # below the folder of all runs
 DEFAULT_MAPS, DEFAULT_LEVEL = 100, "refine"
 
 
-def maps_asked(asked: Asked, usual: EvaluationConfig) -> tuple[int, int]:
+def requested_maps(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
     """The first map's seed and the number of maps, checked like the config's."""
-    first = usual.map_seed if asked.map_seed is None else asked.map_seed
-    maps = usual.final_maps if asked.maps is None else asked.maps
+    first = usual.map_seed if request.map_seed is None else request.map_seed
+    maps = usual.final_maps if request.maps is None else request.maps
     try:
         EvaluationConfig(final_maps=maps, map_seed=first)
     except ValueError as error:
@@ -51,12 +51,12 @@ class HeldOutMaps:
         self.title = f"{level.name}, {maps} maps from seed {first}{against}"
         self.columns: Columns = {**_COLUMNS, **(_WON if level.rivals else {})}
 
-    def evaluator(self) -> Evaluator:
+    def evaluator(self) -> MapEvaluator:
         """Plays a policy, one game a map."""
         assert self.setup is not None
-        return Evaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
+        return MapEvaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
 
-    def baselines(self) -> dict[str, Measured]:
+    def baselines(self) -> dict[str, MapGames]:
         """All players, from the cache as far as they are there; against policies only those that don't plan."""
         config = None if self.setup is None else self.setup.config
         if has_policies(self.rivals):
@@ -71,7 +71,7 @@ class HeldOutMaps:
             progress=True if config is None else config.progress,
         )
 
-    def _against_policies(self) -> dict[str, Measured]:
+    def _against_policies(self) -> dict[str, MapGames]:
         """Planning takes too long to be done again for each policy, so the planner plays only where it is asked for."""
         assert self.setup is not None
         config, own = self.setup.config, self.setup.player
@@ -80,15 +80,15 @@ class HeldOutMaps:
             threads=threads_of(config),
         )  # fmt: skip
         names = dict.fromkeys(["random", "greedy", *([] if own is None else [own])])
-        return {name: ring.play([name, *self.rivals]).measured(self.level.start_cash) for name in names}
+        return {name: ring.play([name, *self.rivals]).of_first_seat(self.level.start_cash) for name in names}
 
-    def compare(self, games: Mapping[str, Measured]) -> dict[str, dict[str, Any]]:
+    def compare(self, games: Mapping[str, MapGames]) -> dict[str, dict[str, Any]]:
         """Scores on the same maps with 95 % intervals; ``games`` holds at least random and greedy."""
         random, planner = games["random"].score, games["planner"].score if "planner" in games else None
         return {name: _row(played, random, games["greedy"].score, planner) for name, played in games.items()}
 
 
-def _row(played: Measured, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
+def _row(played: MapGames, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
     mean, low, high = mean_interval(played.score)
     won = {"won": _plain(share_interval(played.won))} if played.contested else {}
     share = None if planner is None else normalised(played.score, random, planner)
@@ -122,12 +122,12 @@ _COLUMNS: Columns = {
 _WON: Columns = {"won": lambda row: f"{row['won']['mean']:.0%} ({row['won']['low']:.0%} … {row['won']['high']:.0%})"}
 
 
-def players_alone(asked: Asked, *, out: Path) -> HeldOutMaps:
+def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:
     """Maps for the players alone, without a run."""
-    level = levels.load(DEFAULT_LEVEL if asked.level is None else asked.level)
-    if asked.rivals is not None:
-        check_rivals(asked.rivals, "--rivals")
-        refuse_policies(asked.rivals, "a player alone")
-        level = replace(level, rivals=list(asked.rivals))
-    first, maps = maps_asked(asked, EvaluationConfig(final_maps=DEFAULT_MAPS, map_seed=0))
-    return HeldOutMaps(setup=None, level=level, first=first, maps=maps, seed=asked.seed, out=out)
+    level = levels.load(DEFAULT_LEVEL if request.level is None else request.level)
+    if request.rivals is not None:
+        check_rivals(request.rivals, "--rivals")
+        refuse_policies(request.rivals, "a player alone")
+        level = replace(level, rivals=list(request.rivals))
+    first, maps = requested_maps(request, EvaluationConfig(final_maps=DEFAULT_MAPS, map_seed=0))
+    return HeldOutMaps(setup=None, level=level, first=first, maps=maps, seed=request.seed, out=out)

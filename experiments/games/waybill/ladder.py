@@ -14,27 +14,26 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.core.levels import LevelConfig
-from envs.waybill.vector_env import WaybillVectorEnv
-from experiments.games.waybill.rival_games import RivalGames
+from experiments.games.waybill.rival_games import LevelGames
 from experiments.runs.domain import SelfPlay
 
-Part = WaybillVectorEnv | RivalGames
 PLAYING, CUTTING, RESETTING = range(3)  # what the next step does
-_OF_ENDS = ("episode", "_episode")
+_ABOUT_ENDS = ("episode", "_episode")
 
 
-def shares_of_games(num_envs: int, rung: int, replay_share: float) -> list[int]:
-    """How many games each level gets, the present one (the ``rung``-th from 0) first, then downwards: a sum of N.
+def shares_of_games(num_envs: int, level_index: int, replay_share: float) -> list[int]:
+    """How many games each level gets, the present one first, then downwards: they sum up to N.
 
-    The present level keeps at least one; what cannot be shared evenly goes to the nearest earlier levels.
+    ``level_index`` counts the present level from 0. It keeps at least one game; what cannot be shared
+    evenly goes to the nearest earlier levels.
     """
-    earlier = min(int(num_envs * replay_share), num_envs - 1) if rung else 0
-    each, more = divmod(earlier, max(rung, 1))
-    return [num_envs - earlier, *(each + (k < more) for k in range(rung))]
+    earlier = min(int(num_envs * replay_share), num_envs - 1) if level_index else 0
+    each, more = divmod(earlier, max(level_index, 1))
+    return [num_envs - earlier, *(each + (k < more) for k in range(level_index))]
 
 
 class LadderGames:
-    """A batch of N games as ``runs.domain.Batch`` describes it; its infos have the columns of the last level.
+    """A batch of N games as ``runs.domain.GameBatch`` describes it; its infos have the columns of the last level.
 
     ``infos["_episode"]`` marks the ends of games on the present level: curves show those. ``stages`` are those of all
     levels. ``limit`` gives the candidates that a reducer may propose, by environment step; None: all.
@@ -47,14 +46,14 @@ class LadderGames:
         num_envs: int,
         replay_share: float,
         stages: tuple[str, ...],
-        make: Callable[[LevelConfig, int], Part],
+        make: Callable[[LevelConfig, int], LevelGames],
         limit: Callable[[int], int] | None = None,
     ) -> None:
         """``make(level, n)`` gives n games on a level; all levels' observations must be cut alike."""
         self.levels, self.num_envs, self.replay_share = tuple(levels), num_envs, replay_share
         self._make, self._limit, self.stages = make, limit, stages
         self.level = self.levels[-1]  # the run's own
-        self.rung = self.env_step = self._seed = 0
+        self.level_index = self.env_step = self._seed = 0
         self._next = PLAYING
         self._make_parts()
         first = self.parts[0]
@@ -63,8 +62,8 @@ class LadderGames:
 
     def _make_parts(self) -> None:
         """Games on every level that has a share of them."""
-        shares = shares_of_games(self.num_envs, self.rung, self.replay_share)
-        self.active = [(self.levels[self.rung - k], count) for k, count in enumerate(shares) if count]
+        shares = shares_of_games(self.num_envs, self.level_index, self.replay_share)
+        self.active = [(self.levels[self.level_index - k], count) for k, count in enumerate(shares) if count]
         self.parts = [self._make(level, count) for level, count in self.active]
         self._bounds = np.cumsum([count for _, count in self.active])[:-1]
 
@@ -80,24 +79,24 @@ class LadderGames:
 
     def move_up(self) -> None:
         """Go on with the next level: the next step ends all games."""
-        assert self.rung + 1 < len(self.levels), "there is no higher level"
+        assert self.level_index + 1 < len(self.levels), "there is no higher level"
         assert not self.is_moving, "it is moving up already"
         self._next = CUTTING
 
     def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
         """New games on the first level; ``seed`` decides all later ones, too."""
         self._seed, self.env_step, self._next = seed, 0, PLAYING
-        if self.rung:
-            self.rung = 0
+        if self.level_index:
+            self.level_index = 0
             self._make_parts()
         return self._begin()
 
     def _begin(self) -> tuple[np.ndarray, dict[str, Any]]:
-        """New games in all rows, other ones on every rung."""
+        """New games in all rows, other ones on every level."""
         self._grow()
         seeds = [self._seed]
-        if self.rung:
-            source = np.random.SeedSequence(self._seed, spawn_key=(self.rung,))
+        if self.level_index:
+            source = np.random.SeedSequence(self._seed, spawn_key=(self.level_index,))
             seeds = (source.generate_state(len(self.parts), np.uint64) >> np.uint64(1)).tolist()
         begun = [part.reset(seed=seed) for part, seed in zip(self.parts, seeds, strict=True)]
         return self._joined([obs for obs, _ in begun]), self._infos([infos for _, infos in begun])
@@ -107,7 +106,7 @@ class LadderGames:
         doing, none = self._next, np.zeros(self.num_envs, np.bool_)
         self._next = RESETTING if doing == CUTTING else PLAYING
         if doing == RESETTING:
-            self.rung += 1
+            self.level_index += 1
             self._make_parts()
             obs, infos = self._begin()
             self.env_step += self.num_envs
@@ -125,8 +124,8 @@ class LadderGames:
         return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
     def _infos(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Of all rows; a level without some stages has 0 there."""
-        keys = [key for key in infos[0] if key not in (*_OF_ENDS, "stages")]
+        """The infos of all rows; a level without some stages has 0 there."""
+        keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, "stages")]
         joined: dict[str, Any] = {key: self._joined([part[key] for part in infos]) for key in keys}
         joined["stages"] = self._joined([self._widened(*x) for x in zip(self.parts, infos, strict=True)])
         joined["_episode"] = np.zeros(self.num_envs, np.bool_)
@@ -139,7 +138,7 @@ class LadderGames:
         joined["_episode"][: len(infos[0]["_episode"])] = infos[0]["_episode"]
         return joined | {"episode": episode}
 
-    def _widened(self, part: Part, infos: Mapping[str, Any]) -> np.ndarray:
+    def _widened(self, part: LevelGames, infos: Mapping[str, Any]) -> np.ndarray:
         own = infos["stages"]
         if part.stages == self.stages:
             return own
@@ -155,12 +154,12 @@ class LadderGames:
 
     def state_dict(self) -> dict[str, Any]:
         """What the games need to go on."""
-        own = {"rung": self.rung, "env_step": self.env_step, "seed": self._seed, "next": self._next}
+        own = {"rung": self.level_index, "env_step": self.env_step, "seed": self._seed, "next": self._next}
         return own | {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         """Go on from a ``state_dict``; returns observations and infos as ``reset`` does."""
-        self.rung, self.env_step = int(saved["rung"]), int(saved["env_step"])
+        self.level_index, self.env_step = int(saved["rung"]), int(saved["env_step"])
         self._seed, self._next = int(saved["seed"]), int(saved["next"])
         self._make_parts()
         begun = [part.load_state_dict(state) for part, state in zip(self.parts, saved["parts"], strict=True)]

@@ -123,3 +123,6 @@ class RivalGames:
         if self.pool is not None:
             self.pool.load_state_dict(saved["pool"])
         return self._cut(self._obs), self._learners()
+
+
+LevelGames = WaybillVectorEnv | RivalGames  # games on one level, as its own batch or with policies as rivals

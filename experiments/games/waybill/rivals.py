@@ -20,7 +20,7 @@ from experiments.config import reading
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.config.rivals import SELF, STAND_IN
 from experiments.config.schema import WaybillConfig
-from experiments.games.waybill.rival_games import RivalGames
+from experiments.games.waybill.rival_games import LevelGames, RivalGames
 from experiments.games.waybill.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy, make_actor
@@ -58,7 +58,7 @@ def refuse_policies(rivals: Sequence[str], who: str) -> None:
             raise ValueError(f"rivals={rival}: {who} plays against rules only, which are {', '.join(RULES)}")
 
 
-def with_rivals(setup: Setup, env: WaybillVectorEnv) -> WaybillVectorEnv | RivalGames:
+def with_rivals(setup: Setup, env: WaybillVectorEnv) -> LevelGames:
     """Games in which policies play the seats that ``env`` leaves open beside the learner's.
 
     Raises:

@@ -13,7 +13,7 @@ from experiments.config import reading
 from experiments.games import evaluate
 from experiments.games.waybill import evaluation
 from experiments.games.waybill.baselines import evaluate_player, evaluate_players
-from experiments.games.waybill.evaluation import Evaluator
+from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.runs import train
 from experiments.runs.policies import load_policy
 from tiny import DQN, tiny_node, tiny_setup
@@ -26,16 +26,16 @@ def first_legal(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def test_a_game_depends_on_its_map_and_policy_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setup = tiny_setup(tmp_path)
-    together = Evaluator(setup=setup, first_map=10, maps=9)(first_legal)
-    alone = [Evaluator(setup=setup, first_map=10 + i, maps=1)(first_legal).score[0] for i in range(9)]
+    together = MapEvaluator(setup=setup, first_map=10, maps=9)(first_legal)
+    alone = [MapEvaluator(setup=setup, first_map=10 + i, maps=1)(first_legal).score[0] for i in range(9)]
     assert together.score.tolist() == alone
     monkeypatch.setattr(evaluation, "BATCH", 4)
-    assert Evaluator(setup=setup, first_map=10, maps=9)(first_legal).score.tolist() == alone
+    assert MapEvaluator(setup=setup, first_map=10, maps=9)(first_legal).score.tolist() == alone
     assert len(set(alone)) > 1
 
 
 def test_an_evaluator_gives_the_same_games_again(tmp_path: Path) -> None:
-    evaluator = Evaluator(setup=tiny_setup(tmp_path), first_map=0, maps=5)
+    evaluator = MapEvaluator(setup=tiny_setup(tmp_path), first_map=0, maps=5)
     first, second = evaluator(first_legal), evaluator(first_legal)
     for a, b in zip(first, second, strict=True):
         assert np.array_equal(a, b)
@@ -43,7 +43,7 @@ def test_an_evaluator_gives_the_same_games_again(tmp_path: Path) -> None:
 
 
 def test_sparse_reward_is_the_profit_in_the_same_order(tmp_path: Path) -> None:
-    games = Evaluator(setup=tiny_setup(tmp_path, "reward=sparse"), first_map=0, maps=8)(first_legal)
+    games = MapEvaluator(setup=tiny_setup(tmp_path, "reward=sparse"), first_map=0, maps=8)(first_legal)
     assert np.corrcoef(games.reward, games.score)[0, 1] > 0.999
 
 
@@ -108,7 +108,7 @@ def test_candidate_weights_play_another_level(run: Path) -> None:
 def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
     train.start(tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]"), folder=tmp_path / "run")
     setup = reading.load(tmp_path / "run")
-    evaluator = Evaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
+    evaluator = MapEvaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
     with pytest.raises(ValueError, match="does not fit level refine: .* is .* there and .* here"):
         load_policy(setup, tmp_path / "run", env=evaluator.env, device=torch.device("cpu"))
 

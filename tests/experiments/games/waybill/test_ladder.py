@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from climbing_games import LADDER, games
+from ladder_games import LADDER, games
 
 from envs.waybill.core import levels
 from envs.waybill.observation.layout import entities_of
@@ -41,7 +41,7 @@ def test_a_rung_says_nothing_of_the_games() -> None:
 
 
 @pytest.mark.parametrize(
-    ("num_envs", "rung", "share", "expected"),
+    ("num_envs", "level_index", "share", "expected"),
     [
         (64, 0, 0.25, [64]),
         (64, 1, 0.25, [48, 16]),
@@ -53,8 +53,8 @@ def test_a_rung_says_nothing_of_the_games() -> None:
         (1, 2, 0.5, [1, 0, 0]),
     ],
 )
-def test_shares_of_games(num_envs: int, rung: int, share: float, expected: list[int]) -> None:
-    assert shares_of_games(num_envs, rung, share) == expected
+def test_shares_of_games(num_envs: int, level_index: int, share: float, expected: list[int]) -> None:
+    assert shares_of_games(num_envs, level_index, share) == expected
     assert sum(expected) == num_envs
 
 
@@ -142,7 +142,7 @@ def test_saved_games_go_on_bit_for_bit_also_in_the_middle_of_a_move(saved_at: in
                 np.testing.assert_array_equal(a, b)
             for name in ("action_mask", "action_group", "reset", "score", "stages", "_episode"):
                 np.testing.assert_array_equal(copied[name], infos[name])
-    assert env.rung == other.rung == 1
+    assert env.level_index == other.level_index == 1
 
 
 # --- candidates that grow --------------------------------------------------------------------------------------------

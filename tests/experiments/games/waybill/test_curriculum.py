@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from climbing_games import games
+from ladder_games import games
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trained_runs import differences, trained
 
@@ -17,8 +17,8 @@ from agents.networks.weights import flat_values
 from experiments.config.curriculum import CurriculumConfig
 from experiments.config.reading import read
 from experiments.games import evaluate
-from experiments.games.waybill.curriculum import Climb
-from experiments.games.waybill.evaluation import Measured
+from experiments.games.waybill.curriculum import LadderCurriculum
+from experiments.games.waybill.evaluation import MapGames
 from experiments.runs import checkpoints, train
 from experiments.runs.checkpoints import BEST
 from experiments.runs.loop import make_loop
@@ -41,25 +41,25 @@ class Scores:
 
     def warm_up(self) -> None: ...
 
-    def __call__(self, policy: Any) -> Measured:
+    def __call__(self, policy: Any) -> MapGames:
         score = np.array([self.scores.pop(0)])
-        return Measured(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False)
+        return MapGames(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False)
 
 
-def climb_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[Climb, list[int]]:
-    shaken: list[int] = []
+def curriculum_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[LadderCurriculum, list[int]]:
+    perturbed: list[int] = []
 
-    def shake(draw: int, share: float) -> dict[str, float]:
-        shaken.append(draw)
+    def shrink_perturb(draw: int, share: float) -> dict[str, float]:
+        perturbed.append(draw)
         return {"dormant_before": 0.5}
 
-    curriculum = CurriculumConfig(name="ladder", **settings)
+    own = CurriculumConfig(name="ladder", **settings)
     evaluator = Scores(scores)
-    climb = Climb(
-        games=games(tmp_path), settings=curriculum, total_steps=1000, validation=lambda level: evaluator,
-        goal=lambda level: 100.0, shake=shake,
+    curriculum = LadderCurriculum(
+        games=games(tmp_path), settings=own, total_steps=1000, validation=lambda level: evaluator,
+        goal=lambda level: 100.0, shrink_perturb=shrink_perturb,
     )  # fmt: skip
-    return climb, shaken
+    return curriculum, perturbed
 
 
 def nothing(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -67,33 +67,33 @@ def nothing(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def test_a_run_moves_up_when_a_level_is_mastered_but_not_too_early(tmp_path: Path) -> None:
-    climb, shaken = climb_of(tmp_path, [89, 90], mastered=0.9, least_steps=0.2, most_steps=0.4)
-    assert climb.after_evaluation(nothing, 7.0) == {"ladder/level": 1.0, "ladder/haul/score": 89.0}
-    assert climb.after_step(300) == {}
-    climb.after_evaluation(nothing, 7.0)
-    climb.total_steps = 2000
-    assert climb.after_step(300) == {}  # 0.15 of the steps
-    assert climb.after_step(400) == {"ladder/level": 2.0, "ladder/dormant_before": 0.5}
-    assert climb.begun == {"haul": 0, "refine": 400}
-    assert shaken == [1]
-    assert climb.after_step(900) == {}  # mastery is not handed on
+    curriculum, perturbed = curriculum_of(tmp_path, [89, 90], mastered=0.9, least_steps=0.2, most_steps=0.4)
+    assert curriculum.after_evaluation(nothing, 7.0) == {"ladder/level": 1.0, "ladder/haul/score": 89.0}
+    assert curriculum.after_step(300) == {}
+    curriculum.after_evaluation(nothing, 7.0)
+    curriculum.total_steps = 2000
+    assert curriculum.after_step(300) == {}  # 0.15 of the steps
+    assert curriculum.after_step(400) == {"ladder/level": 2.0, "ladder/dormant_before": 0.5}
+    assert curriculum.begun == {"haul": 0, "refine": 400}
+    assert perturbed == [1]
+    assert curriculum.after_step(900) == {}  # mastery is not handed on
 
 
 def test_a_run_moves_up_after_the_most_steps_in_any_case_and_stays_on_top(tmp_path: Path) -> None:
-    climb, shaken = climb_of(tmp_path, [], least_steps=0.1, most_steps=0.25)
-    climb.games.reset(seed=0)
+    curriculum, perturbed = curriculum_of(tmp_path, [], least_steps=0.1, most_steps=0.25)
+    curriculum.games.reset(seed=0)
     moved = []
     for step in range(50, 1050, 50):
-        if climb.after_step(step):
+        if curriculum.after_step(step):
             moved.append(step)
             for _ in range(2):
-                climb.games.step(np.zeros(8, np.int64))
+                curriculum.games.step(np.zeros(8, np.int64))
     assert moved == [250, 500]
-    assert shaken == [1, 2]
-    assert climb.on_top
-    assert climb.after_evaluation(nothing, 7.0) == {"ladder/level": 3.0, "ladder/chain/score": 7.0}
-    climb.load_state_dict({"begun": {"haul": 0, "refine": 3}, "mastered": True})
-    assert climb.level.name == "refine"
+    assert perturbed == [1, 2]
+    assert curriculum.on_top
+    assert curriculum.after_evaluation(nothing, 7.0) == {"ladder/level": 3.0, "ladder/chain/score": 7.0}
+    curriculum.load_state_dict({"begun": {"haul": 0, "refine": 3}, "mastered": True})
+    assert curriculum.level.name == "refine"
 
 
 @pytest.mark.parametrize("agent", [(), ("agent.prioritised=true",)])
@@ -122,8 +122,8 @@ def test_a_run_leaves_where_it_was_when(tmp_path: Path) -> None:
     assert result["choices"]["curriculum"] == "ladder"
     events = EventAccumulator(str(folder))
     events.Reload()
-    rungs = [(point.step, point.value) for point in events.Scalars("ladder/level")]
-    assert rungs == [(0, 1), (200, 1), (400, 1), (480, 2), (600, 2), (800, 2), (1000, 2), (1200, 2)]
+    shown = [(point.step, point.value) for point in events.Scalars("ladder/level")]
+    assert shown == [(0, 1), (200, 1), (400, 1), (480, 2), (600, 2), (800, 2), (1000, 2), (1200, 2)]
     assert [point.step for point in events.Scalars("ladder/haul/score")] == [0, 200, 400]
     own = {point.step: point.value for point in events.Scalars("eval/score")}
     assert all(own[point.step] == point.value for point in events.Scalars("ladder/refine/score"))
