@@ -38,9 +38,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.games.evaluate import measure
+    from experiments.games.evaluate import evaluate_target
 
-    measure(**vars(arguments))
+    evaluate_target(**vars(arguments))
 
 
 if __name__ == "__main__":

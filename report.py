@@ -26,9 +26,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     arguments = _arguments()
-    from experiments.reports.report import report
+    from experiments.reports.report import write_report
 
-    report(**vars(arguments))
+    write_report(**vars(arguments))
 
 
 if __name__ == "__main__":

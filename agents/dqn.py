@@ -129,7 +129,7 @@ class DQN(QAgent):
         return due
 
     def _update(self, env_step: int, n_step: int) -> None:
-        self._batch = batch = self._sample(env_step, n_step)
+        self._batch = batch = self.sample(env_step, n_step)
         if self.learner.updates == 0:
             found = self.plasticity.metrics(self.learner.network, batch)
             self._first = [{"dormant_at_first": row["dormant"]} for row in found]
@@ -142,7 +142,7 @@ class DQN(QAgent):
                 memory.priorities.update(batch.slots[s], td_error[s].abs())
         self.plasticity.after_update(self.learner, batch)
 
-    def _sample(self, env_step: int, n_step: int) -> Batch:
+    def sample(self, env_step: int, n_step: int) -> Batch:
         """A batch [S, B, ...]; on a CPU in buffers that the next one overwrites."""
         beta, memory = self.importance(env_step), self.memories[0]
         if memory.device.type != "cpu":

@@ -30,7 +30,7 @@ from experiments.runs.seeds import SeedGames
 ENGINE_GAMES, SINGLE_STEPS = 1024, 4000
 GAMES, BATCH_SIZE, STEPS_PER_UPDATE = 64, 128, 4
 MAPS_PER_GAME = 8
-Run = Callable[[], float]  # one timed round: environment steps a second
+TimedRound = Callable[[], float]  # one timed round: environment steps a second
 
 
 def legal(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -38,7 +38,7 @@ def legal(mask: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return (generator.random(len(mask)) * mask.sum(1)).astype(np.int64)
 
 
-def batch_engine(level: str) -> Run:
+def batch_engine(level: str) -> TimedRound:
     """Steps a second of 1,024 games of a level: rules, rivals, reward, candidates and observation included."""
     maps, threads = (TRAIN_SEEDS, 512), len(os.sched_getaffinity(0))
     env = WaybillVectorEnv(level=level, num_envs=ENGINE_GAMES, maps=maps, threads=threads, copy=False)
@@ -58,7 +58,7 @@ def batch_engine(level: str) -> Run:
     return once
 
 
-def single_engine() -> Run:
+def single_engine() -> TimedRound:
     """Steps a second of one ``gymnasium.make`` environment with random legal actions."""
     env = gymnasium.make("envs:waybill/Refine-v0", maps=(TRAIN_SEEDS, 512))
     generator = np.random.default_rng(0)
@@ -86,13 +86,13 @@ class Case:
     steps: int
 
     def games(self) -> Any:
-        """64 games side by side."""
+        """Its 64 games side by side, as our agents play them."""
         if self.game == "refine":
             return WaybillVectorEnv(num_envs=GAMES, maps=(TRAIN_SEEDS, GAMES * MAPS_PER_GAME), copy=False)
         return GymBatch(id=self.game, num_envs=GAMES)
 
     def sb3_games(self, count: int) -> DummyVecEnv:
-        """The same for Stable-Baselines3: a list of single environments."""
+        """Its games as Stable-Baselines3 plays them: a list of single environments."""
 
         def make(i: int) -> Any:
             if self.game == "refine":
@@ -150,7 +150,7 @@ class Training:
         return self.steps / (time.perf_counter() - begin)
 
     def train(self, steps: int) -> None:
-        """Act, step, remember, update."""
+        """Train for that many environment steps: act, step, remember, update."""
         agent, env = self.agent, self.env
         for _ in range(steps // GAMES):
             mask, obs_tm1 = self.infos["action_mask"], self.obs
@@ -170,7 +170,7 @@ class Training:
             agent.learn(self.env_step)
 
 
-def sb3_training(case: Case, device: torch.device, *, games: int) -> Run:
+def sb3_training(case: Case, device: torch.device, *, games: int) -> TimedRound:
     """Environment steps a second of Stable-Baselines3's DQN: same games, network, batch and updates a step."""
     agent = SB3DQNSettings(
         net_arch=list(case.network.width),

@@ -1,4 +1,4 @@
-"""Where a training's time goes, and how much of an update is arithmetic."""
+"""Splits a training's time into its parts, and times the matrix products of an update alone."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Stopwatch:
             self.seconds += time.perf_counter() - begin
 
 
-def split(training: Training) -> dict[str, float]:
+def split_time(training: Training) -> dict[str, float]:
     """Microseconds for each environment step: engine, act, remember, sample, update; and the update's floor."""
     agent, device = training.agent, training.agent.policy.device
     watches = {}
     places = {
         "engine": (training.env, "step"), "act": (agent, "act"), "remember": (agent, "observe"),
-        "sample": (agent, "_sample"), "update": (agent.learner, "update"),
+        "sample": (agent, "sample"), "update": (agent.learner, "update"),
     }  # fmt: skip
     for name, (owner, attribute) in places.items():
         watches[name] = Stopwatch(getattr(owner, attribute), device)
@@ -54,12 +54,12 @@ def split(training: Training) -> dict[str, float]:
 def floor(training: Training) -> float:
     """Seconds that the matrix products of an update take alone, measured here; all of them dense."""
     agent = training.agent
-    batch = agent._sample(training.env_step, 1)
+    batch = agent.sample(training.env_step, 1)
     return sum(product_seconds(shape, agent.policy.device) for shape in products(agent.policy.network, batch))
 
 
 def products(network: Any, batch: Batch) -> list[Shape]:
-    """The products of an update without double: online and target forward, then back to all weights."""
+    """The matrix products of an update without double: online and target forward, then back to all weights."""
     size = batch.a_tm1.shape[1]
     if isinstance(network, MLP):
         weights = [dict(layer.named_parameters())["0.weight"] for layer in network.body] + [network.head.weight]
@@ -75,6 +75,7 @@ def products(network: Any, batch: Batch) -> list[Shape]:
 
 
 def _candidate_layers(network: CandidateNetwork, obs: torch.Tensor, scored: int) -> list[Shape]:
+    """The products of a forward pass that scores that many candidates of a batch."""
     n_globals, entities, features = network.layout[:3]
     rows = obs[0, :, n_globals : n_globals + entities * features].unflatten(1, (entities, features))
     present, size, width = int((rows[:, :, 0] > 0.5).sum()), obs.shape[1], network.head.weight.shape[1]
@@ -85,7 +86,7 @@ def _candidate_layers(network: CandidateNetwork, obs: torch.Tensor, scored: int)
 
 
 def product_seconds(shape: Shape, device: torch.device) -> float:
-    """Median time of one product."""
+    """Median seconds that one product takes."""
     m, k, n = shape
     a, b, out = (torch.ones(size, device=device) for size in ((m, k), (k, n), (m, n)))
     times = []

@@ -1,14 +1,19 @@
-"""Where a command writes a picture, a record or text."""
+"""Where a command writes a game as an animation, a record or text, and how an animation is written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+from PIL import Image
+
+from experiments.common.files import write_whole
 
 ENDINGS = {"gif": "gif", "record": "jsonl", "text": "txt"}
 HOLD_SECONDS = 4.0  # the last frame of an animation
 
 
-def output(format: str, out: str | None, fps: int) -> Path | None:
+def output_path(format: str, out: str | None, fps: int) -> Path | None:
     """The file to write, None for the screen.
 
     Raises:
@@ -22,3 +27,14 @@ def output(format: str, out: str | None, fps: int) -> Path | None:
     if path is not None and path.is_dir():
         raise ValueError(f"--out={out} is a folder, a file is needed")
     return path
+
+
+def write_gif(path: Path, frames: Iterable[Image.Image], fps: int) -> None:
+    """Write an animation that goes on for ever, whole or not at all; its last frame is held for ``HOLD_SECONDS``."""
+    first, *others = frames
+    durations = [round(1000 / fps)] * len(others) + [round(1000 * HOLD_SECONDS)]
+
+    def write(temporary: Path) -> None:
+        first.save(temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
+
+    write_whole(path, write)

@@ -25,6 +25,12 @@ class Interval(NamedTuple):
         return f"{self.mean:,.1f} [{self.low:,.1f}, {self.high:,.1f}]"
 
 
+def interval_text(found: Interval, spec: str) -> str:
+    """An estimate with its interval, each written as ``format`` does by ``spec``; alone if its bounds are nan."""
+    mean, low, high = (format(value, spec) for value in found)
+    return mean if math.isnan(found.low) else f"{mean} ({low} … {high})"
+
+
 def mean_interval(
     values: np.ndarray, *, confidence: float = CONFIDENCE, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:

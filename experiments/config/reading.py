@@ -18,6 +18,8 @@ from experiments.config.keys import group_of
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
 from experiments.config.transfer import TransferSettings
 
+CONFIG = "config.yaml"  # of a run, in its folder
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -158,7 +160,7 @@ def load(folder: Path) -> Setup:
     Raises:
         ValueError: if it isn't a run folder, or its config doesn't fit this version.
     """
-    path = folder / "config.yaml"
+    path = folder / CONFIG
     if not folder.is_dir():
         raise ValueError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Measuring a finished run on held-out games, or a player on any of Waybill's maps and levels."""
+"""Measures a finished run on held-out games, or a player on any of Waybill's maps and levels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy
 
 
-def measure(
+def evaluate_target(
     target: str,
     *,
     level: str | None = None,

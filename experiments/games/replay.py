@@ -1,4 +1,4 @@
-"""Watching a game, whatever kind it is: where to write it, and who shows it."""
+"""Shows a game, whatever kind it is: of a run folder, of a player, or a saved one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experiments.games.waybill.replay import refuse_seed
 def watch_game(target: str, *, seed: int | None, **options: Any) -> None:
     """Show one game of a run folder, a player or a saved game; prints what it wrote.
 
-    ``options`` are those of ``replaying.replay``; ``seed`` is the episode's where games have no maps.
+    ``options`` are those of ``games.waybill.replay.replay_game``; ``seed`` is the episode's where games have no maps.
 
     Raises:
         ValueError: in one line, if anything given is no good.
@@ -22,7 +22,7 @@ def watch_game(target: str, *, seed: int | None, **options: Any) -> None:
         setup = reading.load(folder)
         setup.domain.replay(setup, folder, seed=seed, **options)
         return
-    from experiments.games.waybill.replay import replay
+    from experiments.games.waybill.replay import replay_game
 
     refuse_seed(seed)
-    replay(target, **options)
+    replay_game(target, **options)

@@ -56,7 +56,7 @@ class Band(NamedTuple):
     high: np.ndarray
 
     def at(self, *place: int) -> Interval:
-        """One of them."""
+        """The interval at one place."""
         return Interval(*(float(part[place]) for part in self))
 
 
@@ -106,16 +106,19 @@ def _picked(values: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def tail(seeds: int, tasks: int, confidence: float = CONFIDENCE, *, vary_enough: bool = False) -> float:
-    """The share of resamples outside the interval at either end (Hesterberg 2015, sec. 4.4); without the factor for
-    resamples that vary too little if they ``vary_enough``.
+    """The share of resamples that lies outside the interval at either end (Hesterberg 2015, sec. 4.4).
+
+    The factor for resamples that vary too little is left out if they ``vary_enough``.
     """
     wide = stats.t.ppf((1 + confidence) / 2, tasks * (seeds - 1))
     return float(stats.norm.cdf(-wide if vary_enough else -wide * math.sqrt(seeds / (seeds - 1))))
 
 
 def profile(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """The share of each run's games [S, G] above each threshold [K]: [S, K]. Their mean is the performance profile
-    (Agarwal et al., eq. 2), with games in the place of tasks; a run's games belong together, so runs are resampled.
+    """The share of each run's games [S, G] above each threshold [K]: [S, K].
+
+    The mean over runs is the performance profile (Agarwal et al., eq. 2), with games in the place of tasks; a run's
+    games belong together, so runs are resampled.
     """
     return (np.asarray(scores)[:, :, None] > np.asarray(thresholds)).mean(axis=1)
 
@@ -126,15 +129,17 @@ def optimality_gap(scores: np.ndarray, axis: int = 0, target: float = 1.0) -> np
 
 
 def probability_of_improvement(ours: np.ndarray, others: np.ndarray) -> float:
-    """Chance that a run of one arm [S] scores higher than a run of another [R] on the same task, a tie counting half:
-    the Mann–Whitney statistic over S · R (Agarwal et al., eq. 3).
+    """Chance that a run of one arm [S] scores higher than a run of another [R] on the same task, a tie counting half.
+
+    It is the Mann–Whitney statistic over S · R (Agarwal et al., eq. 3).
     """
     return float((np.sign(np.subtract.outer(ours, others)) + 1).mean() / 2)
 
 
 def improvement_interval(ours: np.ndarray, others: np.ndarray, *, confidence: float = CONFIDENCE) -> Interval:
-    """The probability of improvement of [S] over [R] with Newcombe's score interval (2006, part 2, method 5): all
-    probabilities that the observed one is no further from than its spread under them allows.
+    """The probability of improvement of [S] over [R] with Newcombe's score interval (2006, part 2, method 5).
+
+    It holds all probabilities from which the observed one is no further away than its spread under them allows.
     """
     found, z = probability_of_improvement(ours, others), stats.norm.ppf((1 + confidence) / 2)
     m, n = len(ours), len(others)
@@ -148,7 +153,7 @@ def improvement_interval(ours: np.ndarray, others: np.ndarray, *, confidence: fl
 
 
 def _edge(allowed: Callable[[float], bool], inside: float, outside: float) -> float:
-    """Where between the two it ceases to be allowed, by halving; ``outside`` if that is where we are."""
+    """Where between ``inside`` and ``outside`` a probability ceases to be allowed, by halving."""
     if inside == outside:
         return outside
     for _ in range(50):

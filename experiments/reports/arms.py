@@ -14,15 +14,15 @@ from typing import Any
 
 from experiments.config.keys import Flat, flat
 from experiments.config.rivals import SELF, STAND_IN
-from experiments.reports.labels import BASE, labels, titles, varying
-from experiments.reports.run_folders import Found, Run
+from experiments.reports.labels import BASE, differing_settings, labels, titles
+from experiments.reports.run_folders import FoundRuns, Run
 
 # Keys that change nothing of what is learnt or measured, or follow from others.
 _BOOKKEEPING = {
     *("seed", "seeds", "out", "resume", "device", "threads", "network_threads", "progress", "log_every"),
     *("checkpoint_every", "env.label", "env.train_steps", "level.train_steps", "level.rung"),
 }
-_GAMES = ("env.", "level.", "evaluation.")  # what the games are; evaluation.every is not among them
+_GAME_PREFIXES = ("env.", "level.", "evaluation.")  # what the games are; evaluation.every is not among them
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Arm:
 
     @property
     def learns(self) -> bool:
-        """Whether seeds matter."""
+        """True if all its runs are of an agent that learns, so that seeds matter."""
         return all(run.learns for run in self.runs)
 
 
@@ -53,13 +53,13 @@ class Section:
 
     @property
     def runs(self) -> list[Run]:
-        """All finished runs."""
+        """All finished runs, arm by arm."""
         return [run for arm in self.arms for run in arm.runs]
 
 
-def games_of(config: Mapping[str, Any]) -> Flat:
-    """What decides which games a run is measured on. For a run's past selves a rule stands in then."""
-    keys = {key: value for key, value in _told(config).items() if key.startswith(_GAMES)}
+def games_key(config: Mapping[str, Any]) -> Flat:
+    """The settings that decide on which games a run is measured; past selves count as their stand-in."""
+    keys = {key: value for key, value in _arm_key(config).items() if key.startswith(_GAME_PREFIXES)}
     keys.pop("evaluation.every", None)
     level = keys.pop("level.rivals", None)
     chosen = config.get("rivals") if config.get("rivals") is not None else level
@@ -67,17 +67,17 @@ def games_of(config: Mapping[str, Any]) -> Flat:
     return {**keys, "rivals": rivals}
 
 
-def sections(found: Found) -> list[Section]:
+def sections(found: FoundRuns) -> list[Section]:
     """All runs, sorted into sections and arms, in the order in which they were found."""
     runs = [*found.finished, *found.unfinished]
-    parts = _by(runs, lambda run: games_of(run.config))
-    named = titles([games_of(part[0].config) for part in parts])
+    parts = _grouped(runs, lambda run: games_key(run.config))
+    named = titles([games_key(part[0].config) for part in parts])
     return [_section(title, part) for title, part in zip(named, parts, strict=True)]
 
 
 def _section(title: str, runs: Sequence[Run]) -> Section:
-    groups = _by(runs, lambda run: _told(run.config))
-    settings = varying([_told(group[0].config) for group in groups])
+    groups = _grouped(runs, lambda run: _arm_key(run.config))
+    settings = differing_settings([_arm_key(group[0].config) for group in groups])
     all_seeds = sorted({run.seed for run in runs if run.learns})
     arms, copies = [], []
     names = labels(settings) if len(groups) > 1 else [str(groups[0][0].config["agent"]["name"])]
@@ -90,25 +90,25 @@ def _section(title: str, runs: Sequence[Run]) -> Section:
     return Section(title, [arm for arm in arms if arm.runs], [arm for arm in arms if not arm.runs], copies)
 
 
-def _told(config: Mapping[str, Any]) -> Flat:
-    """All that an arm is told apart by."""
-    told = flat(config)
-    source = told.get("transfer.from")
+def _arm_key(config: Mapping[str, Any]) -> Flat:
+    """The settings in which runs of different arms differ: all but the seed and bookkeeping."""
+    settings = flat(config)
+    source = settings.get("transfer.from")
     if source is not None:  # each seed may take from the run of its own seed
-        told["transfer.from"] = re.sub(rf"seed[-_]?{config['seed']}(?!\d)", "seed*", source)
-    return {key: value for key, value in told.items() if key not in _BOOKKEEPING and not key.endswith("._target_")}
+        settings["transfer.from"] = re.sub(rf"seed[-_]?{config['seed']}(?!\d)", "seed*", source)
+    return {key: value for key, value in settings.items() if key not in _BOOKKEEPING and not key.endswith("._target_")}
 
 
-def _by(runs: Iterable[Run], what: Callable[[Run], Flat]) -> list[list[Run]]:
-    """Runs of which the same can be said, together."""
+def _grouped(runs: Iterable[Run], key_of: Callable[[Run], Flat]) -> list[list[Run]]:
+    """Runs with an equal key together, in the order in which each key first came."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(json.dumps(what(run), sort_keys=True, default=str), []).append(run)
+        groups.setdefault(json.dumps(key_of(run), sort_keys=True, default=str), []).append(run)
     return list(groups.values())
 
 
 def _latest(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
-    """One run a seed, and the folders of those that a later one of the same seed replaces: each counts once."""
+    """The latest run of each seed, and the folders of the earlier ones that it replaces."""
     kept: dict[int, Run] = {}
     left_out = []
     for run in sorted(runs, key=lambda run: str((run.result or {}).get("finished"))):
@@ -119,6 +119,7 @@ def _latest(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 
 
 def _missing(finished: Sequence[Run], group: Iterable[Run], seeds: Iterable[int]) -> dict[int, str | None]:
+    """Seeds without a finished run: with the folder where one was begun, None where only other arms have the seed."""
     there = {run.seed for run in finished}
     missing: dict[int, str | None] = {seed: None for seed in seeds if seed not in there}
     missing |= {run.seed: str(run.folder) for run in group if run.seed not in there}

@@ -20,11 +20,11 @@ import numpy as np
 from experiments.reports import aggregates
 from experiments.reports.aggregates import iqm
 from experiments.reports.arms import Arm, Section
-from experiments.reports.labels import plain, telling
-from experiments.reports.measures import Scalars, lines
+from experiments.reports.labels import as_typed, distinguishing_keys
+from experiments.reports.measures import Scalars, aggregate_curves
 from experiments.reports.run_folders import Run
 
-METRICS: dict[str, Callable[[Run], float | None]] = {
+RUN_METRICS: dict[str, Callable[[Run], float | None]] = {
     "held_out/score": lambda run: run.score,
     "held_out/normalised": lambda run: run.normalised,
 }
@@ -32,8 +32,8 @@ _WITH_MARGINS = ("eval/score", "eval/mean_reward", "game/score")
 _RESAMPLES, _POINTS = 1000, 100  # of each of an arm's many tags
 
 
-def read(folder: Path) -> dict[str, np.ndarray]:
-    """All curves of a run's event files, [P, 2] of (step, value) by tag; none if there are no files.
+def read_scalars(folder: Path) -> dict[str, np.ndarray]:
+    """All curves of a run's event files by tag, each [P, 2] of (step, value); none if there are no files.
 
     Raises:
         ValueError: in one line, if they cannot be read.
@@ -54,17 +54,17 @@ def read(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _rising(points: np.ndarray) -> np.ndarray:
-    """Of several points at one step the last; without those that are no numbers."""
+    """Points [P, 2] in the order of their steps: the last of each step, without values that are no numbers."""
     points = points[np.isfinite(points[:, 1])]
     last = dict(points.tolist())
     return np.array(sorted(last.items())).reshape(-1, 2)
 
 
-def write(
+def write_event_files(
     folder: Path, sections: Sequence[Section], scalars: Mapping[Run, Scalars], names: Mapping[Arm, str], *, seed: int
 ) -> Iterator[None]:
-    """Write everything, arm by arm; ``names`` are the arms' folders below ``folder``."""
-    rows = _hparams(sections)
+    """Write event files of all arms and runs, a step for each arm; ``names`` are the arms' folders below ``folder``."""
+    rows = _hparam_rows(sections)
     _write_experiment(folder, rows)
     for arm in rows:
         _write_arm(folder / "arms" / names[arm], [scalars.get(run, {}) for run in arm.runs], seed)
@@ -73,20 +73,19 @@ def write(
         yield
 
 
-def _hparams(sections: Sequence[Section]) -> dict[Arm, dict[str, Any]]:
+def _hparam_rows(sections: Sequence[Section]) -> dict[Arm, dict[str, Any]]:
     """Each arm's settings as the HPARAMS tab takes them: numbers where all arms have numbers, else text."""
     rows: dict[Arm, dict[str, Any]] = {}
     for section in sections:
-        keys = telling([arm.settings for arm in section.arms])
+        keys = distinguishing_keys([arm.settings for arm in section.arms])
         for arm in section.arms:
-            told = {key: arm.settings[key] for key in keys}
-            rows[arm] = {"games": section.title, "arm": arm.label, **told}
+            rows[arm] = {"games": section.title, "arm": arm.label, **{key: arm.settings[key] for key in keys}}
     mixed = {key for row in rows.values() for key, value in row.items() if not _is_number(value)}
     return {arm: {key: _as(value, key in mixed) for key, value in row.items()} for arm, row in rows.items()}
 
 
 def _as(value: Any, is_text: bool) -> str | float:
-    return plain(value) if is_text else float(value)
+    return as_typed(value) if is_text else float(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -94,7 +93,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _write_experiment(folder: Path, rows: Mapping[Arm, Mapping[str, Any]]) -> None:
-    """What the HPARAMS tab's columns are, once for all runs, and the margin charts."""
+    """The columns of the HPARAMS tab, once for all runs, and the margin charts."""
     from tensorboard.plugins.hparams import summary_v2  # its api.py needs TensorFlow
     from torch.utils.tensorboard.summary import custom_scalars
 
@@ -103,7 +102,7 @@ def _write_experiment(folder: Path, rows: Mapping[Arm, Mapping[str, Any]]) -> No
     seeds = sorted({float(run.seed) for arm in rows for run in arm.runs})
     domains = {**columns, "seed": seeds}.items()
     hparams = [summary_v2.HParam(key, summary_v2.Discrete(values)) for key, values in domains]
-    metrics = [summary_v2.Metric(tag) for tag in METRICS]
+    metrics = [summary_v2.Metric(tag) for tag in RUN_METRICS]
     charts = {tag: ["Margin", [tag, f"{tag}/low", f"{tag}/high"]] for tag in _WITH_MARGINS}
     with _writer(folder) as add:
         add(summary_v2.hparams_config_pb(hparams=hparams, metrics=metrics), 0)
@@ -111,13 +110,14 @@ def _write_experiment(folder: Path, rows: Mapping[Arm, Mapping[str, Any]]) -> No
 
 
 def _write_arm(folder: Path, own: Sequence[Scalars], seed: int) -> None:
+    """The curves of an arm, from those of its seeds: each tag that all seeds have."""
     from torch.utils.tensorboard.summary import scalar
 
     tags = [tag for tag in own[0] if all(len(other.get(tag, ())) for other in own)]
     with _writer(folder) as add:
         for tag in tags:
             curves = [other[tag] for other in own]
-            middle = lines(curves, iqm, seed, most=_POINTS, resamples=_RESAMPLES)
+            middle = aggregate_curves(curves, iqm, seed, most=_POINTS, resamples=_RESAMPLES)
             if middle is None:
                 continue
             mean = aggregates.on_common_steps(curves, _POINTS)[1].mean(axis=0)
@@ -129,7 +129,7 @@ def _write_arm(folder: Path, own: Sequence[Scalars], seed: int) -> None:
 
 
 def _write_session(folder: Path, run: Run, row: Mapping[str, Any]) -> None:
-    """A run's row: settings, final scores, and that it has ended well."""
+    """A run's row of the HPARAMS tab: settings, final scores, and that it has ended well."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2, summary_v2
     from tensorboard.plugins.hparams.api_pb2 import Status
@@ -144,7 +144,7 @@ def _write_session(folder: Path, run: Run, row: Mapping[str, Any]) -> None:
     ended.value.add(tag=metadata.SESSION_END_INFO_TAG, metadata=described, tensor=metadata.NULL_TENSOR)
     with _writer(folder) as add:
         add(summary_v2.hparams_pb(dict(row), trial_id=str(run.folder)), 0)
-        for tag, of in METRICS.items():
+        for tag, of in RUN_METRICS.items():
             value = of(run)
             if value is not None:
                 add(scalar(tag, value), last)

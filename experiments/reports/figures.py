@@ -1,4 +1,4 @@
-"""A report's figures, of a section's numbers: learning curves, scores, profiles, improvement, the funnel."""
+"""Draws a section's numbers: learning curves, scores, profiles, improvement, the funnel."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.common.statistics import Interval
-from experiments.reports.measures import ArmNumbers, Lines, SectionNumbers
-from experiments.reports.page import INK
+from experiments.reports.measures import AggregateCurve, ArmNumbers, SectionNumbers
+from experiments.reports.page import FIGURE_INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,14 +22,14 @@ _THOUSANDS = "{x:,g}"  # how numbers at axes are written
 
 
 def _inked(draw: Callable[[SectionNumbers], Figure]) -> Callable[[SectionNumbers], Figure]:
-    """Text and axes in ink."""
+    """Decorates a function that draws a figure: text and axes get the colour of ink."""
 
     @wraps(draw)
     def drawn(numbers: SectionNumbers) -> Figure:
         from matplotlib import rc_context
 
         inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
-        settings: dict[Any, str] = dict.fromkeys(inked, INK)
+        settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
         with rc_context(settings):
             return draw(numbers)
 
@@ -96,7 +96,7 @@ def scores(numbers: SectionNumbers) -> Figure:
 
 @_inked
 def profiles(numbers: SectionNumbers) -> Figure:
-    """Share of games above each score."""
+    """Share of held-out games above each score, for each arm."""
     figure = _figure(9, 4.1 + _legend_height(numbers))
     axes = figure.subplots()
     for one, colour in _coloured(numbers):
@@ -128,7 +128,7 @@ def improvement(numbers: SectionNumbers) -> Figure:
 
 @_inked
 def pairs(numbers: SectionNumbers) -> Figure:
-    """The same for all pairs: the row's arm over the column's."""
+    """Chance that a run of the row's arm scores above one of the column's, for all pairs of arms."""
     names = [_wrapped(one.arm.label) for one in numbers.arms]
     figure = _figure(2.8 + 0.85 * len(names), 1.8 + 0.55 * len(names))
     axes = figure.subplots()
@@ -144,7 +144,7 @@ def pairs(numbers: SectionNumbers) -> Figure:
     for edge in axes.spines.values():
         edge.set_visible(False)
     bar = figure.colorbar(image, ax=axes, label="P(row above column)")
-    bar.outline.set_edgecolor(INK)
+    bar.outline.set_edgecolor(FIGURE_INK)
     return figure
 
 
@@ -195,7 +195,7 @@ def _soft(count: int) -> float:
     return 0.2 if count <= 3 else 0.1
 
 
-def _line(axes: Any, shown: Lines, colour: Any, label: str, *, soft: float) -> None:
+def _line(axes: Any, shown: AggregateCurve, colour: Any, label: str, *, soft: float) -> None:
     axes.plot(shown.x, shown.y.estimate, color=colour, label=label, linewidth=1.7)
     axes.fill_between(shown.x, shown.y.low, shown.y.high, color=colour, alpha=soft, linewidth=0)
     _plain(axes)
@@ -222,7 +222,7 @@ def _rows(axes: Any, names: Sequence[str]) -> None:
 
 
 def _wrapped(name: str) -> str:
-    """A long label on several lines."""
+    """A label, on several lines if it is long."""
     return name if len(name) <= _LONG else name.replace(", ", ",\n")
 
 
@@ -244,18 +244,18 @@ def _normalised_axis(axes: Any, numbers: SectionNumbers) -> None:
 
 
 def _legend_columns(names: Sequence[str]) -> int:
-    """As many as fit below a figure."""
+    """As many columns as fit below a figure."""
     return max(1, min(len(names), 105 // (6 + max((len(name) for name in names), default=1))))
 
 
 def _legend_height(numbers: SectionNumbers) -> float:
-    """In inches."""
+    """Height of the legend in inches."""
     names = [one.arm.label for one in numbers.arms]
     return 0.19 * math.ceil(len(names) / _legend_columns(names))
 
 
 def _legend(figure: Figure, axes: Any) -> None:
-    """Below the axes, so that it covers nothing."""
+    """Put the legend below the axes, where it covers nothing."""
     handles, names = axes.get_legend_handles_labels()
     columns = _legend_columns(names)
     figure.legend(handles, names, loc="outside lower center", ncols=columns, frameon=False, fontsize=8.5)

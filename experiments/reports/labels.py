@@ -9,44 +9,48 @@ from typing import Any
 from experiments.config.arms import ARM
 from experiments.config.keys import Flat
 
-_ABSENT = "absent"  # in a config from before the key
-BASE = "base"
+_ABSENT = "absent"  # the value of a key that a config doesn't have: it is from before the key
+BASE = "base"  # the label of the arm that differs in nothing from what most arms have
 
 
-def varying(configs: Sequence[Flat]) -> list[Flat]:
-    """Of each config the keys that differ between them, ``agent.name`` as ``agent``: a study's arms and choices of
-    groups come first.
+def differing_settings(configs: Sequence[Flat]) -> list[Flat]:
+    """Each config reduced to the keys in which any two of them differ; ``agent.name`` becomes ``agent``.
+
+    A study's arm comes first, then choices of groups, then all other keys.
     """
     keys = dict.fromkeys(key for config in configs for key in config)
-    differ = [key for key in keys if len({plain(config.get(key, _ABSENT)) for config in configs}) > 1]
+    differ = [key for key in keys if len({as_typed(config.get(key, _ABSENT)) for config in configs}) > 1]
     differ.sort(key=lambda key: (key != ARM, not key.endswith(".name")))
     return [{key.removesuffix(".name"): config.get(key, _ABSENT) for key in differ} for config in configs]
 
 
-def told_apart(settings: Sequence[Flat]) -> list[str]:
-    """What differs between arms, for each as ``key=value, …``: without keys that only follow from a group's choice."""
-    keys = telling(settings)
-    return [", ".join(f"{key}={plain(own[key])}" for key in keys) for own in settings]
+def describe_differences(settings: Sequence[Flat]) -> list[str]:
+    """Each arm's distinguishing keys and their values, as ``key=value, …``."""
+    keys = distinguishing_keys(settings)
+    return [", ".join(f"{key}={as_typed(own[key])}" for key in keys) for own in settings]
 
 
-def telling(settings: Sequence[Flat]) -> list[str]:
-    """The keys of that."""
+def distinguishing_keys(settings: Sequence[Flat]) -> list[str]:
+    """The keys that arms differ in, without those that only follow from a group's choice."""
     return [key for key in (settings[0] if settings else ()) if not _follows(key, settings)]
 
 
 def _follows(key: str, settings: Sequence[Flat]) -> bool:
+    """True if a group's choice decides the key's value in all settings, as ``agent`` may decide ``agent.tau``."""
     group = key.partition(".")[0]
     if group == key or group not in settings[0]:
         return False
-    return len({plain(own[group]) for own in settings}) == len({plain([own[group], own[key]]) for own in settings})
+    return len({as_typed(own[group]) for own in settings}) == len(
+        {as_typed([own[group], own[key]]) for own in settings}
+    )
 
 
 def labels(settings: Sequence[Flat]) -> list[str]:
-    """A short name for each: the fewest keys that tell them apart, and of those only what most others don't have."""
+    """A short name for each arm: as few keys as tell all apart, without values that more than half of the arms have."""
     chosen: list[str] = []
     parts: list[tuple[str, ...]] = [()] * len(settings)
     for key in settings[0] if settings else ():
-        finer = [(*part, plain(own[key])) for part, own in zip(parts, settings, strict=True)]
+        finer = [(*part, as_typed(own[key])) for part, own in zip(parts, settings, strict=True)]
         if len(set(finer)) > len(set(parts)):
             chosen.append(key)
             parts = finer
@@ -56,7 +60,7 @@ def labels(settings: Sequence[Flat]) -> list[str]:
         ", ".join(
             texts[key][k] if key == ARM else f"{names[key]}={texts[key][k]}"
             for key in chosen
-            if plain(own[key]) != hidden[key]
+            if as_typed(own[key]) != hidden[key]
         )
         or BASE
         for k, own in enumerate(settings)
@@ -64,38 +68,38 @@ def labels(settings: Sequence[Flat]) -> list[str]:
 
 
 def _usual(key: str, settings: Sequence[Flat]) -> str | None:
-    """The value that more than half of them have."""
-    values = [plain(own[key]) for own in settings]
+    """The value that more than half of the settings have for a key, as it is typed; None if there is none."""
+    values = [as_typed(own[key]) for own in settings]
     most = max(set(values), key=values.count)
     return most if 2 * values.count(most) > len(values) else None
 
 
 def _short(keys: Sequence[str]) -> dict[str, str]:
-    """Keys without their sections, where that leaves no two alike."""
+    """Keys without their groups (``tau`` for ``agent.tau``), where that leaves no two alike."""
     last = [key.rpartition(".")[2] for key in keys]
     return {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """Values as they are typed; of folders as much from the end as tells them apart."""
+    """Values as they are typed; paths are cut to as much of their end as still tells them apart."""
     for parts in range(1, 20):
-        texts = ["/".join(value.split("/")[-parts:]) if isinstance(value, str) else plain(value) for value in values]
-        if len(set(texts)) == len({plain(value) for value in values}):
+        texts = ["/".join(value.split("/")[-parts:]) if isinstance(value, str) else as_typed(value) for value in values]
+        if len(set(texts)) == len({as_typed(value) for value in values}):
             return texts
-    return [plain(value) for value in values]
+    return [as_typed(value) for value in values]
 
 
-def plain(value: Any) -> str:
-    """A value as it is typed."""
+def as_typed(value: Any) -> str:
+    """A value as it is typed on a command line."""
     return value if isinstance(value, str) else json.dumps(value, default=str).replace('"', "")
 
 
 def titles(games: Sequence[Flat]) -> list[str]:
-    """What each section is measured on, in words; what else tells two apart is added."""
+    """What each section is measured on, in words; where two would be alike, with what else they differ in."""
     titles = [_title(own) for own in games]
     for title in {title for title in titles if titles.count(title) > 1}:
         alike = [k for k, own in enumerate(titles) if own == title]
-        for k, label in zip(alike, labels(varying([games[k] for k in alike])), strict=True):
+        for k, label in zip(alike, labels(differing_settings([games[k] for k in alike])), strict=True):
             titles[k] = f"{title} ({label})"
     return titles
 

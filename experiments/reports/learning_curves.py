@@ -1,4 +1,4 @@
-"""What transfer is worth, by learning curves: the measures of Taylor & Stone 2009, sec. 2.1, with honest intervals.
+"""Measures of learning curves: what transfer is worth by Taylor & Stone 2009, sec. 2.1, with intervals over seeds.
 
 A curve is a list of [env_step, score], by step, of one seed; the first point is before any training. Scores are in
 coins, or whatever the curves are in. Between two evaluations a curve is a straight line.
@@ -14,19 +14,19 @@ import numpy as np
 from experiments.common.statistics import CONFIDENCE, RESAMPLES, Interval, mean_interval
 
 Curve = Sequence[Sequence[float]]
-LAST = 3  # evaluations that make the asymptote
+ASYMPTOTE_EVALUATIONS = 3  # evaluations that make the asymptote
 THRESHOLD = 0.25  # share of the way from the random player's score to the planner's, chosen before any run
 
 
 class Time(NamedTuple):
-    """When a curve reaches a threshold, in environment steps; if it never did, when it was last looked at."""
+    """When a curve reaches a threshold, in environment steps; if it never does, the step of its last evaluation."""
 
     steps: float
     reached: bool
 
 
 class TimeInterval(NamedTuple):
-    """Mean of several seeds' times, each no longer than its curve: too low if not all ``reached`` (of ``seeds``)."""
+    """Mean of several seeds' times to a threshold: a lower bound if fewer than all ``seeds`` have ``reached`` it."""
 
     interval: Interval
     reached: int
@@ -70,7 +70,7 @@ def time_to_threshold(curve: Curve, threshold: float) -> Time:
     return Time(float(step_0 + (step_1 - step_0) * (threshold - score_0) / (score_1 - score_0)), True)
 
 
-def asymptote(curve: Curve, last: int = LAST) -> float:
+def asymptote(curve: Curve, last: int = ASYMPTOTE_EVALUATIONS) -> float:
     """Mean score of the last evaluations, as many as there are.
 
     Raises:
@@ -136,7 +136,7 @@ def over_seeds(measure: Callable[[Curve], float], curves: Sequence[Curve]) -> In
 
 
 def points_of(curve: Curve) -> np.ndarray:
-    """Points [T, 2].
+    """A curve's points as an array [T, 2] of (environment step, score), checked.
 
     Raises:
         ValueError: if there are none, or their steps don't rise.

@@ -9,29 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.common.statistics import Interval
-from experiments.reports import aggregates
-from experiments.reports import learning_curves as transfer
+from experiments.reports import aggregates, learning_curves
 from experiments.reports.aggregates import Band, iqm
 from experiments.reports.arms import Arm, Section
-from experiments.reports.run_folders import Run, games_of
+from experiments.reports.learning_curves import TimeInterval
+from experiments.reports.run_folders import Run, game_scores
 
-PLAYERS = ("random", "greedy", "planner")
-_LEVELS = 81  # thresholds of a profile
+BASELINES = ("random", "greedy", "planner")
+_THRESHOLDS = 81  # of a profile
 Scalars = Mapping[str, np.ndarray]  # curves [P, 2] of (step, value) by TensorBoard tag
 
 
-class Lines(NamedTuple):
-    """What an arm does over training, or over thresholds: values with intervals at [K] places."""
+class AggregateCurve(NamedTuple):
+    """An arm's seeds as one curve over K steps or thresholds: ``x`` [K], with intervals ``y`` [K]."""
 
     x: np.ndarray
     y: Band
-
-
-class Reaching(NamedTuple):
-    """Mean steps until the threshold, at least as many where not all seeds ``reached`` it."""
-
-    steps: Interval
-    reached: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +39,11 @@ class ArmNumbers:
     gap: float | None  # mean over games of what the normalised score lacks of 1
     bankruptcies: float | None
     won: float | None
-    curve: Lines | None
-    profile: Lines
-    reaching: Reaching | None
+    curve: AggregateCurve | None
+    profile: AggregateCurve
+    reaching: TimeInterval | None  # mean steps until the threshold
     improvement: Interval | None  # over the reference; None for itself
-    funnel: dict[str, Lines]
+    funnel: dict[str, AggregateCurve]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,24 +61,25 @@ class SectionNumbers:
     pairs: np.ndarray  # [A, A], chance that the arm of the row improves on that of the column
 
 
-def measure(
+def measure_section(
     section: Section, *, reference: Arm, share: float, seed: int, scalars: Mapping[Run, Scalars]
 ) -> SectionNumbers:
     """All numbers of a section; the threshold is ``share`` of the way from random play to the planner's (or best arm's)
     score, ``seed`` the bootstrap's.
     """
     first = section.runs[0]
-    players = {name: float(first.scores[name]["mean"]) for name in PLAYERS if name in first.scores}
+    players = {name: float(first.scores[name]["mean"]) for name in BASELINES if name in first.scores}
     scores = {arm: np.array([run.score for run in arm.runs]) for arm in section.arms}
     threshold = _threshold(players, [float(iqm(own)) for own in scores.values()], share)
     games = [_profile_games(run) for run in section.runs]
     is_normalised = all(own.size and normal for own, normal in games)
     thresholds = _thresholds([own for own, _ in games], is_normalised)
     numbers = [
-        _arm(arm, scores, reference, threshold, thresholds, is_normalised, seed, scalars) for arm in section.arms
+        _arm_numbers(arm, scores, reference, threshold, thresholds, is_normalised, seed, scalars)
+        for arm in section.arms
     ]
     pairs = [[aggregates.probability_of_improvement(a, b) for b in scores.values()] for a in scores.values()]
-    count = len(games_of(first.own))
+    count = len(game_scores(first.own))
     left_out = count - len(games[0][0]) if is_normalised else 0
     return SectionNumbers(
         section, numbers, reference, players, threshold, is_normalised, count, left_out, np.array(pairs)
@@ -93,14 +87,14 @@ def measure(
 
 
 def _threshold(players: Mapping[str, float], means: Sequence[float], share: float) -> float | None:
-    """None where nothing is above random play."""
+    """The score that counts as having learnt the games; None where nothing is above random play."""
     best = players.get("planner", max(means))
     if "random" not in players or best <= players["random"]:
         return None
-    return transfer.threshold_between(players["random"], best, share)
+    return learning_curves.threshold_between(players["random"], best, share)
 
 
-def _arm(
+def _arm_numbers(
     arm: Arm,
     scores: Mapping[Arm, np.ndarray],
     reference: Arm,
@@ -112,8 +106,8 @@ def _arm(
 ) -> ArmNumbers:
     own, shares = scores[arm], [run.normalised for run in arm.runs]
     normalised = None if None in shares else np.array(shares, np.float64)
-    games = np.array([_profile_games(run)[0] if is_normalised else games_of(run.own) for run in arm.runs])  # [S, G]
-    shown = Lines(thresholds, band(aggregates.profile(games, thresholds), np.mean, seed))
+    games = np.array([_profile_games(run)[0] if is_normalised else game_scores(run.own) for run in arm.runs])  # [S, G]
+    shown = AggregateCurve(thresholds, band(aggregates.profile(games, thresholds), np.mean, seed))
     curves = [run.curve for run in arm.runs if run.curve is not None]
     whole = len(curves) == len(arm.runs)
     return ArmNumbers(
@@ -125,59 +119,60 @@ def _arm(
         gap=float(aggregates.optimality_gap(games.ravel())) if is_normalised else None,
         bankruptcies=_mean([run.own.get("bankruptcies") for run in arm.runs]),
         won=_mean([(run.own.get("won") or {}).get("mean") for run in arm.runs]),
-        curve=lines(curves, iqm, seed) if whole else None,
+        curve=aggregate_curves(curves, iqm, seed) if whole else None,
         profile=shown,
-        reaching=_reaching(curves, threshold, seed) if whole and threshold is not None else None,
+        reaching=_time_to_threshold(curves, threshold, seed) if whole and threshold is not None else None,
         improvement=None if arm is reference else aggregates.improvement_interval(own, scores[reference]),
         funnel=_funnel(arm, scalars, seed),
     )
 
 
 def band(values: np.ndarray, statistic: aggregates.Statistic, seed: int, **options: Any) -> Band:
-    """The statistic over seeds of [S, ...] with its interval: [...]; of one seed without one."""
+    """A statistic over seeds of values [S, ...] with its interval: [...]. The bounds of a single seed are nan."""
     if len(values) > 1:
         return aggregates.interval(values[:, None], statistic, seed=seed, **options)
     nothing = np.full(values.shape[1:], np.nan)
     return Band(np.asarray(statistic(values, axis=0)), nothing, nothing)
 
 
-def lines(
+def aggregate_curves(
     curves: Sequence[np.ndarray], statistic: aggregates.Statistic, seed: int, most: int = 200, **options: Any
-) -> Lines | None:
-    """Several seeds' curves as one with intervals; None if they have no steps in common."""
+) -> AggregateCurve | None:
+    """Several seeds' curves as one with intervals, at no more than ``most`` steps; None if they have none in common."""
     steps, values = aggregates.on_common_steps(curves, most)
-    return Lines(steps, band(values, statistic, seed, **options)) if len(steps) else None
+    return AggregateCurve(steps, band(values, statistic, seed, **options)) if len(steps) else None
 
 
 def _profile_games(run: Run) -> tuple[np.ndarray, bool]:
-    """Each held-out game's score between random play (0) and the planner (1), without games where these don't differ;
-    as they are, and False, where there is no planner.
+    """Scores of a run's held-out games [G], and whether they are normalised: random play is 0, the planner 1.
+
+    Games in which the planner isn't above random play are left out; without a planner scores are as they are.
     """
-    own, found = games_of(run.own), run.scores
+    own, found = game_scores(run.own), run.scores
     if "planner" not in found or "random" not in found:
         return own, False
-    random, planner = games_of(found["random"]), games_of(found["planner"])
+    random, planner = game_scores(found["random"]), game_scores(found["planner"])
     room = planner - random
     return (own - random)[room > 0] / room[room > 0], True
 
 
 def _thresholds(games: Sequence[np.ndarray], is_normalised: bool) -> np.ndarray:
     if is_normalised:
-        return np.linspace(0.0, max(1.0, min(2.0, max(own.max() for own in games))), _LEVELS)
-    return np.linspace(min(own.min() for own in games), max(own.max() for own in games), _LEVELS)
+        return np.linspace(0.0, max(1.0, min(2.0, max(own.max() for own in games))), _THRESHOLDS)
+    return np.linspace(min(own.min() for own in games), max(own.max() for own in games), _THRESHOLDS)
 
 
-def _reaching(curves: Sequence[np.ndarray], threshold: float, seed: int) -> Reaching:
-    times = [transfer.time_to_threshold(curve.tolist(), threshold) for curve in curves]
+def _time_to_threshold(curves: Sequence[np.ndarray], threshold: float, seed: int) -> TimeInterval:
+    times = [learning_curves.time_to_threshold(curve.tolist(), threshold) for curve in curves]
     steps = band(np.array([time.steps for time in times]), np.mean, seed).at()
-    return Reaching(steps, sum(time.reached for time in times))
+    return TimeInterval(steps, sum(time.reached for time in times), len(times))
 
 
-def _funnel(arm: Arm, scalars: Mapping[Run, Scalars], seed: int) -> dict[str, Lines]:
+def _funnel(arm: Arm, scalars: Mapping[Run, Scalars], seed: int) -> dict[str, AggregateCurve]:
     """Share of the training games that reach each stage, mean over seeds; only what all seeds have."""
     own, prefix = [scalars.get(run, {}) for run in arm.runs], "game/funnel/"
     stages = [tag for tag in own[0] if tag.startswith(prefix) and all(len(other.get(tag, ())) for other in own)]
-    found = {tag.removeprefix(prefix): lines([other[tag] for other in own], np.mean, seed) for tag in stages}
+    found = {tag.removeprefix(prefix): aggregate_curves([other[tag] for other in own], np.mean, seed) for tag in stages}
     return {stage: shown for stage, shown in found.items() if shown is not None}
 
 

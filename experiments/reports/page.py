@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PIXELS = 110  # of an inch of a figure on the page, where there is room
-INK = "#1b1c1d"  # of figures; in the page it becomes the page's own colour of text, light on dark or dark on light
+FIGURE_INK = (
+    "#1b1c1d"  # of figures; in the page it becomes the page's own colour of text, light on dark or dark on light
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Warnings:
-    """What a reader must know first."""
+    """What casts doubt on the report, to be read first."""
 
     lines: Sequence[str]
 
@@ -68,12 +70,12 @@ Block = Heading | Text | Warnings | Table | Code | Picture
 
 
 def html(block: Block) -> str:
-    """A block on the page. A figure is drawn in it, so that nothing has to be fetched."""
+    """A block as HTML. A figure is drawn in it, so that nothing has to be fetched."""
     return _HTML[type(block)](block)
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """The page of blocks: one file that needs no other."""
+    """The whole page around its blocks' HTML: one file that needs no other."""
     return _PAGE.format(title=escape(title), style=_STYLE, body="\n".join(parts))
 
 
@@ -82,8 +84,8 @@ def markdown(block: Block, pictures: str) -> str:
     return _MARKDOWN[type(block)](block, pictures)
 
 
-def save(picture: Picture, folder: Path) -> None:
-    """A figure as a PNG file."""
+def save_png(picture: Picture, folder: Path) -> None:
+    """Write a figure as a PNG file into a folder."""
     picture.figure.savefig(folder / f"{picture.name}.png", dpi=130, format="png", facecolor="white")
 
 
@@ -117,7 +119,7 @@ def _picture(block: Picture) -> str:
 
 
 def _svg(block: Picture) -> str:
-    """The drawing without what only a file of its own needs; names in it are its own, several are on a page."""
+    """The figure as SVG for a page, without what only a file needs; its ids begin with its name, to be unique."""
     from matplotlib import rc_context
 
     stream = io.StringIO()
@@ -130,7 +132,7 @@ def _svg(block: Picture) -> str:
     text = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 style="max-width: {width:.0f}px">', text, count=1)
     text = re.sub(r'id="([^"]+)"', rf'id="{block.name}-\1"', text)
     text = re.sub(r'(url\(|href=")#', rf"\1#{block.name}-", text)
-    return text.replace(INK, "currentColor")
+    return text.replace(FIGURE_INK, "currentColor")
 
 
 def _md(text: str) -> str:

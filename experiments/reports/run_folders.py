@@ -1,4 +1,4 @@
-"""Finding runs: every run folder below some folders, finished, unfinished or broken, whatever put it there."""
+"""Finds runs: every run folder below some folders, finished, unfinished or broken, whatever put it there."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from experiments.config.errors import first_line
+from experiments.config.reading import CONFIG
 from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
-
-CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,46 +33,47 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """The seed."""
+        """The seed of its training and its games."""
         return int(self.config["seed"])
 
     @property
     def learns(self) -> bool:
-        """Whether seeds matter: the players' games are always the same."""
+        """True for an agent that learns; a player's games are the same whatever the seed."""
         return "player" not in self.config["agent"]
 
     @property
     def scores(self) -> dict[str, dict[str, Any]]:
-        """Rows of the held-out games, by player; the agent's own among them."""
+        """The result's row of each player on the held-out games, the agent's own among them."""
         assert self.result is not None
         return self.result["scores"]
 
     @property
     def own(self) -> dict[str, Any]:
-        """The agent's row."""
+        """The agent's own row of ``scores``."""
         return self.scores[self.config["agent"]["name"]]
 
     @property
     def score(self) -> float:
-        """Mean over the held-out games."""
+        """The agent's mean score over the held-out games."""
         return float(self.own["mean"])
 
     @property
     def normalised(self) -> float | None:
-        """The same between the random player's (0) and the planner's (1); None where they don't span anything."""
+        """The score on a scale from the random player's (0) to the planner's (1); None where there is no such scale."""
         share = self.own.get("normalised")
         return None if share is None else float(share["mean"])
 
     @cached_property
     def curve(self) -> np.ndarray | None:
-        """Validation scores, [P, 2] of (environment step, score); None if none were kept, as of players."""
+        """Validation scores [P, 2] of (environment step, score); None if none were kept, as for players."""
         curve = (self.result or {}).get("curve")
         return points_of(curve) if curve else None
 
 
-class Found(NamedTuple):
-    """What lies below some folders, or should, as a sweep's list of jobs says; ``broken`` says in a line each what
-    cannot be read or run, and why.
+class FoundRuns(NamedTuple):
+    """The runs below some folders, and those that a sweep still has to begin there.
+
+    ``broken`` says in a line each what cannot be read or run, and why.
     """
 
     finished: list[Run]
@@ -81,7 +81,7 @@ class Found(NamedTuple):
     broken: list[str]
 
 
-def find(folders: Sequence[Path]) -> Found:
+def find_runs(folders: Sequence[Path]) -> FoundRuns:
     """All runs at any depth below the folders, each once; hidden folders are left out.
 
     Raises:
@@ -90,14 +90,14 @@ def find(folders: Sequence[Path]) -> Found:
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"{str(folder)!r} is no folder; folders with runs (made by train.py) are needed")
-    found, seen = Found([], [], []), set()
+    found, seen = FoundRuns([], [], []), set()
     for folder in _with_files(folders):
         if (path := folder.resolve()) not in seen:
             seen.add(path)
             if manifest.is_sweep(folder):
-                _not_begun(folder, found)
+                _add_jobs_not_begun(folder, found)
             if (folder / CONFIG).is_file():
-                _read(folder, found)
+                _add_run(folder, found)
     if not any(found):
         where = ", ".join(repr(str(folder)) for folder in folders)
         raise ValueError(f"{where}: no runs in there, no folder holds a {CONFIG} (train.py writes one for each run)")
@@ -112,8 +112,8 @@ def _with_files(folders: Sequence[Path]) -> Iterator[Path]:
                 yield Path(name)
 
 
-def _not_begun(folder: Path, found: Found) -> None:
-    """Add the jobs of a sweep that left no config: those that never ran, or died too early."""
+def _add_jobs_not_begun(folder: Path, found: FoundRuns) -> None:
+    """Add the jobs of a sweep that left no config: they never ran, or died too early."""
     try:
         sweep = manifest.read(folder)
         for job in sweep.jobs:
@@ -133,8 +133,8 @@ def natural(name: str) -> list[int | str]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-def _read(folder: Path, found: Found) -> None:
-    """Add what a folder with a config holds."""
+def _add_run(folder: Path, found: FoundRuns) -> None:
+    """Add the run in a folder with a config, or its seeds' runs that aren't begun if it is a group."""
     try:
         text = (folder / CONFIG).read_text()
         config = _config_of(text)
@@ -153,7 +153,7 @@ def _read(folder: Path, found: Found) -> None:
         return
     try:
         result = results.read(folder)
-        _check(config, result)
+        _check_result(config, result)
     except Exception as error:
         found.broken.append(f"{folder / results.RESULT}: {_why(error)}")
         return
@@ -177,11 +177,11 @@ def _why(error: Exception) -> str:
     return first_line(error)
 
 
-def _check(config: Mapping[str, Any], result: Any) -> None:
-    """Whether a result has all that a report reads.
+def _check_result(config: Mapping[str, Any], result: Any) -> None:
+    """Refuse a result that lacks something a report reads, or isn't the config's.
 
     Raises:
-        ValueError, KeyError, TypeError: if not.
+        ValueError, KeyError, TypeError: naming what is wrong.
     """
     if not isinstance(result, dict):
         raise ValueError("it is no result of train.py")
@@ -197,6 +197,6 @@ def _check(config: Mapping[str, Any], result: Any) -> None:
         points_of(result["curve"])
 
 
-def games_of(row: Mapping[str, Any]) -> np.ndarray:
+def game_scores(row: Mapping[str, Any]) -> np.ndarray:
     """The score of each held-out game [G], in the order of maps or seeds."""
     return np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)

@@ -1,25 +1,29 @@
-"""A report's contents: a section's numbers as tables and figures, with what a reader needs to read them."""
+"""A section of a report: its numbers as tables and figures, with what a reader needs to read them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from experiments.common.statistics import Interval
+from experiments.common.statistics import Interval, interval_text
 from experiments.reports import figures
 from experiments.reports.arms import Arm, Section
-from experiments.reports.labels import told_apart
+from experiments.reports.labels import describe_differences
 from experiments.reports.measures import ArmNumbers, SectionNumbers
 from experiments.reports.page import Block, Code, Heading, Picture, Table, Text
 from experiments.runs import commands
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 MOST_PAIRS = 12  # arms of which all pairs are shown
 NONE = "–"
-Format = Callable[[float], str]
+WHOLE, TWO_DECIMALS, PERCENT = ",.0f", ",.2f", ".0%"  # how numbers are written, for ``format``
 
 
-def contents(numbers: SectionNumbers, name: str, share: float) -> list[Block]:
-    """All blocks of a section; ``name`` begins its pictures' names, ``share`` is what made the threshold."""
+def section_blocks(numbers: SectionNumbers, name: str, share: float) -> list[Block]:
+    """All blocks of a section; ``name`` begins its pictures' names, ``share`` is the one that made the threshold."""
     what = "Held-out scores: each seed a dot, the interquartile mean a diamond"
     return [
         Heading(numbers.section.title),
@@ -37,7 +41,7 @@ def contents(numbers: SectionNumbers, name: str, share: float) -> list[Block]:
 
 
 def how_to_read(seed: int) -> list[Block]:
-    """What the numbers are, at the end."""
+    """The report's last blocks: how its numbers are made."""
     lines = (
         "IQM is the interquartile mean over seeds: a quarter of them, rounded down, is left out at either end. "
         "Intervals are 95 % expanded percentile intervals of 10,000 stratified bootstrap resamples of whole runs "
@@ -54,18 +58,18 @@ def how_to_read(seed: int) -> list[Block]:
     return [Heading("How to read this"), *(Text(line) for line in lines)]
 
 
-def _picture(name: str, what: str, arms: Sequence[ArmNumbers], figure: object) -> Picture:
-    """A figure of intervals; of arms with one seed there are none."""
+def _picture(name: str, what: str, arms: Sequence[ArmNumbers], figure: Figure) -> Picture:
+    """A figure of intervals, with a caption that names the arms of one seed, which have none."""
     alone = [one.arm.label for one in arms if len(one.scores) == 1 and one.arm.learns]
     rest = f" No interval for one seed: {', '.join(alone)}." if alone else ""
-    return Picture(name, f"{what}, with its 95 % interval over seeds.{rest}", figure)  # type: ignore[arg-type]
+    return Picture(name, f"{what}, with its 95 % interval over seeds.{rest}", figure)
 
 
 def _arms(numbers: SectionNumbers) -> Table:
-    """What the arms are, and what each is made of."""
+    """The arms, what distinguishes each, its seeds and environment steps."""
     arms = numbers.section.arms
     rows = []
-    for arm, differs in zip(arms, told_apart([arm.settings for arm in arms]), strict=True):
+    for arm, differs in zip(arms, describe_differences([arm.settings for arm in arms]), strict=True):
         steps = [int((run.result or {})["env_steps"]) for run in arm.runs]
         shown = " … ".join(f"{step:,}" for step in dict.fromkeys((min(steps), max(steps))))
         name = f"{arm.label} (reference)" if arm is numbers.reference and len(arms) > 1 else arm.label
@@ -74,23 +78,23 @@ def _arms(numbers: SectionNumbers) -> Table:
 
 
 def _scores(numbers: SectionNumbers) -> Table:
-    """Arms, then the players on the same games."""
-    digits = format_of(numbers)
+    """Held-out scores of the arms, then of the players on the same games."""
+    spec = format_of(numbers)
     head = ["arm", "seeds", "mean", "IQM (95 % interval)", "normalised IQM", "optimality gap", "bankrupt", "won"]
     rows = [
         [
-            one.arm.label, str(len(one.scores)), digits(float(one.scores.mean())), spread(one.score, digits),
-            NONE if one.normalised is None else spread(one.normalised, two), _or(one.gap, two),
-            _or(one.bankruptcies, percent), _or(one.won, percent),
+            one.arm.label, str(len(one.scores)), format(float(one.scores.mean()), spec), interval_text(one.score, spec),
+            NONE if one.normalised is None else interval_text(one.normalised, TWO_DECIMALS),
+            _or_none(one.gap, TWO_DECIMALS), _or_none(one.bankruptcies, PERCENT), _or_none(one.won, PERCENT),
         ]
         for one in numbers.arms
     ]  # fmt: skip
-    rows += [[f"{name} (player)", "", digits(mean), *[""] * 5] for name, mean in numbers.players.items()]
+    rows += [[f"{name} (player)", "", format(mean, spec), *[""] * 5] for name, mean in numbers.players.items()]
     return _without_empty(Table(head, rows))
 
 
 def _without_empty(table: Table) -> Table:
-    """The same without columns that say nothing."""
+    """A table without its columns that are empty in all rows."""
     kept = [k for k in range(len(table.head)) if any(row[k] not in ("", NONE) for row in table.rows)]
     return Table([table.head[k] for k in kept], [[row[k] for k in kept] for row in table.rows], table.words)
 
@@ -106,20 +110,20 @@ def _curves(numbers: SectionNumbers, name: str) -> list[Block]:
 
 
 def _reaching(numbers: SectionNumbers, share: float) -> list[Block]:
-    """Time to threshold."""
+    """The steps that each arm needs to reach the threshold."""
     rows = []
     for one in numbers.arms:
         if one.reaching is not None:
-            (steps, reached), seeds = one.reaching, len(one.scores)
+            steps, reached, seeds = one.reaching
             mark = "" if reached == seeds else "≥ "
-            rows.append([one.arm.label, f"{mark}{spread(steps, whole)}", f"{reached} of {seeds}"])
+            rows.append([one.arm.label, f"{mark}{interval_text(steps, WHOLE)}", f"{reached} of {seeds}"])
     if not rows or numbers.threshold is None:
         return []
     best = "the planner's" if "planner" in numbers.players else "the best arm's"
     line = (
-        f"Threshold: {format_of(numbers)(numbers.threshold)}, {share:.0%} of the way from the random player's held-out "
-        f"score to {best}. Mean over seeds of the environment steps until the validation curve is first there; a seed "
-        "that never is counts with its whole length, and the mean is a lower bound (≥)."
+        f"Threshold: {format(numbers.threshold, format_of(numbers))}, {share:.0%} of the way from the random player's "
+        f"held-out score to {best}. Mean over seeds of the environment steps until the validation curve is first "
+        "there; a seed that never is counts with its whole length, and the mean is a lower bound (≥)."
     )
     table = Table(["arm", "environment steps (95 % interval)", "seeds that reach it"], rows)
     return [Heading("Time to threshold", 3), Text(line), table]
@@ -134,9 +138,9 @@ def _profile(numbers: SectionNumbers, name: str) -> list[Block]:
 
 
 def _improvement(numbers: SectionNumbers, name: str) -> list[Block]:
-    """Over the reference, and of all pairs where these are few."""
+    """The probability of improvement over the reference, and of all pairs of arms where these are few."""
     found = [(one.arm.label, one.improvement) for one in numbers.arms if one.improvement is not None]
-    rows = [[label, spread(chance, two), _verdict(chance)] for label, chance in found]
+    rows = [[label, interval_text(chance, TWO_DECIMALS), _verdict(chance)] for label, chance in found]
     if not rows:
         return []
     reference = numbers.reference.label
@@ -149,7 +153,7 @@ def _improvement(numbers: SectionNumbers, name: str) -> list[Block]:
     if 3 <= len(numbers.arms) <= MOST_PAIRS:
         labels = [one.arm.label for one in numbers.arms]
         cells = [
-            [label, *(NONE if k == column else two(chance) for column, chance in enumerate(line))]
+            [label, *(NONE if k == column else format(chance, TWO_DECIMALS) for column, chance in enumerate(line))]
             for k, (label, line) in enumerate(zip(labels, numbers.pairs.tolist(), strict=True))
         ]
         caption = "Chance that a run of the row's arm scores above a run of the column's."
@@ -162,7 +166,7 @@ def _verdict(found: Interval) -> str:
 
 
 def _funnel(numbers: SectionNumbers, name: str) -> list[Block]:
-    """The funnel over training, and where it ends."""
+    """Which stages of the supply chain training games reach, over training and at its end."""
     arms = [one for one in numbers.arms if one.funnel]
     if not arms:
         return []
@@ -170,7 +174,7 @@ def _funnel(numbers: SectionNumbers, name: str) -> list[Block]:
     rows = []
     for one in arms:
         ends = [one.funnel[stage].y.estimate[-1] if stage in one.funnel else math.nan for stage in stages]
-        rows.append([one.arm.label, *(NONE if math.isnan(end) else percent(float(end)) for end in ends)])
+        rows.append([one.arm.label, *(NONE if math.isnan(end) else format(float(end), PERCENT) for end in ends)])
     what = "Share of the last 100 training games (exploration included) that reach each stage, mean"
     picture = _picture(f"{name}_funnel", what, arms, figures.funnels(numbers))
     table = Table(["arm", *stages], rows)
@@ -178,7 +182,7 @@ def _funnel(numbers: SectionNumbers, name: str) -> list[Block]:
 
 
 def _origin(section: Section) -> list[Block]:
-    """Commands, commits, versions, machine: what made the runs."""
+    """What made the runs: commands, commits, versions, machines."""
     lines = [line for arm in section.arms for line in (f"# {arm.label}", *_commands(arm))]
     blocks: list[Block] = [Heading("Commands", 3), Code(lines), Heading("Commits, versions, machines", 3)]
     made: dict[str, list[str]] = {}
@@ -190,7 +194,7 @@ def _origin(section: Section) -> list[Block]:
 
 
 def _commands(arm: Arm) -> list[str]:
-    """What was typed: one line where runs differ only in their seed."""
+    """The commands that made an arm's runs: one line where runs differ only in their seed."""
     unknown = [str(run.folder) for run in arm.runs if not run.commands or "resume=" in run.commands[0]]
     known = [run.commands for run in arm.runs if str(run.folder) not in unknown]
     lines: list[str] = []
@@ -214,33 +218,11 @@ def _made_with(result: dict) -> str:
     return "; ".join(part for part in (said, versions, where) if part)
 
 
-def spread(found: Interval, digits: Format) -> str:
-    """An estimate with its interval, if it has one."""
-    if math.isnan(found.low):
-        return digits(found.mean)
-    return f"{digits(found.mean)} ({digits(found.low)} … {digits(found.high)})"
-
-
-def format_of(numbers: SectionNumbers) -> Format:
+def format_of(numbers: SectionNumbers) -> str:
     """How this section's scores are written: three figures at least."""
     largest = max(abs(float(one.scores.mean())) for one in numbers.arms)
-    return whole if largest >= 100 else (lambda value: f"{value:,.1f}") if largest >= 10 else two
+    return WHOLE if largest >= 100 else ",.1f" if largest >= 10 else TWO_DECIMALS
 
 
-def whole(value: float) -> str:
-    """Without decimals."""
-    return f"{value:,.0f}"
-
-
-def two(value: float) -> str:
-    """With two decimals."""
-    return f"{value:,.2f}"
-
-
-def percent(value: float) -> str:
-    """A share."""
-    return f"{value:.0%}"
-
-
-def _or(value: float | None, digits: Format) -> str:
-    return NONE if value is None else digits(value)
+def _or_none(value: float | None, spec: str) -> str:
+    return NONE if value is None else format(value, spec)

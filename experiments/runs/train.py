@@ -16,15 +16,13 @@ from experiments.common.files import write_whole
 from experiments.common.machine import device_of
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
-from experiments.config.reading import Setup
+from experiments.config.reading import CONFIG, Setup
 from experiments.config.schema import RESUMABLE
 from experiments.runs import commands, results, seeds, transfer
 from experiments.runs.checkpoints import load_last
 from experiments.runs.finish import header, print_table, report
 from experiments.runs.loop import make_loop, train
 from experiments.runs.seed_run import is_reached
-
-CONFIG = "config.yaml"
 
 
 def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:

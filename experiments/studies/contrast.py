@@ -1,4 +1,6 @@
-"""One choice against another over all else that was swept: ``python -m experiments.studies.contrast DIR OURS OTHERS``.
+"""Compares one choice with another over all else that was swept.
+
+Its command is ``python -m experiments.studies.contrast DIR OURS OTHERS``.
 
 OURS and OTHERS name arms, as a report labels them, with a ``*`` for what they have in common: ``travel_*`` against
 ``straight_*`` pairs ``travel_fixed_4`` with ``straight_fixed_4`` and so on, seed by seed. The mean difference has the
@@ -9,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from experiments.common.door import door
 from experiments.common.statistics import Interval
 from experiments.reports.aggregates import interval, iqm
 from experiments.reports.arms import Arm, Section, sections
-from experiments.reports.run_folders import find
+from experiments.reports.run_folders import find_runs
 
 
 class Contrast(NamedTuple):
@@ -36,8 +37,8 @@ class Contrast(NamedTuple):
     difference: Interval
 
 
-def contrast(found: Sequence[Section], ours: str, others: str, *, seed: int = 0) -> list[Contrast]:
-    """The contrast in each section that has a pair.
+def compare_arms(found: Sequence[Section], ours: str, others: str, *, seed: int = 0) -> list[Contrast]:
+    """Contrasts of our arms with the others, one in each section that has a pair.
 
     Raises:
         ValueError: in one line, if a pattern has no ``*`` or no section has a pair with two seeds in common.
@@ -45,14 +46,14 @@ def contrast(found: Sequence[Section], ours: str, others: str, *, seed: int = 0)
     for pattern in (ours, others):
         if pattern.count("*") != 1:
             raise ValueError(f"{pattern!r}: one * is needed, it stands for what both sides have in common")
-    made = [one for section in found if (one := _contrast(section, ours, others, seed)) is not None]
+    made = [one for section in found if (one := _contrast_in(section, ours, others, seed)) is not None]
     if not made:
         known = ", ".join(dict.fromkeys(arm.label for section in found for arm in section.arms))
         raise ValueError(f"{ours!r} and {others!r}: no two arms with two seeds in common pair up, known are {known}")
     return made
 
 
-def _contrast(section: Section, ours: str, others: str, seed: int) -> Contrast | None:
+def _contrast_in(section: Section, ours: str, others: str, seed: int) -> Contrast | None:
     left, right = _matching(section.arms, ours), _matching(section.arms, others)
     pairs = [(left[name], right[name]) for name in left if name in right and left[name] is not right[name]]
     if not pairs:
@@ -80,12 +81,13 @@ def _matching(arms: Sequence[Arm], pattern: str) -> dict[str, Arm]:
 
 
 def _scores(arms: Sequence[Arm], seeds: Sequence[int]) -> np.ndarray:
+    """Scores [S, T] of T arms, for these seeds."""
     by_seed = [{run.seed: run.score for run in arm.runs} for arm in arms]
     return np.array([[own[seed] for own in by_seed] for seed in seeds])
 
 
-def show(found: Sequence[Contrast], ours: str, others: str) -> None:
-    """A table for each."""
+def show_contrasts(found: Sequence[Contrast], ours: str, others: str) -> None:
+    """Print a table for each contrast, and which arms were paired."""
     console = Console()
     for one in found:
         pairs = "1 pair" if len(one.pairs) == 1 else f"{len(one.pairs)} pairs"
@@ -109,14 +111,16 @@ def show(found: Sequence[Contrast], ours: str, others: str) -> None:
 @door("contrast")
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="experiments.studies.contrast", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.studies.contrast", description=__doc__.partition("\n\n")[0]
+    )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with runs, at any depth")
     parser.add_argument("ours", metavar="OURS", help="arms, with a * for what the others have, too: 'travel_*'")
     parser.add_argument("others", metavar="OTHERS", help="those that they are compared with: 'straight_*'")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: %(default)s)")
-    given = parser.parse_args(sys.argv[1:])
-    found = sections(find([given.folder]))
-    show(contrast(found, given.ours, given.others, seed=given.seed), given.ours, given.others)
+    given = parser.parse_args()
+    found = sections(find_runs([given.folder]))
+    show_contrasts(compare_arms(found, given.ours, given.others, seed=given.seed), given.ours, given.others)
 
 
 if __name__ == "__main__":

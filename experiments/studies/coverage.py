@@ -1,4 +1,4 @@
-"""What action spaces leave of good play, before anybody learns: ``python -m experiments.studies.coverage [ACTIONS …]``.
+"""Measures what action spaces leave of good play: ``python -m experiments.studies.coverage [ACTIONS …]``.
 
 Recall is how often the planner's order is one that the space offers in that state; PASS, which every space offers, does
 not count. The ceiling is the planner's score when it and all that it foresees of itself are confined to the space: no
@@ -31,7 +31,7 @@ from envs.waybill.rules.game import play_turns, start_games
 from experiments.common.door import door
 from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
-from experiments.common.statistics import Interval, mean_interval, normalised
+from experiments.common.statistics import Interval, interval_text, mean_interval, normalised
 from experiments.config.groups import ActionsConfig, EvaluationConfig
 from experiments.runs.results import surroundings
 
@@ -39,7 +39,7 @@ SPACES = ("heuristic", "random_k", "buckets", "masked")
 
 
 class Coverage(NamedTuple):
-    """What a space leaves, on N maps."""
+    """What an action space leaves of the planner's play, on N maps."""
 
     n_actions: int
     offered: np.ndarray  # bool [N, horizon], of the planner's orders
@@ -53,7 +53,7 @@ class Coverage(NamedTuple):
         return np.where(count > 0, (self.offered & self.given).sum(axis=1) / np.maximum(count, 1), 1.0)
 
     def by_verb(self, orders: np.ndarray) -> dict[str, float]:
-        """The same over all maps for each verb that the planner used; its orders [N, horizon]."""
+        """Recall over all maps for each verb that the planner used in its orders [N, horizon]."""
         found = {}
         for verb, name in enumerate(VERBS):
             mine = self.given & (orders["verb"] == verb)
@@ -62,8 +62,10 @@ class Coverage(NamedTuple):
         return found
 
 
-def plan(level: LevelConfig, maps: np.ndarray, *, title: str, threads: int, progress: bool, **options: Any) -> Games:
-    """The planner's games on maps [N]."""
+def plan_games(
+    level: LevelConfig, maps: np.ndarray, *, title: str, threads: int, progress: bool, **options: Any
+) -> Games:
+    """The planner's games on maps [N], with ``options`` of ``play``."""
     with ProgressReport(title=title, total=len(maps), enabled=progress) as report:
         report.update(0)
         told = partial(_tell, report)
@@ -74,7 +76,7 @@ def _tell(report: ProgressReport, done: int, _: int) -> None:
     report.update(done)
 
 
-def measure(
+def measure_coverage(
     level: LevelConfig,
     maps: np.ndarray,
     games: Games,
@@ -100,12 +102,12 @@ def measure(
     if confined is None:
         return Coverage(batch.n_actions, offered, given, games.score)
     title = f"the planner in {actions}"
-    ceiling = plan(level, maps, title=title, threads=threads, progress=progress, confined=confined).score
+    ceiling = plan_games(level, maps, title=title, threads=threads, progress=progress, confined=confined).score
     return Coverage(batch.n_actions, offered, given, ceiling)
 
 
 def _replay(batch: Batch, games: Games) -> tuple[np.ndarray, np.ndarray]:
-    """(offered, given) of the games' orders, bool [N, horizon] each."""
+    """Which of the games' orders the space offers, and which there are beside PASS: bool [N, horizon] each."""
     level, n = batch.level, len(games.score)
     record, scratch, given = level.record(), make_scratch(), games.orders["verb"] != PASS
     scratch.script[:] = level.script()
@@ -122,11 +124,11 @@ def _replay(batch: Batch, games: Games) -> tuple[np.ndarray, np.ndarray]:
     return offered, given
 
 
-def run(
+def run_coverage(
     actions: Sequence[str], *, level: str, maps: int, map_seed: int, candidates: int, cells: int, out: Path | None,
     threads: int = 2, progress: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """Measure, print and save; returns what the JSON file holds.
+    """Measure action spaces on a level, print and save; returns what the JSON file holds.
 
     Raises:
         ValueError: in one line, if anything given is no good.
@@ -135,10 +137,10 @@ def run(
     _check(actions, chosen, maps, map_seed, candidates, cells)
     seeds = np.arange(map_seed, map_seed + maps, dtype=np.uint64)
     random = play.play("random", chosen, seeds, threads=threads).score
-    games = plan(chosen, seeds, title="the planner", threads=threads, progress=progress)
+    games = plan_games(chosen, seeds, title="the planner", threads=threads, progress=progress)
     sizes = {"candidates": candidates, "cells": cells}
     spaces = {
-        name: measure(chosen, seeds, games, actions=name, **sizes, threads=threads, progress=progress)
+        name: measure_coverage(chosen, seeds, games, actions=name, **sizes, threads=threads, progress=progress)
         for name in dict.fromkeys(actions)
     }
     rows = {name: _row(found, games, random) for name, found in spaces.items()}
@@ -184,13 +186,12 @@ def _print(title: str, rows: dict[str, dict[str, Any]]) -> None:
         table.add_column(name, justify="left" if name == "actions" else "right")
     for name, row in rows.items():
         share = row["normalised_ceiling"]
-        recall, ceiling = Interval(**row["recall"]), Interval(**row["ceiling"])
         table.add_row(
             name,
             f"{row['n_actions']:,}",
-            f"{recall.mean:.2f} ({recall.low:.2f} … {recall.high:.2f})",
-            f"{ceiling.mean:,.0f} ({ceiling.low:,.0f} … {ceiling.high:,.0f})",
-            "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})",
+            interval_text(Interval(**row["recall"]), ".2f"),
+            interval_text(Interval(**row["ceiling"]), ",.0f"),
+            "–" if share is None else interval_text(Interval(**share), ".2f"),
         )
     console.print(table)
 
@@ -211,7 +212,7 @@ def _arguments() -> argparse.Namespace:
 @door("coverage")
 def main() -> None:
     """The command."""
-    run(**vars(_arguments()))
+    run_coverage(**vars(_arguments()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What games between two players at a time say: how strong each player is, and who beats whom how often.
+"""Ratings from games between two players at a time: how strong each is, and who beats whom how often.
 
 A result is how many of a map's games each player won against each other: with seats swapped there are two, a draw is
 half a win to both.
@@ -16,18 +16,18 @@ from experiments.common.statistics import Interval, share_interval
 
 Shares = Mapping[tuple[str, str], np.ndarray]  # (a, b) → share of each map's games [maps] that a won against b
 
-ORDERS = 50
+ORDERS = 50  # of the maps, each also backwards
 
 
 class Rating(NamedTuple):
-    """Strength, and its standard deviation; a newcomer has 25 ± 8.3."""
+    """A player's strength and its standard deviation; a newcomer has 25 ± 8.3."""
 
     mean: float
     deviation: float
 
 
 def both_ways(shares: Shares) -> dict[tuple[str, str], np.ndarray]:
-    """The same with each pair from both sides."""
+    """The shares of wins with each pair told from both sides."""
     return {**{(b, a): 1.0 - won for (a, b), won in shares.items()}, **shares}
 
 
@@ -57,7 +57,7 @@ def rate(shares: Shares) -> dict[str, Rating]:
 
 
 def _rated(model: PlackettLuce, points: np.ndarray) -> np.ndarray:
-    """[players, 2] mean and deviation after all maps, in their order."""
+    """Mean and deviation of each player after all maps, in their order: float64 [players, 2]."""
     teams = [[model.rating()] for _ in points]
     for scores in points.T.tolist():
         teams = model.rate(teams, scores=scores)

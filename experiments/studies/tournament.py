@@ -1,4 +1,4 @@
-"""All against all: python -m experiments.studies.tournament greedy planner runs/RUN … [--level rivals] [--maps 50].
+"""Lets all players play against all: python -m experiments.studies.tournament greedy planner runs/RUN … [--maps 50].
 
 Players are random, greedy, planner and run folders (their best.pt, whatever their encoding and action space). Each pair
 plays every map twice, with seats swapped; who has more cash at the horizon wins, who is bankrupt loses. Prints ratings
@@ -33,7 +33,7 @@ from experiments.games.waybill.arena import Arena, ArenaGames
 from experiments.runs.results import surroundings
 from experiments.studies.ratings import Rating, rate, win_shares
 
-Matches = dict[tuple[str, str], ArenaGames]  # (seat 0, seat 1)
+Matches = dict[tuple[str, str], ArenaGames]  # (player in seat 0, player in seat 1) → their games
 
 
 def compete(
@@ -52,10 +52,10 @@ def compete(
     with ProgressReport(title="tournament", total=len(matches) * maps, enabled=progress) as report:
         for k, pair in enumerate(matches):
 
-            def tell(share: float, text: str, k: int = k, pair: tuple[str, str] = pair) -> None:
+            def report_share(share: float, text: str, k: int = k, pair: tuple[str, str] = pair) -> None:
                 report.update(int((k + share) * maps), text or " against ".join(pair))
 
-            games[pair] = arena.play(pair, tell)
+            games[pair] = arena.play(pair, report_share)
     return games
 
 
@@ -66,7 +66,7 @@ def shares_of(games: Matches, players: Sequence[str]) -> dict[tuple[str, str], n
 
 
 def _won(played: ArenaGames) -> np.ndarray:
-    """1 where seat 0 won, 0 where it lost, ½ for a draw [maps]."""
+    """Whether seat 0 won, float64 [maps]: 1 where it did, 0 where it lost, ½ for a draw."""
     lead = played.standing[:, 0] - played.standing[:, 1]
     return (np.sign(lead) + 1) / 2
 
@@ -81,7 +81,7 @@ def labels_of(players: Sequence[str]) -> dict[str, str]:
     return short
 
 
-def run(
+def run_tournament(
     players: Sequence[str], *, level: str, maps: int, map_seed: int, out: Path, device: str, progress: bool = True
 ) -> dict[str, Any]:
     """Play, print and save a tournament; returns what the JSON file holds.
@@ -106,7 +106,7 @@ def run(
     _print(f"{level} for two, {maps} maps from seed {map_seed}, seats swapped", games, ratings, matrix)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out.with_suffix(".json"), lambda temporary: temporary.write_text(json.dumps(found, indent=1) + "\n"))
-    draw(out, ratings, matrix, title=f"{level}: how often the row beats the column, {maps} maps")
+    draw_matrix(out, ratings, matrix, title=f"{level}: how often the row beats the column, {maps} maps")
     print(f"picture: {out}\ngames:   {out.with_suffix('.json')}")
     return found
 
@@ -125,7 +125,7 @@ def _check(players: Sequence[str], maps: int, map_seed: int, out: Path) -> None:
 
 
 def _listed(games: Matches, first: int) -> list[dict[str, Any]]:
-    """Every game as plain data."""
+    """Every game as plain data, for the JSON file."""
     return [
         {"map_seed": first + i, "players": list(pair), "cash": cash, "bankrupt": bankrupt}
         for pair, played in games.items()
@@ -152,8 +152,8 @@ def share_text(share: Interval) -> str:
     return f"{share.mean:.0%} ({100 * share.low:.0f}–{100 * share.high:.0f})"
 
 
-def draw(out: Path, ratings: dict[str, Rating], matrix: dict[tuple[str, str], Interval], *, title: str) -> None:
-    """The matrix as a picture, the strongest player first."""
+def draw_matrix(out: Path, ratings: dict[str, Rating], matrix: dict[tuple[str, str], Interval], *, title: str) -> None:
+    """Draw who beats whom how often as a matrix, the strongest player first, into a PNG file."""
     from matplotlib.figure import Figure
 
     names, players = labels_of(list(ratings)), list(ratings)
@@ -190,7 +190,7 @@ def _arguments() -> argparse.Namespace:
 @door("tournament")
 def main() -> None:
     """The command."""
-    run(**vars(_arguments()))
+    run_tournament(**vars(_arguments()))
 
 
 if __name__ == "__main__":

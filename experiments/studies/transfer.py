@@ -1,4 +1,4 @@
-"""What a sweep of ``experiment=transfer`` found: ``python -m experiments.studies.transfer SWEEP``.
+"""Reports on a sweep of ``experiment=transfer``: ``python -m experiments.studies.transfer SWEEP``.
 
 A table of measures (Taylor & Stone 2009) and a figure of learning curves for each rung, source → target, and what they
 say together, into ``SWEEP/transfer``. An arm that is named like its level is that level from scratch; of the others
@@ -8,7 +8,6 @@ with ``transfer.from`` each is compared with it, seed by seed.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,21 +17,22 @@ import numpy as np
 
 from experiments.common.door import door
 from experiments.common.files import write_whole
-from experiments.common.statistics import Interval, better, mean_interval
+from experiments.common.statistics import better, interval_text, mean_interval
 from experiments.reports import learning_curves as measures
 from experiments.reports.learning_curves import TimeInterval
 from experiments.runs import results
 from experiments.sweeps import manifest
 
-FOLDER, TABLE = "transfer", "table.md"
+REPORT_FOLDER, TABLE_FILE = "transfer", "table.md"
 CONTROLS = ("random_init", "wrong_source")
 _COLUMNS = ("arm", "jumpstart", "steps to threshold", "with the source's", "asymptote", "transfer ratio", "held-out")
 
 
 @dataclass
-class Arm:
-    """An arm's results by seed. ``source`` is the folder in the sweep that it takes from, ``before`` the steps that
-    this has cost.
+class TransferArm:
+    """An arm of the study, and its results by seed.
+
+    ``source`` is the job of the sweep that it takes from, ``before`` the environment steps that this has cost.
     """
 
     name: str
@@ -43,16 +43,19 @@ class Arm:
 
 
 class Rung(NamedTuple):
-    """A level from scratch and with transfer, all of the same ``seeds``; ``notes`` say what is missing."""
+    """One rung of the ladder: a level learnt from scratch and with transfer, all of the same ``seeds``.
+
+    ``notes`` say what is missing.
+    """
 
     level: str
-    scratch: Arm
-    arms: list[Arm]
+    scratch: TransferArm
+    arms: list[TransferArm]
     seeds: list[int]
     notes: list[str]
 
 
-def read(folder: Path) -> list[Rung]:
+def read_rungs(folder: Path) -> list[Rung]:
     """All rungs of a sweep of which scratch and another arm have at least two seeds in common.
 
     Raises:
@@ -71,9 +74,9 @@ def read(folder: Path) -> list[Rung]:
     return rungs
 
 
-def _arms(sweep: manifest.Sweep) -> dict[str, Arm]:
+def _arms(sweep: manifest.Sweep) -> dict[str, TransferArm]:
     steps = {job.name: job.steps for job in sweep.jobs}
-    found: dict[str, Arm] = {}
+    found: dict[str, TransferArm] = {}
     for job in sweep.jobs:
         config = manifest.frozen(sweep.folder_of(job)) if job.error is None else {}
         name, transfer = config.get("arm"), config.get("transfer") or {}
@@ -82,7 +85,7 @@ def _arms(sweep: manifest.Sweep) -> dict[str, Arm]:
         source = None if transfer.get("from") is None else Path(transfer["from"]).name
         takes = source is not None and transfer["mode"] != "random_init"
         before = float(steps.get(source or "", 0)) if takes else 0.0
-        arm = found.setdefault(name, Arm(name, config["level"]["name"], source, before))
+        arm = found.setdefault(name, TransferArm(name, config["level"]["name"], source, before))
         for own in sweep.runs_of(job):
             result = results.read(own)
             if result is not None:
@@ -90,8 +93,8 @@ def _arms(sweep: manifest.Sweep) -> dict[str, Arm]:
     return found
 
 
-def _rung(scratch: Arm, arms: Sequence[Arm]) -> Rung:
-    """Of all arms the seeds that they share; an arm that has fewer than two of scratch's is left out."""
+def _rung(scratch: TransferArm, arms: Sequence[TransferArm]) -> Rung:
+    """A rung with the seeds that all its arms share; an arm with fewer than two of scratch's is left out."""
     kept = [arm for arm in arms if len(arm.results.keys() & scratch.results.keys()) > 1]
     notes = [
         f"{arm.name} has no two finished seeds that scratch has, and is left out." for arm in arms if arm not in kept
@@ -103,13 +106,13 @@ def _rung(scratch: Arm, arms: Sequence[Arm]) -> Rung:
 
 
 def table(rungs: Sequence[Rung]) -> str:
-    """All rungs, and what they say together, as Markdown."""
+    """The report's text as Markdown: a table for each rung, and one of all rungs together."""
     parts = [
         "Means over seeds with 95 % bootstrap intervals (in pairs where they are compared). Curves are scores on the "
         "validation maps, in coins; steps are environment steps of a seed. Jumpstart: score at step 0 less scratch's. "
         f"Threshold: {measures.THRESHOLD:.0%} of the way from the random player's held-out score to the planner's; ≥ "
-        f"where some seeds never reach it, their whole length counted. Asymptote: mean of the last {measures.LAST} "
-        "evaluations. Transfer ratio: area under the curve over scratch's, less 1."
+        f"where some seeds never reach it, their whole length counted. Asymptote: mean of the last "
+        f"{measures.ASYMPTOTE_EVALUATIONS} evaluations. Transfer ratio: area under the curve over scratch's, less 1."
     ]
     return "\n\n".join([*parts, *map(_table_of, rungs), _together(rungs)]) + "\n"
 
@@ -125,7 +128,7 @@ def _table_of(rung: Rung) -> str:
     if {"full", "random_init"} <= by_kind.keys():
         gain = better(_means(rung, by_kind["full"]), _means(rung, by_kind["random_init"]))
         says = "above 0" if gain.low > 0 else "below 0" if gain.high < 0 else "not clearly other than 0"
-        lines += ["", f"Mean score over training, full less random_init: {_signed(gain)}, {says}."]
+        lines += ["", f"Mean score over training, full less random_init: {interval_text(gain, '+,.0f')}, {says}."]
     return "\n".join(lines)
 
 
@@ -134,31 +137,32 @@ def _title(rung: Rung) -> str:
     return f"{sources[0]} → {rung.level}"
 
 
-def kind_of(arm: Arm) -> str:
-    """What is taken over: an arm's name without its level."""
+def kind_of(arm: TransferArm) -> str:
+    """What an arm takes over: its name without its level."""
     return "scratch" if arm.name == arm.level else arm.name.removeprefix(f"{arm.level}_")
 
 
-def _row(rung: Rung, arm: Arm, threshold: float) -> str:
+def _row(rung: Rung, arm: TransferArm, threshold: float) -> str:
     curves, scratch = _curves(rung, arm), _curves(rung, rung.scratch)
     times = [measures.time_to_threshold(curve, threshold) for curve in curves]
     jump = ratio = ""
     if arm is not rung.scratch:
         first = [measures.jumpstart(a, b) for a, b in zip(curves, scratch, strict=True)]
-        jump = _signed(mean_interval(np.array(first)))
+        jump = interval_text(mean_interval(np.array(first)), "+,.0f")
         share = measures.ratio_interval(_means(rung, arm), _means(rung, rung.scratch))
-        ratio = "scratch's area is not above 0" if share is None else "{:+.2f} ({:+.2f} … {:+.2f})".format(*share)
+        ratio = "scratch's area is not above 0" if share is None else interval_text(share, "+.2f")
     held_out = [result["scores"][result["choices"]["agent"]]["mean"] for result in _results(rung, arm)]
+    asymptote = measures.over_seeds(measures.asymptote, curves)
     cells = [
         kind_of(arm), jump, _time(measures.time_interval(times)),
-        _time(measures.time_interval(times, more=arm.before)), _text(measures.over_seeds(measures.asymptote, curves)),
-        ratio, _text(mean_interval(np.array(held_out))),
+        _time(measures.time_interval(times, more=arm.before)), interval_text(asymptote, ",.0f"),
+        ratio, interval_text(mean_interval(np.array(held_out)), ",.0f"),
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 def _together(rungs: Sequence[Rung]) -> str:
-    """A row for each rung: what ``full`` is worth beside scratch and the controls."""
+    """A table with a row for each rung: what ``full`` is worth beside scratch and the controls."""
     head = (
         "rung", "steps to the threshold, full ÷ scratch", "the same with the source's steps", "transfer ratio of full",
         "of the best control",
@@ -181,17 +185,17 @@ def _together(rungs: Sequence[Rung]) -> str:
     return "\n".join(lines)
 
 
-def _mean_time(rung: Rung, arm: Arm) -> float:
+def _mean_time(rung: Rung, arm: TransferArm) -> float:
     threshold = threshold_of(rung)
     return float(np.mean([measures.time_to_threshold(curve, threshold).steps for curve in _curves(rung, arm)]))
 
 
-def _ratio(rung: Rung, arm: Arm) -> float | None:
+def _ratio(rung: Rung, arm: TransferArm) -> float | None:
     return measures.transfer_ratio(_means(rung, arm), _means(rung, rung.scratch))
 
 
 def threshold_of(rung: Rung) -> float:
-    """The score that counts as having learnt the level: the players have played the same games for every arm."""
+    """The score that counts as having learnt the level; all arms have the same, as players played the same games."""
     scores = _results(rung, rung.scratch)[0]["scores"]
     if "planner" not in scores:
         raise ValueError(
@@ -200,25 +204,17 @@ def threshold_of(rung: Rung) -> float:
     return measures.threshold_between(scores["random"]["mean"], scores["planner"]["mean"])
 
 
-def _results(rung: Rung, arm: Arm) -> list[dict[str, Any]]:
+def _results(rung: Rung, arm: TransferArm) -> list[dict[str, Any]]:
     return [arm.results[seed] for seed in rung.seeds]
 
 
-def _curves(rung: Rung, arm: Arm) -> list[Any]:
+def _curves(rung: Rung, arm: TransferArm) -> list[Any]:
     return [result["curve"] for result in _results(rung, arm)]
 
 
-def _means(rung: Rung, arm: Arm) -> np.ndarray:
+def _means(rung: Rung, arm: TransferArm) -> np.ndarray:
     """Mean score over training of each seed [S]: the area under its curve by steps."""
     return np.array([measures.area(curve, curve[-1][0]) / curve[-1][0] for curve in _curves(rung, arm)])
-
-
-def _text(found: Interval) -> str:
-    return "{:,.0f} ({:,.0f} … {:,.0f})".format(*found)
-
-
-def _signed(found: Interval) -> str:
-    return "{:+,.0f} ({:+,.0f} … {:+,.0f})".format(*found)
 
 
 def _share(ratio: float | None) -> str:
@@ -227,8 +223,8 @@ def _share(ratio: float | None) -> str:
 
 def _time(found: TimeInterval) -> str:
     if found.reached == found.seeds:
-        return _text(found.interval)
-    return f"≥ {_text(found.interval)}, {found.reached} of {found.seeds} reach it"
+        return interval_text(found.interval, ",.0f")
+    return f"≥ {interval_text(found.interval, ',.0f')}, {found.reached} of {found.seeds} reach it"
 
 
 def figure(rung: Rung, path: Path) -> None:
@@ -253,25 +249,27 @@ def figure(rung: Rung, path: Path) -> None:
     write_whole(path, lambda temporary: drawing.savefig(temporary, dpi=130, format="png"))
 
 
-def report(folder: Path) -> str:
+def write_transfer_report(folder: Path) -> str:
     """Write table and figures below a sweep's folder; returns the table."""
-    rungs = read(folder)
-    text, out = table(rungs), folder / FOLDER
+    rungs = read_rungs(folder)
+    text, out = table(rungs), folder / REPORT_FOLDER
     out.mkdir(exist_ok=True)
-    write_whole(out / TABLE, lambda path: path.write_text(text))
+    write_whole(out / TABLE_FILE, lambda path: path.write_text(text))
     for rung in rungs:
         figure(rung, out / f"curves_{rung.level}.png")
     return text
 
 
-@door("transfer_report")
+@door("transfer")
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="experiments.studies.transfer", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.studies.transfer", description=__doc__.partition("\n\n")[0]
+    )
     parser.add_argument("folder", type=Path, metavar="SWEEP", help="folder of a sweep of experiment=transfer")
-    folder = parser.parse_args(sys.argv[1:]).folder
-    print(report(folder))
-    print(f"table and curves: {folder / FOLDER}")
+    folder = parser.parse_args().folder
+    print(write_transfer_report(folder))
+    print(f"table and curves: {folder / REPORT_FOLDER}")
 
 
 if __name__ == "__main__":

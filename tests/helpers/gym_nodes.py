@@ -1,8 +1,10 @@
-"""Configs of tiny runs on Gymnasium games."""
+"""Configs and results of tiny runs on Gymnasium games."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -22,3 +24,7 @@ def node(out: Path, *overrides: str) -> DictConfig:
     register()
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         return compose(config_name="config", overrides=[*COMMON, f"out={out}", *overrides])
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "result.json").read_text())

@@ -39,7 +39,9 @@ class GymBatch:
         single: bool = False,
         seed_of: Callable[[int], int] = int,
     ) -> None:
-        """``single`` makes a list of environments in any case: then game i's seed alone decides its course.
+        """Make the games.
+
+        ``single`` makes a list of environments in any case: then game i's seed alone decides its course.
 
         ``seed_of`` gives the first game's seed from the seed of ``reset``.
         """
@@ -55,7 +57,7 @@ class GymBatch:
 
     @property
     def is_own(self) -> bool:
-        """Whether the game brought this batch itself."""
+        """True if the game brought a batch of its own that this one steps."""
         return isinstance(self._games, _OwnBatch)
 
     def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:

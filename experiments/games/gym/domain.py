@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,8 +14,8 @@ from experiments.config.reading import Setup
 from experiments.config.schema import Config, EvaluationConfig
 from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.evaluation import (
-    HELD_OUT_SEEDS,
-    VALIDATION_SEEDS,
+    FIRST_HELD_OUT_SEED,
+    FIRST_VALIDATION_SEED,
     BatchEvaluator,
     EpisodeEvaluator,
     Episodes,
@@ -52,12 +53,12 @@ class GymDomain:
         def make(i: int) -> SB3Game:
             return SB3Game(id=self.id, kwargs=self.kwargs, seed=training_seed(setup.config.seed, i))
 
-        env = DummyVecEnv([lambda i=i: make(i) for i in range(setup.config.num_envs)])  # type: ignore[misc]
+        env = DummyVecEnv([partial(make, i) for i in range(setup.config.num_envs)])
         env.seed(setup.config.seed)
         return env
 
     def window(self, env: Any) -> EpisodeWindow:
-        """Returns and lengths."""
+        """Averages of returns and lengths."""
         return EpisodeWindow()
 
     def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
@@ -65,9 +66,9 @@ class GymDomain:
         episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
         batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
         if batch.is_own:
-            return BatchEvaluator(batch=batch, first_seed=VALIDATION_SEEDS, max_steps=steps)
+            return BatchEvaluator(batch=batch, first_seed=FIRST_VALIDATION_SEED, max_steps=steps)
         batch.close()
-        return self._evaluator(setup, VALIDATION_SEEDS, episodes)
+        return self._evaluator(setup, FIRST_VALIDATION_SEED, episodes)
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""
@@ -77,8 +78,8 @@ class GymDomain:
             if value is not None:
                 flag = option.replace("_", "-")
                 raise ValueError(f"--{flag}={value}: {self.id} has neither levels nor maps, use --episodes and --seed")
-        first, episodes = _episodes(request, setup.config.evaluation)
-        evaluator = self._evaluator(setup, HELD_OUT_SEEDS + first, episodes)
+        first, episodes = _requested_episodes(request, setup.config.evaluation)
+        evaluator = self._evaluator(setup, FIRST_HELD_OUT_SEED + first, episodes)
         return HeldOutEpisodes(evaluator, title=f"{self.id}, {episodes} episodes from seed {first}", seed=first)
 
     def _evaluator(self, setup: Setup, first: int, episodes: int) -> EpisodeEvaluator:
@@ -89,13 +90,13 @@ class GymDomain:
         """None: these games have no levels."""
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
-        """An episode."""
-        from experiments.games.gym.replay import replay
+        """Show an episode."""
+        from experiments.games.gym.replay import replay_episode
 
-        replay(setup, folder, seed=seed, **options)
+        replay_episode(setup, folder, seed=seed, **options)
 
     def name_of(self, env: Any) -> str:
-        """The id."""
+        """The game's id, as its key says it."""
         return f"env.id={self.id}"
 
     def describe(self, setup: Setup) -> dict[str, Any]:
@@ -112,19 +113,19 @@ class HeldOutEpisodes:
         self.title, self.columns, self._evaluator, self._seed = title, _COLUMNS, evaluator, seed
 
     def evaluator(self) -> EpisodeEvaluator:
-        """Plays a policy, one episode a seed."""
+        """Plays a policy on these episodes, one a seed."""
         return self._evaluator
 
     def baselines(self) -> dict[str, Episodes]:
-        """The random player alone."""
+        """Episodes of the random player, the only one that knows these games."""
         return {"random": self._evaluator(RandomPlayer(self._seed))}
 
     def compare(self, games: Mapping[str, Episodes]) -> dict[str, dict[str, Any]]:
         """Returns over the same seeds with 95 % intervals."""
-        return {name: _row(played) for name, played in games.items()}
+        return {name: _player_row(played) for name, played in games.items()}
 
 
-def _row(played: Episodes) -> dict[str, Any]:
+def _player_row(played: Episodes) -> dict[str, Any]:
     mean, low, high = mean_interval(played.score)
     return {
         "mean": mean,
@@ -147,7 +148,7 @@ _COLUMNS: Columns = {
 }
 
 
-def _episodes(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
+def _requested_episodes(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
     """The first seed and the number of episodes, checked like the config's."""
     first = usual.episode_seed if request.seed is None else request.seed
     episodes = usual.final_episodes if request.episodes is None else request.episodes

@@ -1,4 +1,4 @@
-"""Measuring a policy on a Gymnasium game: greedy episodes, one a seed, each in an environment of its own."""
+"""Plays a policy greedily on a Gymnasium game, one episode a seed, and keeps what came of each."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.make import make
 from experiments.runs.domain import ActGreedily
 
-AT_ONCE = 128
-HELD_OUT_SEEDS, VALIDATION_SEEDS, TRAINING_SEEDS = 0, 2**30, 2**31  # below 2**32: some games take no larger ones
+EPISODES_AT_ONCE = 128
+# The first seeds; all are below 2**32, some games take no larger ones.
+FIRST_HELD_OUT_SEED, FIRST_VALIDATION_SEED, FIRST_TRAINING_SEED = 0, 2**30, 2**31
 
 
 def training_seed(run_seed: int, game: int = 0) -> int:
     """Seed of a training game: each run's seed has 32,768 of its own, which no evaluation uses."""
-    return TRAINING_SEEDS + (run_seed * 2**15 + game) % 2**31
+    return FIRST_TRAINING_SEED + (run_seed * 2**15 + game) % 2**31
 
 
 class Episodes(NamedTuple):
-    """Episodes of one player, in the order of their seeds."""
+    """One player's finished episodes, in the order of their seeds."""
 
     score: np.ndarray  # float64 [N], sum of the rewards
     length: np.ndarray  # int64 [N], steps
@@ -42,7 +43,8 @@ class EpisodeEvaluator:
 
     def __init__(self, *, id: str, kwargs: Mapping[str, Any], first_seed: int, episodes: int, max_steps: int) -> None:
         self.id, self.kwargs, self.max_steps = id, kwargs, max_steps
-        self._seeds = [range(first_seed, first_seed + episodes)[i : i + AT_ONCE] for i in range(0, episodes, AT_ONCE)]
+        seeds = range(first_seed, first_seed + episodes)
+        self._seeds = [seeds[i : i + EPISODES_AT_ONCE] for i in range(0, episodes, EPISODES_AT_ONCE)]
         self.env = GymBatch(id=id, num_envs=1, kwargs=kwargs, single=True)
         self._shapes = self.env.shapes
 
@@ -111,11 +113,11 @@ class BatchEvaluator:
 
 
 class RandomPlayer:
-    """Legal actions at random."""
+    """Draws a legal action for each game, all alike likely."""
 
     def __init__(self, seed: int) -> None:
         self._generator = np.random.default_rng(seed)
 
     def __call__(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """int64 [N]."""
+        """Actions int64 [N] for masks [N, A]."""
         return np.where(mask != 0, self._generator.random(mask.shape), -1.0).argmax(1)

@@ -1,4 +1,4 @@
-"""Watching a greedy episode of a Gymnasium game: step by step as text, or drawn by the game itself as an animation."""
+"""Shows a greedy episode of a Gymnasium game: step by step as text, or drawn by the game itself as an animation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments.common.files import write_whole
 from experiments.common.machine import device_of
-from experiments.common.output import HOLD_SECONDS, output
+from experiments.common.output import output_path, write_gif
 from experiments.common.progress import ProgressReport
 from experiments.config import errors
 from experiments.config.errors import first_line
@@ -21,10 +21,10 @@ from experiments.games.gym.make import FAILURES, make
 from experiments.runs.policies import Policy, load_policy
 
 MAX_FRAMES = 2000  # of an animation
-SMALLEST = 320  # pixels: smaller pictures are enlarged
+SMALLEST_SIDE = 320  # pixels: smaller pictures are enlarged
 
 
-def replay(
+def replay_episode(
     setup: Setup,
     folder: Path,
     *,
@@ -41,7 +41,7 @@ def replay(
     Raises:
         ValueError: in one line, if anything given is no good or the game cannot be drawn.
     """
-    id, path = setup.domain.id, output(format, out, fps)
+    id, path = setup.domain.id, output_path(format, out, fps)
     for name, value in (("level", level), ("map-seed", map_seed)):
         if value is not None:
             raise ValueError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
@@ -61,7 +61,7 @@ def replay(
     elif format == "text":
         write_whole(path, lambda file: file.write_text("\n".join(shown.lines()) + "\n"))
     else:
-        _write_gif(shown, path, fps)
+        write_gif(path, shown.frames(), fps)
     print(f"{format + ':':<8}{path}" if path is not None else "")
     print(f"{setup.names['agent']} after {policy.env_step} steps on {id}, seed {seed}: score {shown.score:,.6g}")
     return shown.score
@@ -91,7 +91,7 @@ class _Episode:
         self.env.close()
 
     def lines(self) -> Iterator[str]:
-        """A line a step."""
+        """The episode as text, a line a step."""
         before = 0.0
         for step, (action, values) in enumerate(self.steps()):
             if step:
@@ -101,32 +101,21 @@ class _Episode:
                 weighed = " ".join(f"{value:.3g}" for value in values)
                 yield f"{step:>5} action {action + self.shapes.first_action}  values {weighed}"
 
-    def pictures(self) -> Iterator[Image.Image]:
-        """A picture a step."""
-        for _ in islice(self.steps(), MAX_FRAMES):
-            try:
-                picture = np.asarray(self.env.render())
-            except FAILURES as error:
-                raise ValueError(f"the game cannot be drawn: {first_line(error)}") from None
-            yield _picture(picture)
+    def frames(self) -> Iterator[Image.Image]:
+        """The episode as pictures, one a step, as the game draws them."""
+        with ProgressReport(title="drawing", total=min(self.max_steps, MAX_FRAMES)) as report:
+            for number, _ in enumerate(islice(self.steps(), MAX_FRAMES)):
+                try:
+                    drawn = np.asarray(self.env.render())
+                except FAILURES as error:
+                    raise ValueError(f"the game cannot be drawn: {first_line(error)}") from None
+                yield _picture(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
+                report.update(number)
 
 
 def _picture(drawn: np.ndarray) -> Image.Image:
+    """What a game drew [H, W, 3] as an image, enlarged if it is small."""
     if drawn.dtype != np.uint8:  # MinAtar's colours are 0..1
         drawn = (np.clip(drawn, 0.0, 1.0) * 255).astype(np.uint8)
-    larger = -(-SMALLEST // min(drawn.shape[:2]))
+    larger = -(-SMALLEST_SIDE // min(drawn.shape[:2]))
     return Image.fromarray(drawn.repeat(larger, 0).repeat(larger, 1))
-
-
-def _write_gif(shown: _Episode, path: Path, fps: int) -> None:
-    with ProgressReport(title="drawing", total=min(shown.max_steps, MAX_FRAMES)) as report:
-        pictures = []
-        for number, picture in enumerate(shown.pictures()):
-            pictures.append(picture.quantize(128, method=Image.Quantize.FASTOCTREE))
-            report.update(number)
-    durations = [round(1000 / fps)] * (len(pictures) - 1) + [round(1000 * HOLD_SECONDS)]
-
-    def write(temporary: Path) -> None:
-        pictures[0].save(temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-
-    write_whole(path, write)

@@ -27,7 +27,7 @@ from experiments.games.waybill.evaluation import MapGames
 from experiments.games.waybill.rivals import policy_setup
 from experiments.runs.policies import load_policy
 
-Tell = Callable[[float, str], None]  # share of the games played, and what goes on
+ReportShare = Callable[[float, str], None]  # share of the games played, and what goes on
 
 
 class ArenaGames(NamedTuple):
@@ -43,7 +43,7 @@ class ArenaGames(NamedTuple):
         return np.where(self.bankrupt, -1, self.cash)
 
     def of_first_seat(self, start_cash: int) -> MapGames:
-        """The games as seat 0 sees them."""
+        """The same games as those of the player in seat 0."""
         standing = self.standing
         won = standing[:, 0] > standing[:, 1:].max(axis=1)
         reward = np.zeros(len(won))
@@ -91,7 +91,7 @@ class Arena:
         )
 
     def check(self, players: Sequence[str]) -> None:
-        """Whether all of them can play.
+        """Refuse players that can't play here.
 
         Raises:
             ValueError: in one line, if one of them isn't there or doesn't fit the level.
@@ -100,7 +100,7 @@ class Arena:
             if player not in RULES:
                 self._seat(player, 0)
 
-    def play(self, players: Sequence[str], tell: Tell | None = None) -> ArenaGames:
+    def play(self, players: Sequence[str], report: ReportShare | None = None) -> ArenaGames:
         """One game a map with a player (a rule's name or a run folder) in each seat, to the horizon.
 
         Planners plan the whole game at its start and count on greedy play where policies are.
@@ -112,7 +112,7 @@ class Arena:
         start_games(states, self._pool, self._record, np.arange(n), np.arange(n, dtype=np.uint64) + first_seed, 0, n)
         script = [SCRIPTS.index(player) if player in RULES else OUTSIDE for player in players]
         scratch.script[:] = script + [OUTSIDE] * (MAX_SEATS - seats)
-        plans = {k: self._plan(states, k, scratch, tell) for k in range(seats) if script[k] == PLANNER}
+        plans = {k: self._plan(states, k, scratch, report) for k in range(seats) if script[k] == PLANNER}
         policies = {k: self._seat(players[k], k) for k in range(seats) if script[k] == OUTSIDE}
         orders, length = records(n * seats, ORDER).reshape(n, seats), np.zeros(n, np.int64)
         for turn in range(self.level.horizon):
@@ -123,12 +123,12 @@ class Arena:
                 policy.decide(states, orders[:, k])
             length += (states["done"] == 0) & (states["companies"]["bankrupt"][:, 0] == 0)
             play_turns(states, self._pool, self._record, orders, scratch, 0, n)
-            if tell is not None:
-                tell((turn + 1) / self.level.horizon, "")
+            if report is not None:
+                report((turn + 1) / self.level.horizon, "")
         companies: Any = states["companies"][:, :seats]
         return ArenaGames(companies["cash"].astype(np.int64), companies["bankrupt"] != 0, length)
 
-    def _plan(self, states: np.ndarray, seat: int, scratch: Scratch, tell: Tell | None) -> np.ndarray:
+    def _plan(self, states: np.ndarray, seat: int, scratch: Scratch, report: ReportShare | None) -> np.ndarray:
         """A planner's orders [N, horizon] for games that have just begun: seconds for each."""
         n, horizon = self.maps, self.level.horizon
         plans = records(n * horizon, ORDER).reshape(n, horizon)
@@ -143,6 +143,6 @@ class Arena:
 
         with ThreadPoolExecutor(self._threads) as team:
             for done, _ in enumerate(team.map(one, range(n)), start=1):
-                if tell is not None:
-                    tell(0.0, f"planner: {done} of {n} games planned")
+                if report is not None:
+                    report(0.0, f"planner: {done} of {n} games planned")
         return plans

@@ -22,34 +22,9 @@ from experiments.common.progress import ProgressReport
 from experiments.games.waybill.evaluation import MapGames
 
 PLAYER_SEED = 0
-AT_ONCE = 16  # maps played between two savings
-Row = tuple[int, int, int, int]  # score, bankrupt, length, won
-
-
-def evaluate_players(
-    *,
-    level: LevelConfig,
-    first_map: int,
-    maps: int,
-    cache: Path | None,
-    seed: int = PLAYER_SEED,
-    threads: int = 2,
-    progress: bool = True,
-) -> dict[str, MapGames]:
-    """All players on the maps ``first_map`` .. ``first_map + maps - 1``."""
-    return {
-        name: evaluate_player(
-            name,
-            level=level,
-            first_map=first_map,
-            maps=maps,
-            cache=cache,
-            seed=seed,
-            threads=threads,
-            progress=progress,
-        )
-        for name in play.PLAYERS
-    }
+DEFAULT_LEVEL = "refine"  # where a player plays that no run gives a level
+MAPS_AT_ONCE = 16  # maps played between two savings
+GameRow = tuple[int, int, int, int]  # score, bankrupt, length, won
 
 
 def evaluate_player(
@@ -69,25 +44,25 @@ def evaluate_player(
         ValueError: for an unknown player.
     """
     file = None if cache is None else cache / f"{name}_{level.name}_{_key(name, level, seed)}.npz"
-    kept = {} if file is None else _read(file)
+    kept = {} if file is None else _read_games(file)
     wanted = range(first_map, first_map + maps)
     missing = [number for number in wanted if number not in kept]
     with ProgressReport(title=f"{name} plays", total=len(missing), enabled=progress) as report:
         report.update(0)
-        for start in range(0, len(missing), AT_ONCE):
-            part = missing[start : start + AT_ONCE]
-            kept |= _play(name, level, part, seed, threads, report, start)
+        for start in range(0, len(missing), MAPS_AT_ONCE):
+            part = missing[start : start + MAPS_AT_ONCE]
+            kept |= _play_maps(name, level, part, seed, threads, report, start)
             if file is not None:
-                _write(file, kept)
+                _write_games(file, kept)
     score, bankrupt, length, won = np.array([kept[number] for number in wanted], np.int64).T
     return MapGames(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
 
 
-def _play(
+def _play_maps(
     name: str, level: LevelConfig, maps: list[int], seed: int, threads: int, report: ProgressReport, before: int
-) -> dict[int, Row]:
+) -> dict[int, GameRow]:
     """Games by map. A game's own random numbers come from its map's seed, so that its neighbours don't matter."""
-    rows: dict[int, Row] = {}
+    rows: dict[int, GameRow] = {}
     for run in np.split(np.array(maps), np.flatnonzero(np.diff(maps) != 1) + 1):  # maps without gaps
         played = play.play(
             name,
@@ -112,7 +87,7 @@ def _key(name: str, level: LevelConfig, seed: int) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _read(file: Path) -> dict[int, Row]:
+def _read_games(file: Path) -> dict[int, GameRow]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in arrays["games"]}
@@ -120,7 +95,7 @@ def _read(file: Path) -> dict[int, Row]:
         return {}  # absent or damaged: played anew
 
 
-def _write(file: Path, kept: dict[int, Row]) -> None:
+def _write_games(file: Path, kept: dict[int, GameRow]) -> None:
     table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 5]
 
     def write(temporary: Path) -> None:

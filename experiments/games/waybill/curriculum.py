@@ -12,7 +12,7 @@ from experiments.common.machine import threads_of
 from experiments.config.curriculum import CurriculumConfig
 from experiments.config.reading import Setup
 from experiments.games.waybill.baselines import evaluate_player
-from experiments.games.waybill.environments import waybill
+from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.ladder import LadderGames
 from experiments.runs.domain import ActGreedily, Evaluator, ShrinkPerturb
@@ -97,7 +97,7 @@ def make_curriculum(*, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb, 
 
     A level's goal is the greedy player's mean score on its validation maps; ``cache`` is the folder of its games.
     """
-    config = waybill(setup)
+    config = waybill_config(setup)
     if not config.curriculum.moves_up:
         return None
     maps = config.evaluation.maps

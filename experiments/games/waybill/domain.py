@@ -15,8 +15,8 @@ from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals, placeholders
 from experiments.config.schema import Config, WaybillConfig
 from experiments.games.waybill import environments
+from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.curriculum import LadderCurriculum, make_curriculum
-from experiments.games.waybill.environments import waybill
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_maps
 from experiments.games.waybill.replay import refuse_seed
@@ -58,8 +58,8 @@ class WaybillDomain:
             raise ValueError(f"--episodes={request.episodes}: {line}")
         if request.rivals is not None:
             check_rivals(request.rivals, "--rivals")
-            setup = replace(setup, config=replace(waybill(setup), rivals=list(request.rivals)))
-        config = waybill(setup)
+            setup = replace(setup, config=replace(waybill_config(setup), rivals=list(request.rivals)))
+        config = waybill_config(setup)
         level = config.level if request.level is None else levels.load(request.level)
         if request.level is not None and config.rivals is not None:
             level = replace(level, rivals=placeholders(config.rivals))
@@ -73,10 +73,10 @@ class WaybillDomain:
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """A game on a map."""
-        from experiments.games.waybill.replay import replay
+        from experiments.games.waybill.replay import replay_game
 
         refuse_seed(seed)
-        replay(str(folder), **options)
+        replay_game(str(folder), **options)
 
     def name_of(self, env: Any) -> str:
         """The level."""
@@ -84,7 +84,7 @@ class WaybillDomain:
 
     def describe(self, setup: Setup) -> dict[str, Any]:
         """Level and held-out maps."""
-        config = waybill(setup)
+        config = waybill_config(setup)
         first, count = config.evaluation.map_seed, config.evaluation.final_maps
         described = {"level": config.level.name, "first": first, "count": count}
         return {"maps": described | ({"rivals": evaluation_rivals(setup)} if config.level.rivals else {})}

@@ -1,9 +1,10 @@
-"""From a checked config to Waybill's environments: training batch, an evaluation's maps, Stable-Baselines3's list."""
+"""Waybill's environments from a checked config: the training batch, an evaluation's maps, Stable-Baselines3's list."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from envs.waybill.core.levels import LevelConfig
@@ -15,21 +16,16 @@ from envs.waybill.observation.layout import entities_of
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.machine import threads_of
 from experiments.config.reading import Setup
-from experiments.config.schema import Config, WaybillConfig
+from experiments.config.schema import Config
+from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.ladder import LadderGames
 from experiments.games.waybill.rival_games import LevelGames
-from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_rivals
-
-
-def waybill(setup: Setup) -> WaybillConfig:
-    """The config of a run on one of Waybill's levels."""
-    assert isinstance(setup.config, WaybillConfig)
-    return setup.config
+from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_policy_rivals
 
 
 def training_env(setup: Setup) -> LevelGames | LadderGames:
     """All training games in one batch."""
-    config = waybill(setup)
+    config = waybill_config(setup)
     maps, actions, curriculum = training_maps(config), config.actions, config.curriculum
     if not curriculum.moves_up and actions.candidates_start is None:
         return batch_env(setup, num_envs=config.num_envs, maps=maps, selfplay=True)
@@ -51,7 +47,7 @@ def training_env(setup: Setup) -> LevelGames | LadderGames:
 
 
 def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]:
-    """Whether the observations of all levels are cut alike; returns the stages of that with most."""
+    """Refuse levels whose observations aren't cut alike; returns the stages of the level that has most."""
     found = [batch_env(setup, num_envs=1, maps=(0, 1), level=level) for level in levels]
     for name, env in zip((level.name for level in levels), found, strict=True):
         if env.layout != found[0].layout:
@@ -62,7 +58,7 @@ def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]
 
 
 def training_maps(config: Config) -> tuple[int, int]:
-    """First seed and number of the training maps: each run's seed has maps of its own."""
+    """The first seed and the number of a run's training maps: each run's seed has maps of its own."""
     return TRAIN_SEEDS + config.seed * 2**24, config.train_maps
 
 
@@ -75,13 +71,15 @@ def batch_env(
     in_order: bool = False,
     selfplay: bool = False,
 ) -> LevelGames:
-    """A batch of games as the config describes them, on these maps (first seed, count); see its ``copy``.
+    """A batch of games as the config describes them, on these maps (first seed, count).
+
+    Observations are overwritten by the step after the next (``copy=False``).
 
     With ``selfplay`` the rivals that are ``self`` are the learner's snapshots, otherwise a rule stands in for them.
     """
     seats = (0, *outside_seats(rivals_of(setup), selfplay=selfplay))
     env = seats_env(setup, num_envs=num_envs, maps=maps, level=level, in_order=in_order, seats=seats)
-    return with_rivals(setup, env)
+    return with_policy_rivals(setup, env)
 
 
 def seats_env(
@@ -93,7 +91,7 @@ def seats_env(
     in_order: bool,
     seats: Sequence[int],
 ) -> WaybillVectorEnv:
-    """The same with these seats played from outside, a row for each of them."""
+    """A batch of games as ``batch_env`` makes them, with these seats played from outside, a row for each of them."""
     options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
     return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
 
@@ -115,13 +113,14 @@ def sb3_env(setup: Setup) -> Any:
         maps = (first + start, min(share, count - start))
         return WaybillEnv(maps=maps, **_choices(setup, None))
 
-    env = DummyVecEnv([lambda i=i: make(i) for i in range(config.num_envs)])  # type: ignore[misc]
+    env = DummyVecEnv([partial(make, i) for i in range(config.num_envs)])
     env.seed(config.seed)
     return env
 
 
 def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
-    config = waybill(setup)
+    """What the config chooses for an environment: level, reward, actions and encoding with their options."""
+    config = waybill_config(setup)
     _check_options(config.encoding.name, config.encoding.options)
     options: dict[str, Any] = {
         "level": config.level if level is None else level,
@@ -139,7 +138,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
 
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Whether an encoding takes these options, by its signature; it checks their ranges itself."""
+    """Refuse options that an encoding doesn't take, by its signature; it checks their ranges itself."""
     takes = inspect.signature(find_part(encodings, name, "encoding")).parameters
     known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
     for key, value in options.items():

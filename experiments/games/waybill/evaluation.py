@@ -1,4 +1,4 @@
-"""Measuring a policy on Waybill's levels: greedy games on given maps, one a map."""
+"""Plays a policy greedily on given maps of Waybill's levels, one game a map, and keeps what came of each."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from experiments.config.reading import Setup
 from experiments.games.waybill.environments import batch_env
 from experiments.runs.domain import ActGreedily
 
-BATCH = 128
+BATCH = 128  # games played at once
 
 
 class MapGames(NamedTuple):
-    """Games of one player, one a map, in the order of the maps."""
+    """One player's finished games, one a map, in the order of the maps."""
 
     score: np.ndarray  # int64 [N], raw profit in coins
     bankrupt: np.ndarray  # bool [N]
@@ -44,7 +44,7 @@ class MapEvaluator:
 
     @property
     def env(self) -> Any:
-        """One of the environments, for its sizes."""
+        """One of the batches, for its ``layout`` and ``single_action_space``."""
         return self._parts[0]
 
     def warm_up(self) -> None:
@@ -61,6 +61,7 @@ class MapEvaluator:
 
 
 def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
+    """One game in each row of the batch, to its end."""
     obs, infos = env.reset(seed=0)
     count = len(obs)
     games = MapGames(

@@ -11,19 +11,20 @@ import numpy as np
 
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
+from envs.waybill.players.play import PLAYERS
 from experiments.common.machine import threads_of
-from experiments.common.statistics import Interval, better, mean_interval, normalised, share_interval
+from experiments.common.statistics import Interval, better, interval_text, mean_interval, normalised, share_interval
 from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals
 from experiments.config.schema import EvaluationConfig
 from experiments.games.waybill.arena import Arena
-from experiments.games.waybill.baselines import PLAYER_SEED, evaluate_players
+from experiments.games.waybill.baselines import DEFAULT_LEVEL, PLAYER_SEED, evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator, MapGames
 from experiments.games.waybill.rivals import evaluation_rivals, has_policies, refuse_policies
 from experiments.runs.domain import Columns, EvaluationRequest
 
-CACHE = ".cache"  # below the folder of all runs
-DEFAULT_MAPS, DEFAULT_LEVEL = 100, "refine"
+CACHE = ".cache"  # players' games, below the folder of all runs
+DEFAULT_MAPS = 100  # of a player alone
 
 
 def requested_maps(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
@@ -52,24 +53,28 @@ class HeldOutMaps:
         self.columns: Columns = {**_COLUMNS, **(_WON if level.rivals else {})}
 
     def evaluator(self) -> MapEvaluator:
-        """Plays a policy, one game a map."""
+        """Plays a policy on these maps, one game a map."""
         assert self.setup is not None
         return MapEvaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
 
     def baselines(self) -> dict[str, MapGames]:
         """All players, from the cache as far as they are there; against policies only those that don't plan."""
-        config = None if self.setup is None else self.setup.config
         if has_policies(self.rivals):
             return self._against_policies()
-        return evaluate_players(
-            level=self.level,
-            first_map=self.first,
-            maps=self.maps,
-            cache=self.out / CACHE,
-            seed=self.seed,
-            threads=2 if config is None else threads_of(config),
-            progress=True if config is None else config.progress,
-        )
+        config = None if self.setup is None else self.setup.config
+        return {
+            name: evaluate_player(
+                name,
+                level=self.level,
+                first_map=self.first,
+                maps=self.maps,
+                cache=self.out / CACHE,
+                seed=self.seed,
+                threads=2 if config is None else threads_of(config),
+                progress=config is None or config.progress,
+            )
+            for name in PLAYERS
+        }
 
     def _against_policies(self) -> dict[str, MapGames]:
         """Planning takes too long to be done again for each policy, so the planner plays only where it is asked for."""
@@ -85,10 +90,10 @@ class HeldOutMaps:
     def compare(self, games: Mapping[str, MapGames]) -> dict[str, dict[str, Any]]:
         """Scores on the same maps with 95 % intervals; ``games`` holds at least random and greedy."""
         random, planner = games["random"].score, games["planner"].score if "planner" in games else None
-        return {name: _row(played, random, games["greedy"].score, planner) for name, played in games.items()}
+        return {name: _player_row(played, random, games["greedy"].score, planner) for name, played in games.items()}
 
 
-def _row(played: MapGames, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
+def _player_row(played: MapGames, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
     mean, low, high = mean_interval(played.score)
     won = {"won": _plain(share_interval(played.won))} if played.contested else {}
     share = None if planner is None else normalised(played.score, random, planner)
@@ -110,7 +115,7 @@ def _plain(interval: Interval | None) -> dict[str, float] | None:
 
 def _normalised(row: Mapping[str, Any]) -> str:
     share = row["normalised"]
-    return "–" if share is None else f"{share['mean']:.2f} ({share['low']:.2f} … {share['high']:.2f})"
+    return "–" if share is None else interval_text(Interval(**share), ".2f")
 
 
 _COLUMNS: Columns = {
@@ -119,11 +124,11 @@ _COLUMNS: Columns = {
     "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
     "normalised": _normalised,
 }
-_WON: Columns = {"won": lambda row: f"{row['won']['mean']:.0%} ({row['won']['low']:.0%} … {row['won']['high']:.0%})"}
+_WON: Columns = {"won": lambda row: interval_text(Interval(**row["won"]), ".0%")}
 
 
 def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:
-    """Maps for the players alone, without a run."""
+    """Held-out maps for the players alone, without a run."""
     level = levels.load(DEFAULT_LEVEL if request.level is None else request.level)
     if request.rivals is not None:
         check_rivals(request.rivals, "--rivals")

@@ -20,21 +20,22 @@ from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
 from envs.waybill.render.scene import Candidate
 from experiments.common.files import write_whole
 from experiments.common.machine import device_of
-from experiments.common.output import HOLD_SECONDS, output
+from experiments.common.output import output_path, write_gif
 from experiments.common.progress import ProgressReport
 from experiments.config import errors, reading
 from experiments.games.waybill import environments
+from experiments.games.waybill.baselines import DEFAULT_LEVEL
+from experiments.games.waybill.config import waybill_config
 from experiments.runs.policies import load_policy
 
 FORMATS = ("text", "gif", "record")
-DEFAULT_LEVEL = "refine"
-SHOWN = 12  # candidates of a raw action space
-COLOURS = 192  # of an animation: fewer than 256, so that Pillow can leave unchanged pixels transparent
+SHOWN_CANDIDATES = 12  # of a raw action space: the best ones
+GIF_COLOURS = 192  # of an animation: fewer than 256, so that Pillow can leave unchanged pixels transparent
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A game with what the policy weighed in each turn (nothing for players and records)."""
+class WeighedGame:
+    """A game with the candidates that the policy weighed in each turn; none for players and saved games."""
 
     game: record.Game
     candidates: list[list[Candidate]]
@@ -46,7 +47,7 @@ class Watched:
             yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
 
 
-def replay(
+def replay_game(
     target: str, *, level: str | None, map_seed: int | None, format: str, out: str | None, fps: int, device: str
 ) -> record.Game:
     """Show one game of ``target``: a run folder, a player's name, or the file of a saved game.
@@ -56,21 +57,21 @@ def replay(
     Raises:
         ValueError: in one line, if anything given is no good.
     """
-    path = output(format, out, fps)
+    path = output_path(format, out, fps)
     if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
         raise ValueError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
     errors.check_device(device)
     watched = watch(target, level=level, map_seed=map_seed, device=device)
-    files = _write(watched, path, format, fps)
+    files = _write_game(watched, path, format, fps)
     if path is not None and format != "record" and not Path(target).is_file():
         files["record"] = path.with_suffix(".jsonl") if path.suffix != ".jsonl" else path.with_suffix(".game.jsonl")
         watched.game.save(files["record"])
-    _tell(watched.game, files)
+    _print_summary(watched.game, files)
     return watched.game
 
 
-def watch(target: str, *, level: str | None, map_seed: int | None, device: str = "auto") -> Watched:
-    """The game to show, played or read, and checked."""
+def watch(target: str, *, level: str | None, map_seed: int | None, device: str = "auto") -> WeighedGame:
+    """The game to show: played, or read from its file and checked by replaying it."""
     path = Path(target)
     if path.is_file():
         for name, value in (("level", level), ("map-seed", map_seed)):
@@ -79,7 +80,7 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
         game = record.load(path)
         for _ in record.replay(game):  # nothing is shown of a game that does not replay
             pass
-        return Watched(game, [])
+        return WeighedGame(game, [])
     chosen = None if level is None else levels.load(level)
     seed = 0 if map_seed is None else map_seed
     if path.is_dir():
@@ -90,17 +91,18 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
     raise ValueError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
 
 
-def _watch_player(name: str, level: LevelConfig, map_seed: int) -> Watched:
+def _watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
+    """A game of one of the players."""
     games = play.play(name, level, np.array([map_seed], np.uint64))
     orders = games.orders[0, : int(games.length[0])]
-    return Watched(record.record_game(level=level, map_seed=map_seed, game_seed=0, player=name, orders=orders), [])
+    return WeighedGame(record.record_game(level=level, map_seed=map_seed, game_seed=0, player=name, orders=orders), [])
 
 
-def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: str) -> Watched:
-    """A greedy game of a run's policy."""
+def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: str) -> WeighedGame:
+    """A greedy game of a run's best policy, or of its player."""
     setup = reading.load(folder)
     if setup.player is not None:
-        return _watch_player(setup.player, level or environments.waybill(setup).level, map_seed)
+        return _watch_player(setup.player, level or waybill_config(setup).level, map_seed)
     setup.config.device = device
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
@@ -121,14 +123,14 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
         level=env.level, map_seed=map_seed, game_seed=game_seed, player=name, orders=np.array(orders, st.ORDER)
     )
     assert game.hashes[-1] == record.hash_state(env.states[0])
-    return Watched(game, weighed)
+    return WeighedGame(game, weighed)
 
 
 def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
     """What the policy thinks of its orders, q [A] with -inf where illegal: (order in words, value, chosen)."""
     legal = np.flatnonzero(np.isfinite(q))
     if batch.groups is None:
-        legal = legal[np.argsort(-q[legal])[:SHOWN]]
+        legal = legal[np.argsort(-q[legal])[:SHOWN_CANDIDATES]]
     actions = list(dict.fromkeys([*legal.tolist(), action]))
     lowest = float(q[legal].min()) if len(legal) else 0.0
     rows: dict[tuple[str, bool], Candidate] = {}  # empty slots, which some agents value too, count once
@@ -141,19 +143,19 @@ def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
-def text_lines(watched: Watched) -> Iterator[str]:
-    """The game turn by turn."""
+def text_lines(watched: WeighedGame) -> Iterator[str]:
+    """The game as text, turn by turn."""
     game, pool = watched.game, watched.game.map_pool()
     yield f"{game.player} on {game.level.name}, map {game.map_seed}"
     for state, order, candidates in watched.frames():
         yield from ("", "-" * 96, to_text(state, pool, game.level, order=order, candidates=candidates))
 
 
-def write_gif(watched: Watched, path: Path, fps: int) -> None:
-    """An animation, a frame a turn; the last one is held."""
+def frames_of(watched: WeighedGame) -> Iterator[Image.Image]:
+    """The game as pictures, one a turn and one of its end, all with the same palette."""
     game, pool = watched.game, watched.game.map_pool()
-    count = len(game.orders) + 1
     shown = list(watched.frames())
+    count = len(shown)
 
     def draw(turn: int) -> Image.Image:
         state, order, candidates = shown[turn]
@@ -161,34 +163,24 @@ def write_gif(watched: Watched, path: Path, fps: int) -> None:
 
     palette = _palette([draw(turn) for turn in sorted({0, count // 2, count - 1})])
     with ProgressReport(title="drawing", total=count) as report:
-
-        def frames() -> Iterator[Image.Image]:
-            for turn in range(count):
-                report.update(turn)
-                yield draw(turn).quantize(palette=palette, dither=Image.Dither.NONE)
-
-        first, *others = frames()
-    durations = [round(1000 / fps)] * (count - 1) + [round(1000 * HOLD_SECONDS)]
-
-    def write(temporary: Path) -> None:
-        first.save(temporary, "GIF", save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
-
-    write_whole(path, write)
+        for turn in range(count):
+            report.update(turn)
+            yield draw(turn).quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _palette(pictures: list[Image.Image]) -> Image.Image:
-    """Colours that serve all frames, so that what stays the same costs nothing: the key colours and the commonest."""
+    """One palette for all frames, so that pixels that stay the same cost nothing: key colours, then the commonest."""
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, height * len(pictures)))
     for i, picture in enumerate(pictures):
         sheet.paste(picture, (0, i * height))
-    common = sheet.quantize(COLOURS - len(KEY_COLOURS), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    common = sheet.quantize(GIF_COLOURS - len(KEY_COLOURS), method=Image.Quantize.MEDIANCUT).getpalette() or []
     palette = Image.new("P", (1, 1))
     palette.putpalette([*(level for colour in KEY_COLOURS for level in colour), *common])
     return palette
 
 
-def _write(watched: Watched, path: Path | None, format: str, fps: int) -> dict[str, Path]:
+def _write_game(watched: WeighedGame, path: Path | None, format: str, fps: int) -> dict[str, Path]:
     if path is None:
         for line in text_lines(watched):
             print(line)
@@ -196,20 +188,20 @@ def _write(watched: Watched, path: Path | None, format: str, fps: int) -> dict[s
         return {}
     writers: dict[str, Callable[[], None]] = {
         "text": lambda: write_whole(path, lambda file: file.write_text("\n".join(text_lines(watched)) + "\n")),
-        "gif": lambda: write_gif(watched, path, fps),
+        "gif": lambda: write_gif(path, frames_of(watched), fps),
         "record": lambda: watched.game.save(path),
     }
     writers[format]()
     return {format: path}
 
 
-def _tell(game: record.Game, files: dict[str, Path]) -> None:
+def _print_summary(game: record.Game, files: dict[str, Path]) -> None:
     for kind, path in files.items():
         print(f"{kind + ':':<8}{path}")
     print(f"{game.player} on {game.level.name}, map {game.map_seed}: score {game.score} after {len(game.orders)} turns")
 
 
 def refuse_seed(seed: int | None) -> None:
-    """Waybill's games have maps instead."""
+    """Refuse an episode's seed: Waybill's games have maps instead."""
     if seed is not None:
         raise ValueError(f"--seed={seed}: a game on a level is one of a map, use --map-seed")

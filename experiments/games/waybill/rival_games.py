@@ -13,7 +13,7 @@ from experiments.config.rivals import SELF
 from experiments.games.waybill.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
 
-_UNCUT = ("episode", "_episode", "action_mask")
+_UNCUT = ("episode", "_episode", "action_mask")  # infos whose rows are not simply those of the learner's seat
 
 
 class RivalGames:
@@ -56,7 +56,7 @@ class RivalGames:
         return self.env.states
 
     def reset(self, *, seed: int) -> tuple[np.ndarray, dict[str, Any]]:
-        """New games."""
+        """New games; observations [N, D] and infos of the learner's seat."""
         self._obs, self._infos = self.env.reset(seed=seed)
         self._draw(np.ones(self.num_envs, np.bool_))
         return self._cut(self._obs), self._learners()
@@ -66,8 +66,8 @@ class RivalGames:
         chosen = self._choose(np.asarray(actions).reshape(-1))
         self._obs, r_t, terminated, truncated, self._infos = self.env.step(chosen)
         self._draw(self._infos["reset"][:: self._seats])
-        columns = (self._cut(array) for array in (self._obs, r_t, terminated, truncated))
-        return (*columns, self._learners())  # type: ignore[return-value]
+        obs, r_t, terminated, truncated = (self._cut(array) for array in (self._obs, r_t, terminated, truncated))
+        return obs, r_t, terminated, truncated, self._learners()
 
     def _choose(self, own: np.ndarray) -> np.ndarray:
         """Actions of all rows [N · E]. Rows that begin a new game, or whose company is bankrupt, do as they like."""
@@ -82,6 +82,7 @@ class RivalGames:
         return actions
 
     def _policy(self, actor: int) -> ActGreedily:
+        """How the actor of that number acts."""
         if actor < 0:
             return self._players[-2 - actor]
         assert self.pool is not None
@@ -94,10 +95,11 @@ class RivalGames:
             self._actor[rows] = self.pool.draw(self._actor[rows].size).reshape(self._actor[rows].shape)
 
     def _cut(self, array: np.ndarray) -> np.ndarray:
+        """The learner's rows [N, ...] of all seats' rows [N · E, ...]."""
         return np.ascontiguousarray(array[:: self._seats])
 
     def _learners(self) -> dict[str, Any]:
-        """The infos' rows of the learner's seat."""
+        """The infos with the learner's rows only."""
         infos: dict[str, Any] = {name: self._cut(value) for name, value in self._infos.items() if name not in _UNCUT}
         mask = self._infos["action_mask"]
         infos["action_mask"] = mask[:: self._seats] if self.mask_is_constant else self._cut(mask)  # one row, repeated
@@ -112,12 +114,12 @@ class RivalGames:
             self.pool.add(env_step, weights(), playing=set(self._actor[:, self._own].reshape(-1).tolist()))
 
     def state_dict(self) -> dict[str, Any]:
-        """Games, who plays in them, and the pool."""
+        """The games, who plays in them, and the pool of snapshots."""
         pool = None if self.pool is None else self.pool.state_dict()
         return {"games": self.env.state_dict(), "actor": self._actor.copy(), "pool": pool}
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Go on with them; as ``reset``."""
+        """Go on from a ``state_dict``; returns observations and infos as ``reset`` does."""
         self._obs, self._infos = self.env.load_state_dict(saved["games"])
         self._actor[:] = saved["actor"]
         if self.pool is not None:

@@ -20,6 +20,7 @@ from experiments.config import reading
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.config.rivals import SELF, STAND_IN
 from experiments.config.schema import WaybillConfig
+from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.rival_games import LevelGames, RivalGames
 from experiments.games.waybill.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
@@ -27,38 +28,38 @@ from experiments.runs.policies import load_policy, make_actor
 
 
 def rivals_of(setup: Setup) -> list[str]:
-    """Who plays seats 1, 2, … in a run's games; in a level's own words where the run doesn't say."""
-    config = setup.config
-    return list(config.level.rivals if config.rivals is None else config.rivals)  # type: ignore[attr-defined]
+    """Who plays seats 1, 2, … in a run's training games: ``rivals`` of its config, else those of its level."""
+    config = waybill_config(setup)
+    return list(config.level.rivals if config.rivals is None else config.rivals)
 
 
 def evaluation_rivals(setup: Setup) -> list[str]:
-    """The same in evaluations."""
+    """Who plays these seats in a run's evaluations: a rule stands in for the run's own past selves."""
     return [STAND_IN if rival == SELF else rival for rival in rivals_of(setup)]
 
 
 def outside_seats(rivals: Sequence[str], *, selfplay: bool) -> list[int]:
-    """Seats that policies play: of run folders, and of the learner's snapshots with ``selfplay``."""
+    """Seats that policies play: those of run folders, with ``selfplay`` also the learner's snapshots."""
     return [seat for seat, rival in enumerate(rivals, 1) if rival not in RULES and (selfplay or rival != SELF)]
 
 
 def has_policies(rivals: Sequence[str]) -> bool:
-    """Whether run folders play some of the seats."""
+    """True if a run folder plays one of the seats."""
     return bool(outside_seats(rivals, selfplay=False))
 
 
 def refuse_policies(rivals: Sequence[str], who: str) -> None:
-    """For games that only rules can be rivals in.
+    """Refuse rivals that are no rules; ``who`` can't play against others.
 
     Raises:
-        ValueError: if there are others.
+        ValueError: in one line, if there is another.
     """
     for rival in rivals:
         if rival not in RULES:
             raise ValueError(f"rivals={rival}: {who} plays against rules only, which are {', '.join(RULES)}")
 
 
-def with_rivals(setup: Setup, env: WaybillVectorEnv) -> LevelGames:
+def with_policy_rivals(setup: Setup, env: WaybillVectorEnv) -> LevelGames:
     """Games in which policies play the seats that ``env`` leaves open beside the learner's.
 
     Raises:
@@ -134,7 +135,7 @@ def snapshot_pool(setup: Setup, env: Any, device: torch.device) -> SnapshotPool:
     """
     if brings_own_loop(setup.agent):
         raise ValueError(f"rivals={SELF}: agent={setup.names['agent']} cannot play itself, only dqn and pqn can")
-    play = setup.config.selfplay  # type: ignore[attr-defined]
+    play = waybill_config(setup).selfplay
     return SnapshotPool(
         make_actor=partial(make_actor, setup, env=env, device=device),
         every=play.snapshot_every,

@@ -46,7 +46,7 @@ class SnapshotPool:
         self.steps: list[int] = []  # of those that can be drawn
 
     def is_due(self, env_step: int) -> bool:
-        """Whether a snapshot is wanted: before the first step, then every so often."""
+        """True when a snapshot is to be taken: before the first step, then every ``every`` steps."""
         return not self.steps or env_step - self.steps[-1] >= self._every
 
     def add(self, env_step: int, weights: Weights, *, playing: Collection[int]) -> None:
@@ -70,16 +70,16 @@ class SnapshotPool:
         return np.where(self._generator.random(count) < self._latest_share, steps[-1], drawn)
 
     def greedy(self, env_step: int) -> ActGreedily:
-        """How the snapshot of that step acts."""
+        """How the snapshot of that environment step acts."""
         return self._actors[env_step].greedy
 
     def state_dict(self) -> dict[str, Any]:
-        """Snapshots and draws, as tensors and plain data."""
+        """Snapshots and the state of the draws, as tensors and plain data."""
         state = dict(self._generator.bit_generator.state)
         return {"steps": list(self.steps), "weights": dict(self._weights), "generator": state}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on with that pool."""
+        """Go on from a ``state_dict``."""
         self.steps = list(state["steps"])
         self._weights, self._actors = {}, {}
         for step, weights in state["weights"].items():

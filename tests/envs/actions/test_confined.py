@@ -18,7 +18,7 @@ from envs.waybill.core.state import ORDER, records
 from envs.waybill.forecasts.estimates import estimate
 from envs.waybill.forecasts.flows import measure_flows
 from envs.waybill.players import play as players
-from experiments.studies.coverage import measure
+from experiments.studies.coverage import measure_coverage
 
 SPACES = {"heuristic": {"candidates": 6}, "random_k": {"candidates": 24}, "buckets": {"cells": 2}}
 
@@ -71,12 +71,12 @@ def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> N
     level, maps = levels.load(name), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
     sizes = {"candidates": 32, "cells": 4, **SPACES[actions]}
     games = players.play("planner", level, maps, threads=1, confined=confined_to(actions, **sizes))
-    found = measure(level, maps, games, actions=actions, **sizes, threads=1, progress=False)
+    found = measure_coverage(level, maps, games, actions=actions, **sizes, threads=1, progress=False)
     assert found.offered[found.given].all()
     assert found.recall.tolist() == [1.0] * 3
     np.testing.assert_array_equal(found.ceiling, games.score)
     free = players.play("planner", level, maps, threads=1)
-    outside = measure(level, maps, free, actions=actions, **sizes, threads=1, progress=False)
+    outside = measure_coverage(level, maps, free, actions=actions, **sizes, threads=1, progress=False)
     assert (outside.recall < 1).any()  # which is not so of everybody
     assert free.score.tolist() != games.score.tolist()
     assert actions == "heuristic" or free.score.sum() > games.score.sum()  # a search among fewer may find more

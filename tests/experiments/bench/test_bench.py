@@ -7,15 +7,17 @@ import torch
 
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
-from experiments.bench.__main__ import options, ratios, spread
+from experiments.bench.__main__ import median_and_range, options, ratios
 from experiments.bench.cases import GAMES, Case, Training, sb3_training
-from experiments.bench.split import product_seconds, products, split
+from experiments.bench.split import product_seconds, products, split_time
 
 CPU = torch.device("cpu")
 SMALL = Case("small", "CartPole-v1", MLPSettings(width=[16, 12], layer_norm=False), 512)
 
 
-@pytest.mark.parametrize("argument", ["rounds=0", "rounds=x", "device=gpu", "seeds=2", "rounds", "device="])
+@pytest.mark.parametrize(
+    "argument", ["rounds=0", "rounds=x", "device=gpu", "seeds=2", "rounds", "device=", "tables=update"]
+)
 def test_options_that_are_none_are_refused(argument: str) -> None:
     with pytest.raises(ValueError, match=r"allowed are") as error:
         options([argument])
@@ -24,19 +26,20 @@ def test_options_that_are_none_are_refused(argument: str) -> None:
 
 
 def test_options() -> None:
-    assert options(["device=cpu", "rounds=7"]) == (CPU, 7)
+    assert options(["device=cpu", "rounds=7"]) == (CPU, 7, ["engine", "sb3", "split", "seeds"])
     assert options(["device=cpu"])[1] == 3
+    assert options(["device=cpu", "tables=split,engine"])[2] == ["split", "engine"]
 
 
 def test_figures_are_medians_with_their_range() -> None:
-    assert spread([1000.0, 3000.0, 2000.0]) == "2,000 (1,000 … 3,000)"
+    assert median_and_range([1000.0, 3000.0, 2000.0]) == "2,000 (1,000 … 3,000)"
     assert ratios([8.0, 9.0, 20.0], [2.0, 3.0, 4.0]) == "4.0 (3.0 … 5.0)"  # of 4, 3 and 5
 
 
 def test_the_products_of_an_mlp_update() -> None:
     """Two ways forward, then each layer's weights, and each layer's inputs but the first."""
     training = Training(SMALL, CPU)
-    batch = training.agent._sample(2048, 1)
+    batch = training.agent.sample(2048, 1)
     forward = [(128, 4, 16), (128, 16, 12), (128, 12, 2)]
     back = [(4, 128, 16), (16, 128, 12), (128, 12, 16), (12, 128, 2), (128, 2, 12)]
     assert sorted(products(training.agent.policy.network, batch)) == sorted(forward + forward + back)
@@ -56,7 +59,7 @@ def test_a_case_trains_and_its_time_is_split(game: str, seeds: int) -> None:
     assert training.env_step - steps == 512
     assert training.agent.updates - before == 512 // 4
     if seeds == 1:
-        spent = split(training)
+        spent = split_time(training)
         assert set(spent) == {"engine", "act", "remember", "sample", "update", "floor"}
         assert min(spent.values()) > 0
         assert training.agent.updates - before == 2 * 512 // 4  # the split's round is one of training

@@ -9,12 +9,12 @@ from reports import by_label, changed, put
 
 from experiments.config.keys import flat
 from experiments.reports.arms import Section, sections
-from experiments.reports.labels import BASE, labels, plain, told_apart
-from experiments.reports.run_folders import find
+from experiments.reports.labels import BASE, as_typed, describe_differences, labels
+from experiments.reports.run_folders import find_runs
 
 
 def sections_of(folder: Path) -> list[Section]:
-    return sections(find([folder]))
+    return sections(find_runs([folder]))
 
 
 def test_arms_are_what_was_swept(tmp_path: Path) -> None:
@@ -111,14 +111,14 @@ def test_what_most_arms_have_is_left_out_and_the_arm_of_nothing_else_is_the_base
 def test_keys_that_follow_from_a_choice_are_not_repeated() -> None:
     agents = [{"agent": "dqn", "agent.tau": 0.1}, {"agent": "pqn", "agent.tau": "absent"}]
     assert labels(agents) == ["agent=dqn", "agent=pqn"]
-    assert told_apart(agents) == ["agent=dqn", "agent=pqn"]
+    assert describe_differences(agents) == ["agent=dqn", "agent=pqn"]
     encodings = [
         {"encoding": "points", "encoding.count": 4},
         {"encoding": "points", "encoding.count": 8},
         {"encoding": "one_hot", "encoding.count": "absent"},
     ]
     assert labels(encodings) == ["count=4", "count=8", "encoding=one_hot, count=absent"]
-    assert told_apart(encodings)[0] == "encoding=points, encoding.count=4"
+    assert describe_differences(encodings)[0] == "encoding=points, encoding.count=4"
 
 
 def test_folders_are_named_by_their_end_and_equal_names_in_full() -> None:
@@ -131,4 +131,4 @@ def test_folders_are_named_by_their_end_and_equal_names_in_full() -> None:
 def test_a_config_is_flattened_with_lists_as_values() -> None:
     config = {"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None, "f": {}}
     assert flat(config) == {"a.b.c": 1, "a.d": [1, 2], "e": None, "f": {}}
-    assert [plain(value) for value in (None, True, [1, "x"], 0.5, "x")] == ["null", "true", "[1, x]", "0.5", "x"]
+    assert [as_typed(value) for value in (None, True, [1, "x"], 0.5, "x")] == ["null", "true", "[1, x]", "0.5", "x"]

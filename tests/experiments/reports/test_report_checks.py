@@ -8,15 +8,15 @@ from reports import MADE, changed, put
 from swept import made
 
 from experiments.reports.arms import sections
-from experiments.reports.checks import warnings
-from experiments.reports.run_folders import find
+from experiments.reports.checks import find_warnings
+from experiments.reports.run_folders import find_runs
 from experiments.sweeps.manifest import Job, Planned
 from tiny import tiny_setup
 
 
 def warnings_of(folder: Path) -> list[str]:
-    found = find([folder])
-    return warnings(found, sections(found))
+    found = find_runs([folder])
+    return find_warnings(found, sections(found))
 
 
 def test_ten_seeds_of_clean_runs_need_no_warning(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_code_that_differs_is_named(tmp_path: Path) -> None:
 
 def test_players_who_score_differently_give_other_games_away(tmp_path: Path) -> None:
     one, _ = put(tmp_path, scores=[1, 2])
-    (run,) = [run for run in find([tmp_path]).finished if run.folder == one]
+    (run,) = [run for run in find_runs([tmp_path]).finished if run.folder == one]
     scores = {**run.scores, "planner": {**run.scores["planner"], "by_map": [9] * 6}}
     changed(one, scores=scores)
     starts = "The planner player didn't score the same in all runs"

@@ -18,8 +18,8 @@ from tensorboard.plugins.hparams.backend_context import Context
 from experiments.common.curves import Curves
 from experiments.reports import aggregates
 from experiments.reports.arms import sections
-from experiments.reports.events import read, write
-from experiments.reports.run_folders import find
+from experiments.reports.events import read_scalars, write_event_files
+from experiments.reports.run_folders import find_runs
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +30,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(top / "runs" / "b", "agent.gamma=0.9", scores=[500], events=True)
     put(top / "runs" / "c", "level=refine", "rivals=[greedy]", scores=[300], events=True, players=("random", "greedy"))
     before = sorted(top.rglob("*"))
-    found = sections(find([top]))
+    found = sections(find_runs([top]))
     arms = [arm for section in found for arm in section.arms]
-    scalars = {run: read(run.folder) for section in found for run in section.runs}
+    scalars = {run: read_scalars(run.folder) for section in found for run in section.runs}
     names = {arm: f"arm{k}" for k, arm in enumerate(arms)}
-    assert len(list(write(top / "out", found, scalars, names, seed=0))) == 3
+    assert len(list(write_event_files(top / "out", found, scalars, names, seed=0))) == 3
     assert sorted(path for path in top.rglob("*") if "out" not in path.parts) == before
     return top
 
@@ -42,14 +42,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_an_arm_is_one_folder_of_interquartile_means(written: Path) -> None:
     assert sorted(path.name for path in (written / "out/arms").iterdir()) == ["arm0", "arm1", "arm2"]
     assert len(list((written / "out/arms/arm0").iterdir())) == 1
-    found = read(written / "out/arms/arm0")
+    found = read_scalars(written / "out/arms/arm0")
     values = np.array([[100, 200, 600]]).T * np.array([[1, 2, 3]]) / 3
     expected = aggregates.interval(values[:, None], resamples=1000, seed=0)
     for name, heights in (("", expected.estimate), ("/low", expected.low), ("/high", expected.high)):
         np.testing.assert_allclose(found[f"eval/score{name}"], np.column_stack([[100, 200, 300], heights]), rtol=1e-5)
     np.testing.assert_allclose(found["eval/score/mean"][:, 1], values.mean(axis=0), rtol=1e-6)
     assert "game/funnel/sell" in found
-    single = read(written / "out/arms/arm1")
+    single = read_scalars(written / "out/arms/arm1")
     assert "eval/score" in single
     assert "eval/score/low" not in single  # one seed has no interval
 
@@ -102,12 +102,12 @@ def test_a_resumed_runs_later_points_count(tmp_path: Path) -> None:
         for step in (200, 300):
             curves.add({"eval/score": height}, step)
         curves.close()
-    found = read(tmp_path)["eval/score"]
+    found = read_scalars(tmp_path)["eval/score"]
     assert found.tolist() == [[200, 2.0], [300, 2.0]]
 
 
 def test_a_folder_without_event_files_has_no_curves_and_a_damaged_one_is_named(tmp_path: Path) -> None:
-    assert read(tmp_path) == {}
+    assert read_scalars(tmp_path) == {}
     (tmp_path / "events.out.tfevents.1.x").write_bytes(b"nonsense" * 100)
     with pytest.raises(ValueError, match="nothing in its event files can be read"):
-        read(tmp_path)
+        read_scalars(tmp_path)

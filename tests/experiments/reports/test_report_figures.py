@@ -12,7 +12,7 @@ from reports import put
 
 from experiments.reports import figures
 from experiments.reports.measures import SectionNumbers
-from experiments.reports.page import INK
+from experiments.reports.page import FIGURE_INK
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,9 @@ def test_every_figure_is_drawn_in_ink(numbers: SectionNumbers, draw: str, tmp_pa
     figure = getattr(figures, draw)(numbers)
     figure.savefig(tmp_path / "x.png")
     axes = figure.axes[0]
-    assert axes.xaxis.label.get_color() == INK
-    assert axes.get_yticklabels()[0].get_color() == INK
-    assert axes.title.get_color() == INK
+    assert axes.xaxis.label.get_color() == FIGURE_INK
+    assert axes.get_yticklabels()[0].get_color() == FIGURE_INK
+    assert axes.title.get_color() == FIGURE_INK
 
 
 def test_arms_have_different_colours() -> None:

@@ -12,7 +12,7 @@ from reports import by_label, changed, put
 
 from experiments.reports import aggregates
 from experiments.reports.measures import SectionNumbers
-from experiments.reports.run_folders import find
+from experiments.reports.run_folders import find_runs
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_time_to_threshold_is_that_of_the_study_of_transfer(numbers: SectionNumb
     reaching = arm(numbers, "reward=sparse").reaching
     assert reaching is not None
     times = [(252.5 - above) / 300 * 400 for above in (0, 20, 40, 60)] + [0]
-    assert reaching.steps.mean == pytest.approx(np.mean(times))
+    assert reaching.interval.mean == pytest.approx(np.mean(times))
     assert reaching.reached == 5
 
 
@@ -58,7 +58,7 @@ def test_a_threshold_that_is_not_reached_counts_the_whole_length(tmp_path: Path)
     reaching = numbers_of(tmp_path, share=0.69).arms[0].reaching  # 692.5; the curves end at 600, 660, 700
     assert reaching is not None
     assert reaching.reached == 1
-    assert reaching.steps.mean == pytest.approx((800 + 800 + 400 + 292.5 / 300 * 400) / 3, abs=1e-9)
+    assert reaching.interval.mean == pytest.approx((800 + 800 + 400 + 292.5 / 300 * 400) / 3, abs=1e-9)
 
 
 def test_profiles_are_of_games_between_random_play_and_the_planner(numbers: SectionNumbers) -> None:
@@ -71,7 +71,7 @@ def test_profiles_are_of_games_between_random_play_and_the_planner(numbers: Sect
 
 def test_games_without_room_are_left_out_of_the_profile(tmp_path: Path) -> None:
     made = put(tmp_path, scores=[600, 700])
-    for run in find([tmp_path]).finished:
+    for run in find_runs([tmp_path]).finished:
         planner = [0, *run.scores["planner"]["by_map"][1:]]
         changed(run.folder, scores={**run.scores, "planner": {**run.scores["planner"], "by_map": planner}})
     assert len(made) == 2

@@ -8,14 +8,26 @@ from matplotlib.figure import Figure
 from PIL import Image
 from reports import Page
 
-from experiments.reports.page import INK, Code, Heading, Picture, Table, Text, Warnings, html, markdown, page, save
+from experiments.reports.page import (
+    FIGURE_INK,
+    Code,
+    Heading,
+    Picture,
+    Table,
+    Text,
+    Warnings,
+    html,
+    markdown,
+    page,
+    save_png,
+)
 
 
 def picture(name: str) -> Picture:
     figure = Figure(figsize=(4, 2))
     axes = figure.subplots()
     axes.fill_between([0, 1], [0, 1], clip_on=True)
-    axes.set_title("sales < costs & more", color=INK)
+    axes.set_title("sales < costs & more", color=FIGURE_INK)
     return Picture(name, 'Sales "over" <time>', figure)
 
 
@@ -58,7 +70,7 @@ def test_drawings_have_names_of_their_own_and_the_pages_ink() -> None:
     found = Page(page("", [html(block) for block in BLOCKS]))
     assert len(found.ids) == len(set(found.ids)) > 10
     drawn = html(BLOCKS[-1])
-    assert INK not in drawn
+    assert FIGURE_INK not in drawn
     assert "currentColor" in drawn
     for reference in drawn.split("url(#")[1:]:
         assert f'id="{reference.partition(")")[0]}"' in drawn
@@ -77,7 +89,7 @@ def test_markdown_says_the_same() -> None:
 
 
 def test_a_figure_is_saved_on_white(tmp_path: Path) -> None:
-    save(picture("one"), tmp_path)
+    save_png(picture("one"), tmp_path)
     with Image.open(tmp_path / "one.png") as image:
         assert image.size == (520, 260)
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)

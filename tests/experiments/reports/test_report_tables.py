@@ -8,10 +8,10 @@ import pytest
 from measured import HIGH, LOW, arm, numbers_of
 from reports import COMMON, Page, changed, put
 
-from experiments.common.statistics import Interval
+from experiments.common.statistics import Interval, interval_text
 from experiments.reports.measures import SectionNumbers
 from experiments.reports.page import Block, Heading, Table, html
-from experiments.reports.tables import contents, format_of, how_to_read, spread
+from experiments.reports.tables import format_of, how_to_read, section_blocks
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> SectionNumbers:
 
 
 def page_of(numbers: SectionNumbers) -> Page:
-    return Page("".join(html(block) for block in contents(numbers, "one", 0.25)))
+    return Page("".join(html(block) for block in section_blocks(numbers, "one", 0.25)))
 
 
 def test_every_figure_and_table_is_there(numbers: SectionNumbers) -> None:
@@ -62,7 +62,7 @@ def test_times_say_how_many_seeds_they_are_of(numbers: SectionNumbers) -> None:
     reaching = arm(numbers, "gamma=0.9").reaching
     assert reaching is not None
     assert rows["gamma=0.9"] == {
-        "environment steps (95 % interval)": "{:,.0f} ({:,.0f} … {:,.0f})".format(*reaching.steps),
+        "environment steps (95 % interval)": "{:,.0f} ({:,.0f} … {:,.0f})".format(*reaching.interval),
         "seeds that reach it": "5 of 5",
     }
 
@@ -94,7 +94,7 @@ def test_the_funnel_ends_with_shares(numbers: SectionNumbers) -> None:
 
 
 def test_commands_are_those_that_were_typed(numbers: SectionNumbers) -> None:
-    page = "".join(html(block) for block in contents(numbers, "one", 0.25))
+    page = "".join(html(block) for block in section_blocks(numbers, "one", 0.25))
     assert f"python train.py -m {' '.join(COMMON)} reward=sparse seed=0,1,2,3,4\n" in page
     unknown = arm(numbers, "base").arm.runs[0].folder
     assert f"# base\n# not kept, all settings are in config.yaml in: {unknown}\n" in page
@@ -128,11 +128,11 @@ def test_what_was_not_kept_has_no_section(tmp_path: Path) -> None:
 
 
 def test_numbers_are_written_as_finely_as_they_need(tmp_path: Path) -> None:
-    assert spread(Interval(1234.5, 1000, 2000), lambda x: f"{x:,.0f}") == "1,234 (1,000 … 2,000)"
-    assert spread(Interval(1.0, float("nan"), float("nan")), lambda x: f"{x:.1f}") == "1.0"
+    assert interval_text(Interval(1234.5, 1000, 2000), ",.0f") == "1,234 (1,000 … 2,000)"
+    assert interval_text(Interval(1.0, float("nan"), float("nan")), ".1f") == "1.0"
     for score, text in ((5000, "1,234"), (50, "1,234.5"), (5, "1,234.50")):
         put(tmp_path / str(score), scores=[score - 2.5])
-        assert format_of(numbers_of(tmp_path / str(score)))(1234.5) == text
+        assert format(1234.5, format_of(numbers_of(tmp_path / str(score)))) == text
 
 
 def test_how_to_read_names_the_measured_coverage() -> None:

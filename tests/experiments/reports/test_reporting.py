@@ -10,8 +10,8 @@ import pytest
 from reports import Page, changed, put
 from typed import command, refused
 
-from experiments.reports.report import report
-from experiments.reports.run_folders import find
+from experiments.reports.report import write_report
+from experiments.reports.run_folders import find_runs
 from experiments.runs import results
 from tiny import COMMON, DQN
 
@@ -44,7 +44,7 @@ def test_a_report_on_a_real_sweep(sweep: Path) -> None:
     assert page.drawings == 5  # of two arms there is no matrix of pairs
     rows = page.rows("Held-out scores")
     for arm in ("sparse", "shaped"):
-        found = [run for run in find([sweep]).finished if run.config["reward"]["name"] == arm]
+        found = [run for run in find_runs([sweep]).finished if run.config["reward"]["name"] == arm]
         own = [results.read(run.folder)["scores"]["dqn"]["mean"] for run in found]  # type: ignore[index]
         assert rows[f"reward={arm}"]["seeds"] == "2"
         assert float(rows[f"reward={arm}"]["mean"].replace(",", "")) == pytest.approx(sum(own) / 2, abs=0.51)
@@ -66,7 +66,7 @@ def test_a_stopped_sweep_is_reported_as_far_as_it_went(tmp_path: Path) -> None:
     put(tmp_path / "b", scores=[600, 610, 620])
     put(tmp_path / "c", "reward=cash", scores=[None])
     (tmp_path / "b" / "0" / "result.json").write_text('{"half')
-    page = Page((report([str(tmp_path)]) / "report.html").read_text())
+    page = Page((write_report([str(tmp_path)]) / "report.html").read_text())
     said = "\n".join(page.warnings)
     assert f"{tmp_path}/b/0/result.json: it is no JSON" in said
     assert f"Arm “reward=cash” has no finished run and is left out; not finished: 0 ({tmp_path}/c/0)" in said
@@ -83,7 +83,7 @@ def test_runs_of_different_levels_are_never_averaged(tmp_path: Path) -> None:
     put(tmp_path / "a", scores=[100, 200, 300])
     put(tmp_path / "b", "level=refine", scores=[700, 800, 900])
     put(tmp_path / "c", "evaluation.map_seed=9", scores=[500])
-    out = report([str(tmp_path)], out=str(tmp_path / "x" / "y"))
+    out = write_report([str(tmp_path)], out=str(tmp_path / "x" / "y"))
     assert out == tmp_path / "x" / "y"
     page = Page((out / "report.html").read_text())
     titles = [heading for heading in page.headings if "maps from seed" in heading]
@@ -118,7 +118,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     put(tmp_path / "runs", scores=[600])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match="^" + re.escape(line)) as caught:
-        report([folder], **options)
+        write_report([folder], **options)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -130,10 +130,10 @@ def test_an_empty_folder_is_one_line_for_the_user_too(tmp_path: Path) -> None:
 
 def test_a_report_is_replaced_whole(tmp_path: Path) -> None:
     put(tmp_path / "runs", scores=[600])
-    out = report([str(tmp_path / "runs")])
+    out = write_report([str(tmp_path / "runs")])
     (out / "figures" / "old.png").write_text("")
     put(tmp_path / "runs" / "more", scores=[700], first=1)
-    assert report([str(tmp_path / "runs")]) == out
+    assert write_report([str(tmp_path / "runs")]) == out
     assert not (out / "figures" / "old.png").exists()
     assert Page((out / "report.html").read_text()).rows("Held-out scores")["dqn"]["seeds"] == "2"
     assert [path.name for path in out.parent.iterdir() if path.name.startswith(".")] == []
@@ -142,15 +142,15 @@ def test_a_report_is_replaced_whole(tmp_path: Path) -> None:
 def test_nothing_is_written_into_a_runs_own_folder(tmp_path: Path) -> None:
     (run,) = put(tmp_path, scores=[600])
     before = sorted(run.iterdir())
-    assert report([str(run)]) == tmp_path / "0_report"
+    assert write_report([str(run)]) == tmp_path / "0_report"
     assert sorted(run.iterdir()) == before
 
 
 def test_the_same_runs_give_the_same_report(tmp_path: Path) -> None:
     put(tmp_path / "runs", scores=[600, 650, 800], events=True)
-    one, two = (report([str(tmp_path / "runs")], out=str(tmp_path / name)) for name in "ab")
+    one, two = (write_report([str(tmp_path / "runs")], out=str(tmp_path / name)) for name in "ab")
     assert (one / "report.html").read_text() == (two / "report.html").read_text()
-    other = report([str(tmp_path / "runs")], out=str(tmp_path / "c"), seed=5)
+    other = write_report([str(tmp_path / "runs")], out=str(tmp_path / "c"), seed=5)
     assert "bootstrap seed 5" in (other / "report.html").read_text()
 
 
@@ -158,7 +158,7 @@ def test_event_files_that_cannot_be_read_cost_only_the_funnel(tmp_path: Path) ->
     one, _ = put(tmp_path / "runs", scores=[600, 650], events=True)
     for file in one.glob("events*"):
         file.write_bytes(b"nonsense" * 100)
-    page = Page((report([str(tmp_path / "runs")]) / "report.html").read_text())
+    page = Page((write_report([str(tmp_path / "runs")]) / "report.html").read_text())
     assert page.warnings[0].endswith(f"are without a run: {one}: nothing in its event files can be read")
     assert "The funnel over training" not in page.headings
     assert page.rows("Held-out scores")["dqn"]["seeds"] == "2"
@@ -175,7 +175,7 @@ def test_other_games_are_reported_without_maps_players_or_funnel(tmp_path: Path)
         (folder / "config.yaml").write_text(config[:start] + env + config[end:])
         rows = {name: {"mean": mean, "by_seed": [mean, mean]} for name, mean in (("dqn", 400.0), ("random", 20.0))}
         changed(folder, scores=rows)
-    page = Page((report([str(tmp_path / "runs")]) / "report.html").read_text())
+    page = Page((write_report([str(tmp_path / "runs")]) / "report.html").read_text())
     assert page.headings[2] == "CartPole-v1, 100 episodes from seed 0"
     assert page.rows("Held-out scores") == {
         "dqn": {"seeds": "2", "mean": "400", "IQM (95 % interval)": "400 (400 … 400)"},

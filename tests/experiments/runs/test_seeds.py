@@ -140,8 +140,8 @@ def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> N
     runs.start(node(tmp_path, *CARTPOLE, "seeds=2"), folder=group)
     given: dict[str, Any] = {"level": None, "maps": None, "map_seed": None, "device": "cpu", "out": str(tmp_path)}
     with pytest.raises(ValueError, match=r"holds 2 seeds: name one, '.*seed0'"):
-        evaluate.measure(str(group), episodes=3, seed=0, **given)
-    scores = evaluate.measure(str(group / "seed1"), episodes=4, seed=7, **given)
+        evaluate.evaluate_target(str(group), episodes=3, seed=0, **given)
+    scores = evaluate.evaluate_target(str(group / "seed1"), episodes=4, seed=7, **given)
     assert np.isfinite(scores["dqn"]["mean"])
     assert len(scores["dqn"]["by_seed"]) == 4
 

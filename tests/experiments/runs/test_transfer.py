@@ -169,7 +169,7 @@ def test_sizes_of_another_level_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"^transfer.from: .* does not fit: {why}"):
         begun(tmp_path, *mlp, "level=refine", f"transfer.from={tmp_path / 'haul'}")
     with pytest.raises(ValueError, match=f"does not fit level refine: {why}"):
-        evaluate.measure(str(tmp_path / "haul"), level="refine", maps=2, device="cpu", out=str(tmp_path))
+        evaluate.evaluate_target(str(tmp_path / "haul"), level="refine", maps=2, device="cpu", out=str(tmp_path))
 
 
 @pytest.mark.parametrize(

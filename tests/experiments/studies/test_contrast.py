@@ -11,14 +11,14 @@ from composing import CONF
 from reports import put
 
 from experiments.reports.arms import sections
-from experiments.reports.run_folders import find
-from experiments.studies.contrast import Contrast, contrast
+from experiments.reports.run_folders import find_runs
+from experiments.studies.contrast import Contrast, compare_arms
 
 SPREAD = [0, 40, 10, 30, 20]
 
 
 def contrasts(folder: Path, ours: str, others: str) -> list[Contrast]:
-    return contrast(sections(find([folder])), ours, others)
+    return compare_arms(sections(find_runs([folder])), ours, others)
 
 
 @pytest.fixture

@@ -28,13 +28,13 @@ MAPS = np.arange(5, 8, dtype=np.uint64)
 @cache
 def planned() -> Games:
     """The planner's games on MAPS."""
-    return coverage.plan(levels.load(LEVEL), MAPS, title="", threads=1, progress=False)
+    return coverage.plan_games(levels.load(LEVEL), MAPS, title="", threads=1, progress=False)
 
 
 @pytest.mark.parametrize("cells", [2, 3])
 def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cells: int) -> None:
     games, level = planned(), levels.load(LEVEL)
-    found = coverage.measure(level, MAPS, games, actions="buckets", cells=cells, threads=1, progress=False)
+    found = coverage.measure_coverage(level, MAPS, games, actions="buckets", cells=cells, threads=1, progress=False)
     record_, scratch, orders = level.record(), make_scratch(), raw(LEVEL)
     hits = []
     for i, seed in enumerate(MAPS.tolist()):
@@ -62,12 +62,12 @@ def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cel
 def test_recall_of_the_others() -> None:
     games, level = planned(), levels.load(LEVEL)
     sizes = {"threads": 1, "progress": False}
-    everything = coverage.measure(level, MAPS, games, actions="masked", **sizes)
+    everything = coverage.measure_coverage(level, MAPS, games, actions="masked", **sizes)
     assert everything.recall.tolist() == [1.0] * 3
     np.testing.assert_array_equal(everything.ceiling, games.score)
     assert everything.n_actions == level.n_raw_actions
     few, many = (
-        coverage.measure(level, MAPS, games, actions="random_k", candidates=k, **sizes) for k in (2, 200)
+        coverage.measure_coverage(level, MAPS, games, actions="random_k", candidates=k, **sizes) for k in (2, 200)
     )  # fmt: skip
     assert few.recall.mean() < 0.5
     assert many.recall.tolist() == [1.0] * 3  # there are fewer legal orders than that
@@ -80,7 +80,7 @@ def test_recall_of_the_others() -> None:
 
 def test_the_command_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new" / "coverage.json"
-    found = coverage.run(
+    found = coverage.run_coverage(
         ["heuristic", "masked"], level=LEVEL, maps=3, map_seed=5, candidates=32, cells=4, out=out, threads=1,
         progress=False,
     )  # fmt: skip
@@ -111,7 +111,7 @@ def test_mistakes_are_one_line(tmp_path: Path, changed: dict[str, object], line:
     usual = {"actions": ["masked"], "level": LEVEL, "maps": 3, "map_seed": 5, "candidates": 32, "cells": 4}
     out = tmp_path / "new" / "coverage.json"
     with pytest.raises(ValueError, match="^") as caught:
-        coverage.run(**{**usual, **changed}, out=out)  # type: ignore[arg-type]
+        coverage.run_coverage(**{**usual, **changed}, out=out)  # type: ignore[arg-type]
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
     assert not out.parent.exists()

@@ -44,7 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("rivals", [("random",), ("greedy",), ("greedy", "random")])
 def test_rules_play_as_players_do(first: str, rivals: tuple[str, ...]) -> None:
     level = small(*rivals)
-    played = Arena(level=level, first=7, maps=MAPS).play([first, *rivals]).measured(level.start_cash)
+    played = Arena(level=level, first=7, maps=MAPS).play([first, *rivals]).of_first_seat(level.start_cash)
     alone = play.play(first, level, np.arange(7, 7 + MAPS, dtype=np.uint64), seed=7)
     for name in ("score", "bankrupt", "length", "won"):
         np.testing.assert_array_equal(getattr(played, name), getattr(alone, name), err_msg=name)
@@ -94,13 +94,13 @@ def test_cash_decides_and_who_is_bankrupt_loses() -> None:
     swapped = ArenaGames(cash[:, ::-1], bankrupt[:, ::-1], played.length)
     shares = tournament.shares_of({("a", "b"): played, ("b", "a"): swapped}, ["a", "b"])
     assert shares["a", "b"].tolist() == [1.0, 0.5, 0.0, 0.5]
-    assert played.measured(2).won.tolist() == [True, False, False, False]
-    assert played.measured(2).score.tolist() == [3, 3, -5, -11]
+    assert played.of_first_seat(2).won.tolist() == [True, False, False, False]
+    assert played.of_first_seat(2).score.tolist() == [3, 3, -5, -11]
 
 
 def test_a_tournament_is_told_drawn_and_kept(tmp_path: Path, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, named = tmp_path / "new" / "all.png", ["random", str(run), "greedy"]
-    found = tournament.run(named, level="haul", maps=6, map_seed=3, out=out, device="cpu", progress=False)
+    found = tournament.run_tournament(named, level="haul", maps=6, map_seed=3, out=out, device="cpu", progress=False)
     told = capsys.readouterr().out
     assert "haul for two, 6 maps from seed 3" in told
     assert str(out) in told
@@ -113,7 +113,9 @@ def test_a_tournament_is_told_drawn_and_kept(tmp_path: Path, run: Path, capsys: 
     assert sorted({game["map_seed"] for game in found["games"]}) == list(range(3, 9))
     wins = {(row["player"], row["against"]): row["mean"] for row in found["wins"]}
     assert all(share + wins[b, a] == pytest.approx(1.0) for (a, b), share in wins.items())
-    turned = tournament.run(named[::-1], level="haul", maps=6, map_seed=3, out=out, device="cpu", progress=False)
+    turned = tournament.run_tournament(
+        named[::-1], level="haul", maps=6, map_seed=3, out=out, device="cpu", progress=False
+    )
     assert turned["ratings"] == found["ratings"]
 
 
@@ -139,12 +141,12 @@ def test_players_have_short_names() -> None:
 def test_a_wrong_argument_is_named(change: dict[str, Any], line: str, tmp_path: Path) -> None:
     usual = {"players": ["greedy", "random"], "level": "haul", "maps": 4, "map_seed": 0, "out": tmp_path / "x.png"}
     with pytest.raises(ValueError, match=line):
-        tournament.run(**{**usual, "device": "cpu", **change})
+        tournament.run_tournament(**{**usual, "device": "cpu", **change})
 
 
 def test_a_network_that_does_not_fit_the_level_is_named(tmp_path: Path) -> None:
     wide = ("network=mlp", "network.width=[16]", "steps=300")
     train.start(tiny_node(tmp_path, *DQN, *wide), folder=tmp_path / "mlp")
     with pytest.raises(ValueError, match="does not fit level refine: level=haul there and refine here"):
-        tournament.run(["greedy", str(tmp_path / "mlp")], level="refine", maps=4, map_seed=0,
+        tournament.run_tournament(["greedy", str(tmp_path / "mlp")], level="refine", maps=4, map_seed=0,
                        out=tmp_path / "x.png", device="cpu")  # fmt: skip

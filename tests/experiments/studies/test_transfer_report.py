@@ -83,10 +83,10 @@ def test_the_table_shows_the_measures(sweep: Path) -> None:
 
 def test_what_is_missing_is_said_and_seeds_are_the_same_for_all(sweep: Path) -> None:
     (sweep / "refine_random_init_seed0" / "seed1" / "result.json").unlink()
-    text = transfer.report(sweep)
+    text = transfer.write_transfer_report(sweep)
     assert "refine_random_init has no two finished seeds that scratch has, and is left out." in text
     assert list(rows_of(text.splitlines())) == ["arm", "scratch", "full", "rung", "haul → refine"]
-    (rung,) = transfer.read(sweep)
+    (rung,) = transfer.read_rungs(sweep)
     rung.scratch.results[2] = rung.scratch.results[0]
     rung.arms[0].results[3] = rung.scratch.results[0]
     again = transfer._rung(rung.scratch, rung.arms)
@@ -100,10 +100,10 @@ def test_nothing_to_compare_is_one_line(sweep: Path, tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"no arm with transfer\.from and no scratch beside it have two finished seeds"
     ):
-        transfer.report(sweep)
+        transfer.write_transfer_report(sweep)
     assert not (sweep / "transfer").exists()
     with pytest.raises(ValueError, match="is no sweep's folder"):
-        transfer.report(tmp_path)
+        transfer.write_transfer_report(tmp_path)
 
 
 def test_without_a_planner_there_is_no_threshold(sweep: Path) -> None:
@@ -113,7 +113,7 @@ def test_without_a_planner_there_is_no_threshold(sweep: Path) -> None:
         del result["scores"]["planner"]
         path.write_text(json.dumps(result))
     with pytest.raises(ValueError, match="^refine: there is no planner's score to take the threshold from"):
-        transfer.report(sweep)
+        transfer.write_transfer_report(sweep)
     assert not (sweep / "transfer").exists()
 
 
@@ -121,4 +121,4 @@ def test_arms_of_other_games_are_passed_over(tmp_path: Path) -> None:
     config = {"arm": "poles", "seed": 0, "seeds": 2, "transfer": {"from": None}}
     folder = made(tmp_path / "sweep", [Planned(Job(0, "poles", [], {}, [0, 1], 9), config)]).folder
     with pytest.raises(ValueError, match=r"no arm with transfer\.from"):
-        transfer.report(folder)
+        transfer.write_transfer_report(folder)

@@ -58,11 +58,11 @@ def test_the_random_player_plays_legal_actions_alone() -> None:
 
 
 def test_training_seeds_lie_apart_from_those_of_evaluations() -> None:
-    assert evaluation.HELD_OUT_SEEDS + 2**30 <= evaluation.VALIDATION_SEEDS
-    assert evaluation.VALIDATION_SEEDS + 100_000 <= evaluation.TRAINING_SEEDS
+    assert evaluation.FIRST_HELD_OUT_SEED + 2**30 <= evaluation.FIRST_VALIDATION_SEED
+    assert evaluation.FIRST_VALIDATION_SEED + 100_000 <= evaluation.FIRST_TRAINING_SEED
     seeds = {training_seed(run, game) for run in (0, 1, 65_535) for game in (0, 1, 32_767)}
     assert len(seeds) == 9
-    assert min(seeds) >= evaluation.TRAINING_SEEDS
+    assert min(seeds) >= evaluation.FIRST_TRAINING_SEED
     assert max(seeds) < 2**32
 
 

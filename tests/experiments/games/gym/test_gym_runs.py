@@ -1,40 +1,33 @@
-"""Foreign games from the command line to the result: trained, stopped at a score, resumed, measured, watched."""
+"""Foreign games from the command line to the result: trained, resumed, measured, watched."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from gym_nodes import COMMON, LEARNS, node
+from gym_nodes import COMMON, LEARNS, node, result_of
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import foreign  # noqa: F401 - makes its games known
-from experiments.common import machine
 from experiments.config.reading import Setup, read
 from experiments.games import evaluate
 from experiments.games.replay import watch_game
 from experiments.runs import train
 from experiments.runs.loop import make_loop
-from tiny import CONF, DQN, tiny_node
+from tiny import CONF, tiny_node
 
 ROOT = CONF.parent
 SB3 = {
     "sb3_dqn": ("agent.learning_starts=64", "agent.batch_size=16", "agent.net_arch=[16]", "agent.buffer_size=1000"),
     "sb3_maskable_ppo": ("agent.n_steps=16", "agent.batch_size=32", "agent.n_epochs=1", "agent.net_arch=[16]"),
 }
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "result.json").read_text())
 
 
 def command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -89,11 +82,11 @@ def test_evaluating_a_run(run: Path) -> None:
     done = command("evaluate.py", str(run), "--episodes", "3", "--seed", "1", cwd=run.parent)
     assert done.returncode == 0, done.stderr
     assert "CartPole-v1, 3 episodes from seed 1" in done.stdout
-    scores = evaluate.measure(str(run), device="cpu")
+    scores = evaluate.evaluate_target(str(run), device="cpu")
     saved = result_of(run)["scores"]
     assert scores["dqn"]["by_seed"] == saved["dqn"]["by_seed"]
     assert scores["random"]["by_seed"] == saved["random"]["by_seed"]
-    part = evaluate.measure(str(run), episodes=3, seed=1, device="cpu")
+    part = evaluate.evaluate_target(str(run), episodes=3, seed=1, device="cpu")
     assert part["dqn"]["by_seed"] == saved["dqn"]["by_seed"][1:4]
 
 
@@ -109,13 +102,13 @@ def test_evaluating_a_run(run: Path) -> None:
 )
 def test_evaluating_refuses_what_the_games_do_not_have(run: Path, asked: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        evaluate.measure(str(run), **asked)
+        evaluate.evaluate_target(str(run), **asked)
 
 
 def test_waybills_own_games_have_no_episodes(tmp_path: Path) -> None:
     train.start(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "run")
     with pytest.raises(ValueError, match="--episodes=3: a game on a level is one a map, use --maps"):
-        evaluate.measure(str(tmp_path / "run"), episodes=3)
+        evaluate.evaluate_target(str(tmp_path / "run"), episodes=3)
     with pytest.raises(ValueError, match="--seed=3: a game on a level is one of a map, use --map-seed"):
         watch(tmp_path / "run", seed=3)
 
@@ -155,62 +148,13 @@ def test_stable_baselines_agents_play_foreign_games(tmp_path: Path, agent: str) 
     scores = result_of(tmp_path / "run")["scores"]
     assert scores[agent]["length"] <= 6
     train.resume(tmp_path / "run", overrides=["steps=800"])
-    assert evaluate.measure(str(tmp_path / "run"), device="cpu")["random"] == scores["random"]
+    assert evaluate.evaluate_target(str(tmp_path / "run"), device="cpu")["random"] == scores["random"]
 
 
 def test_the_random_player_has_a_result_without_training(tmp_path: Path) -> None:
     train.start(node(tmp_path, "env.id=tests/Stairs-v0", "agent=random"), folder=tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml", "result.json"}
     assert list(result_of(tmp_path / "run")["scores"]) == ["random"]
-
-
-# --- stopping at a score ----------------------------------------------------------------------------------------------
-def test_training_ends_when_an_evaluation_reaches_the_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "run"
-    given = ("env.id=CartPole-v1", *LEARNS, "seed=1", "steps=3000", "stop_at_score=30")  # untrained it scores 9
-    train.start(node(tmp_path, *given), folder=folder)
-    result = result_of(folder)
-    reached = result["reached"]
-    assert 400 <= result["env_steps"] == reached["env_step"] < 2000
-    assert result["curve"][-1] == [reached["env_step"], reached["score"]]
-    assert all(score < 30 for _, score in result["curve"][:-1])
-    assert reached["score"] == result["policy"]["validation_score"] >= 30
-    assert reached["seconds_since_start"] > reached["seconds"] > 0
-    assert f"after {reached['env_step']:,} steps, {reached['seconds_since_start']:,.1f} s after the process began" in (
-        capsys.readouterr().out
-    )
-    for overrides in ([], ["steps=4000"]):
-        with pytest.raises(
-            ValueError, match=r"the run is finished \(it reached .*\); to go on, add stop_at_score=null"
-        ):
-            train.resume(folder, overrides=overrides)
-    train.resume(folder, overrides=["stop_at_score=null"])
-    again = result_of(folder)
-    assert again["env_steps"] >= 3000
-    assert again["reached"] is None
-
-
-@pytest.mark.parametrize("seeds", [1, 2])
-def test_what_reaches_the_score_before_training_is_not_trained(tmp_path: Path, seeds: int) -> None:
-    """On Waybill's own games; it goes on when asked to."""
-    folder = tmp_path / "run"
-    own = folder if seeds == 1 else folder / "seed1"
-    train.start(tiny_node(tmp_path, *DQN, f"seeds={seeds}", "stop_at_score=-100000"), folder=folder)
-    result = result_of(own)
-    assert result["env_steps"] == result["updates"] == result["reached"]["env_step"] == 0
-    train.resume(folder, overrides=["stop_at_score=null"])
-    assert [step for step, _ in result_of(own)["curve"]] == [0, 400, 800, 1200]
-
-
-def test_seconds_count_from_the_start_of_the_process() -> None:
-    begin = time.perf_counter()
-    line = "import time; time.sleep(0.5); from experiments.common import machine; print(machine.process_seconds())"
-    done = subprocess.run([sys.executable, "-c", line], cwd=ROOT, capture_output=True, text=True, check=True)
-    passed = time.perf_counter() - begin
-    assert 0.45 < float(done.stdout) < passed + 0.05
-    first = machine.process_seconds()
-    assert first is not None
-    assert 0 <= (machine.process_seconds() or 0) - first < 5
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------

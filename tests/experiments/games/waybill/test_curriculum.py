@@ -129,7 +129,7 @@ def test_a_run_leaves_where_it_was_when(tmp_path: Path) -> None:
     assert all(own[point.step] == point.value for point in events.Scalars("ladder/refine/score"))
     for tag in ("ladder/dormant_before", "ladder/dormant_after"):
         assert [point.step for point in events.Scalars(tag)] == [480]
-    scores = evaluate.measure(str(folder), level="haul", maps=3, device="cpu", out=str(tmp_path))
+    scores = evaluate.evaluate_target(str(folder), level="haul", maps=3, device="cpu", out=str(tmp_path))
     assert len(scores["dqn"]["by_map"]) == 3
 
 
@@ -176,11 +176,11 @@ def test_weights_of_few_candidates_play_with_many(tmp_path: Path) -> None:
     own = loop.agent.policy.network.state_dict()
     assert {name: value.shape for name, value in own.items()} == {name: value.shape for name, value in saved.items()}
     given: dict[str, Any] = {"maps": 3, "device": "cpu", "out": str(tmp_path)}
-    few, many = (evaluate.measure(str(folder), candidates=k, **given)["dqn"]["by_map"] for k in (8, 32))
-    assert few == evaluate.measure(str(folder), **given)["dqn"]["by_map"]
+    few, many = (evaluate.evaluate_target(str(folder), candidates=k, **given)["dqn"]["by_map"] for k in (8, 32))
+    assert few == evaluate.evaluate_target(str(folder), **given)["dqn"]["by_map"]
     assert len(many) == 3
     with pytest.raises(ValueError, match=r"^--candidates=1 is not allowed, it must be 2\.\.256$"):
-        evaluate.measure(str(folder), candidates=1, **given)
+        evaluate.evaluate_target(str(folder), candidates=1, **given)
 
 
 @pytest.mark.parametrize(
@@ -252,5 +252,5 @@ def test_a_run_on_the_ladder_is_measured_against_policies_too(tmp_path: Path) ->
     train.start(tiny_node(tmp_path, *LADDER, *levels), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert list(result["ladder"]) == ["haul", "rivals"]
-    scores = evaluate.measure(str(folder), rivals=f"{folder},greedy", maps=3, device="cpu", out=str(tmp_path))
+    scores = evaluate.evaluate_target(str(folder), rivals=f"{folder},greedy", maps=3, device="cpu", out=str(tmp_path))
     assert len(scores["dqn"]["by_map"]) == 3

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from envs.waybill.core import levels
+from envs.waybill.players.play import PLAYERS
 from experiments.config import reading
 from experiments.games import evaluate
 from experiments.games.waybill import evaluation
-from experiments.games.waybill.baselines import evaluate_player, evaluate_players
+from experiments.games.waybill.baselines import evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.runs import train
 from experiments.runs.policies import load_policy
@@ -75,7 +76,8 @@ def test_kept_games_are_used(tmp_path: Path) -> None:
 
 
 def test_players_stand_in_order_on_the_held_out_maps(tmp_path: Path) -> None:
-    games = evaluate_players(level=levels.load("haul"), first_map=0, maps=8, cache=None)
+    level = levels.load("haul")
+    games = {name: evaluate_player(name, level=level, first_map=0, maps=8, cache=None) for name in PLAYERS}
     means = [games[name].score.mean() for name in ("random", "greedy", "planner")]
     assert means == sorted(means)
 
@@ -94,14 +96,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_loaded_policy_scores_what_the_result_says(run: Path) -> None:
-    scores = evaluate.measure(str(run), level=None, maps=None, map_seed=None, seed=0, device="cpu", out="unused")
+    scores = evaluate.evaluate_target(
+        str(run), level=None, maps=None, map_seed=None, seed=0, device="cpu", out="unused"
+    )
     saved = train.results.read(run)
     assert saved is not None
     assert scores["dqn"]["by_map"] == saved["scores"]["dqn"]["by_map"]
 
 
 def test_candidate_weights_play_another_level(run: Path) -> None:
-    scores = evaluate.measure(str(run), level="refine", maps=2, map_seed=5, seed=0, device="cpu", out="unused")
+    scores = evaluate.evaluate_target(str(run), level="refine", maps=2, map_seed=5, seed=0, device="cpu", out="unused")
     assert len(scores["dqn"]["by_map"]) == 2
 
 
@@ -126,4 +130,4 @@ def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
 def test_a_wrong_argument_is_named(run: Path, change: dict, line: str) -> None:
     usual = {"target": str(run), "level": None, "maps": None, "map_seed": None, "seed": 0, "device": "cpu", "out": "x"}
     with pytest.raises(ValueError, match=line):
-        evaluate.measure(**{**usual, **change})
+        evaluate.evaluate_target(**{**usual, **change})

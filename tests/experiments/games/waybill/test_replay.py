@@ -43,7 +43,7 @@ def show(target: object, **changed: Any) -> record.Game:
     options: dict[str, Any] = {
         "level": None, "map_seed": None, "format": "text", "out": None, "fps": 4, "device": "cpu",
     }  # fmt: skip
-    return replay.replay(str(target), **{**options, **changed})
+    return replay.replay_game(str(target), **{**options, **changed})
 
 
 def test_a_player_as_text(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,7 +117,7 @@ def test_a_policy_on_the_raw_action_space(tmp_path: Path, actions: str) -> None:
     )
     train.start(tiny_node(tmp_path, *DQN, *choices, "steps=300"), folder=tmp_path / "run")
     watched = replay.watch(str(tmp_path / "run"), level=None, map_seed=0, device="cpu")
-    assert all(1 <= len(rows) <= replay.SHOWN + 1 for rows in watched.candidates)
+    assert all(1 <= len(rows) <= replay.SHOWN_CANDIDATES + 1 for rows in watched.candidates)
     assert all(sum(chosen for _, _, chosen in rows) == 1 for rows in watched.candidates)
 
 

@@ -113,11 +113,11 @@ def test_a_run_folder_plays_a_seat_in_training_and_evaluation(tmp_path: Path, ru
     events = EventAccumulator(str(folder))
     events.Reload()
     assert {"eval/won", "game/won"} <= set(events.Tags()["scalars"])
-    again = evaluate.measure(str(folder), device="cpu")
+    again = evaluate.evaluate_target(str(folder), device="cpu")
     assert again["dqn"] == result["scores"]["dqn"]
-    other = evaluate.measure(str(folder), device="cpu", rivals=f"{run},random,greedy")
+    other = evaluate.evaluate_target(str(folder), device="cpu", rivals=f"{run},random,greedy")
     assert other["dqn"]["by_map"] != again["dqn"]["by_map"]
-    refine = evaluate.measure(str(folder), device="cpu", level="refine", maps=2)
+    refine = evaluate.evaluate_target(str(folder), device="cpu", level="refine", maps=2)
     assert set(refine) == {"dqn", "random", "greedy"}
 
 
@@ -230,9 +230,9 @@ def test_mistakes_are_named(tmp_path: Path, run: Path) -> None:
         with pytest.raises(ValueError, match="agent=sb3_dqn plays against rules only, which are random, greedy, plann"):
             train.start(tiny_node(tmp_path, "agent=sb3_dqn", f"rivals=[{rival}]"), folder=tmp_path / "sb3")
     with pytest.raises(ValueError, match=r"--rivals=\[a,b,c,d\] is not allowed"):
-        evaluate.measure(str(run), device="cpu", rivals="a,b,c,d")
+        evaluate.evaluate_target(str(run), device="cpu", rivals="a,b,c,d")
     with pytest.raises(ValueError, match="rivals=self: a player alone plays against rules only"):
-        evaluate.measure("greedy", rivals="self")
+        evaluate.evaluate_target("greedy", rivals="self")
     assert not (tmp_path / "sb3").exists()
 
 
