@@ -31,16 +31,19 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")
+    parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
     return parser.parse_args()
 
 
 @door("evaluate.py")
 def main() -> None:
     """The command."""
-    arguments = _arguments()
+    options = vars(_arguments())
+    from experiments.config.choices import add_folder
     from experiments.games.evaluate import evaluate_target
 
-    evaluate_target(**vars(arguments))
+    add_folder(options.pop("config_dir"))
+    evaluate_target(**options)
 
 
 if __name__ == "__main__":

@@ -21,16 +21,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif or game.jsonl)")
     parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
     return parser.parse_args()
 
 
 @door("replay.py")
 def main() -> None:
     """The command."""
-    arguments = _arguments()
+    options = vars(_arguments())
+    from experiments.config.choices import add_folder
     from experiments.games.replay import watch_game
 
-    watch_game(**vars(arguments))
+    add_folder(options.pop("config_dir"))
+    watch_game(**options)
 
 
 if __name__ == "__main__":

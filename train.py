@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.common.door import USER_ERRORS, door, one_line
 from experiments.config.arms import expand
+from experiments.config.choices import add_folders_of, check_composed
 from experiments.config.schema import register
 
 register()
@@ -24,17 +25,19 @@ failures: list[Exception] = []
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
-    """One run (a sweep's jobs are ``experiments.sweeps.job``). A user's mistake is kept for ``main``: Hydra would
+    """Do one run (a sweep's jobs are ``experiments.sweeps.job``). A user's mistake is kept for ``main``: Hydra would
     report it twice.
     """
     from experiments.runs.train import start
 
     chosen = HydraConfig.get()
     overrides = list(chosen.overrides.task)
+    add_folders_of(chosen)
     try:
         if node.arm is not None:
             arms: Any = OmegaConf.to_container(node.arms)
             node = hydra.compose("config", overrides=expand(overrides, arms))
+        check_composed(node)
         start(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
     except USER_ERRORS as error:
         failures.append(ValueError(one_line(error)))

@@ -11,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import USER_ERRORS, door
+from experiments.config.choices import add_folders_of
 from experiments.config.schema import register
 from experiments.tuning.settings import TuningConfig
 
@@ -21,11 +22,12 @@ failures: list[Exception] = []
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
-    """One search. A user's mistake is kept for ``main``: Hydra would report it twice."""
+    """Do one search. A user's mistake is kept for ``main``: Hydra would report it twice."""
     from experiments.tuning.tune import search
 
     try:
         chosen = HydraConfig.get()
+        add_folders_of(chosen)
         search(node, folder=Path(chosen.runtime.output_dir), typed=chosen.overrides.task)
     except USER_ERRORS as error:
         failures.append(error)

@@ -16,7 +16,7 @@ ARM = "arm"
 
 
 def expand(overrides: Sequence[str], arms: Mapping[str, Any]) -> list[str]:
-    """The overrides with an arm's in place, so that what the command line says after it wins.
+    """The overrides with those of ``arm=NAME`` put before it, so that what the command line says after it wins.
 
     Raises:
         ValueError: in one line, if there is no such arm, or it is no list of overrides.
@@ -42,7 +42,7 @@ def _overrides_of(name: str, arms: Mapping[str, Any]) -> list[str]:
 
 
 def all_of(arms: Mapping[str, Any], overrides: Sequence[str]) -> list[str]:
-    """What a sweep has to add to its overrides to go through all arms: nothing if there are none or some are chosen."""
+    """The override that a sweep needs to go through all arms; none if there are no arms, or some are chosen."""
     if not arms or any(key_of(override) == ARM for override in overrides):
         return []
     return [f"{ARM}={','.join(arms)}"]

@@ -44,7 +44,7 @@ class CurriculumConfig:
 
     @property
     def moves_up(self) -> bool:
-        """Whether there is a curriculum."""
+        """True if there is a curriculum."""
         return self.name != "none"
 
     def ladder(self, own: LevelConfig) -> list[LevelConfig]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 
-def explain(error: OmegaConfBaseException, prefix: str = "") -> str:
-    """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown."""
-    key = f"{prefix}{error.full_key or error.key or ''}"
+def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str, str] | None = None) -> str:
+    """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown.
+
+    ``prefix`` comes before the key; ``names`` are keys that users write in another way.
+    """
+    own = str(error.full_key or error.key or "")
+    key = prefix + (names or {}).get(own, own)
     text = first_line(error)
     missing = re.search(r"Missing mandatory value: ([\w.]+)", text)
     if missing is not None:
@@ -31,10 +36,10 @@ def first_line(error: BaseException) -> str:
 
 
 def check_device(device: str) -> None:
-    """Whether it names a device at all.
+    """Refuse what names no device; whether it is there is another question.
 
     Raises:
-        ValueError: if not.
+        ValueError: in one line.
     """
     need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")
 
@@ -47,6 +52,17 @@ def need(good: bool, key: str, value: object, allowed: str) -> None:
     """
     if not good:
         raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
+
+
+def need_within(settings: object, group: str, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Refuse fields of a settings object that are outside their ranges (lowest and highest allowed); None is allowed.
+
+    Raises:
+        ValueError: in one line, for the first such field.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(settings, name)
+        need(value is None or low <= value <= high, f"{group}.{name}", value, f"{low}..{high}")
 
 
 def need_own(group: str, name: str, key: str, value: object, owner: str) -> None:

@@ -10,6 +10,9 @@ from omegaconf import MISSING
 from envs.waybill.core.state import MAX_SIDE
 from experiments.config.errors import need, need_own
 
+MOST_GAMES = 100_000  # of one measurement
+_SEEDS = {"maps": 2**31, "episodes": 2**30}  # of held-out games there are so many
+
 
 @dataclass
 class RewardConfig:
@@ -51,7 +54,7 @@ class ActionsConfig:
         if self.cells is not None:
             need(1 <= self.cells <= MAX_SIDE, "actions.cells", self.cells, f"1..{MAX_SIDE}, at most level.side")
         if self.candidates is not None:
-            need(2 <= self.candidates <= 256, "actions.candidates", self.candidates, "2..256")
+            check_candidates(self.candidates, "actions.candidates")
         need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
         if self.hints is not None and self.candidates is None:
             raise ValueError(f"actions.hints={self.hints}: actions={self.name} has no candidates that could show any")
@@ -64,13 +67,22 @@ class ActionsConfig:
             need(2 <= start <= self.candidates, "actions.candidates_start", start, allowed)
 
     def limit(self, env_step: int, total_steps: int) -> int:
-        """How many candidates may be proposed in training at that step: from the start to K linearly, rounded down."""
+        """Number of candidates that may be proposed in training at that step: rises linearly to K, rounded down."""
         assert self.candidates is not None
         if self.candidates_start is None:
             return self.candidates
         growing = self.candidates_growth * total_steps
         share = 1.0 if env_step >= growing else env_step / growing
         return self.candidates_start + int((self.candidates - self.candidates_start) * share)
+
+
+def check_candidates(count: int, key: str) -> None:
+    """Refuse a number of slots for candidates; ``key`` is the key or flag that says it.
+
+    Raises:
+        ValueError: in one line.
+    """
+    need(2 <= count <= 256, key, count, "2..256")
 
 
 @dataclass
@@ -83,7 +95,7 @@ class EncodingConfig:
 
 @dataclass
 class EvaluationConfig:
-    """When and on which games a policy is measured: one a map, or one a seed where games have no maps (env=gym)."""
+    """When and on which games a policy is measured: a game a map, or a seed where games have no maps (env=gym)."""
 
     every: int = 50_000  # environment steps
     maps: int = 32
@@ -97,8 +109,26 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
         for name in ("maps", "final_maps", "episodes", "final_episodes"):
-            value = getattr(self, name)
-            need(2 <= value <= 100_000, f"evaluation.{name}", value, f"2..100000 {name.removeprefix('final_')}")
-        need(0 <= self.map_seed < 2**31 - 100_000, "evaluation.map_seed", self.map_seed, "0..2147383647")
-        need(0 <= self.episode_seed < 2**30 - 100_000, "evaluation.episode_seed", self.episode_seed, "0..1073641823")
+            check_count(getattr(self, name), f"evaluation.{name}", name.removeprefix("final_"))
+        check_first_seed(self.map_seed, "evaluation.map_seed", "maps")
+        check_first_seed(self.episode_seed, "evaluation.episode_seed", "episodes")
         need(self.max_steps >= 1, "evaluation.max_steps", self.max_steps, "1 or more steps")
+
+
+def check_count(count: int, key: str, what: str) -> None:
+    """Refuse a number of games to measure on; ``what`` are ``maps`` or ``episodes``, ``key`` is the key or flag.
+
+    Raises:
+        ValueError: in one line.
+    """
+    need(2 <= count <= MOST_GAMES, key, count, f"2..{MOST_GAMES} {what}")
+
+
+def check_first_seed(first: int, key: str, what: str) -> None:
+    """Refuse the seed of a first held-out map or episode, so that none of so many has a seed meant for others.
+
+    Raises:
+        ValueError: in one line.
+    """
+    end = _SEEDS[what] - MOST_GAMES
+    need(0 <= first < end, key, first, f"0..{end - 1}")

@@ -1,4 +1,4 @@
-"""Names of folders made from a command line: of a sweep and of its jobs."""
+"""Keys of a command line and of a config, and names of folders made from them: of a sweep and of its jobs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 PER_COMMAND = ("launcher", "out", "progress")  # how and where a sweep runs, not what
+CONFIG_DIR = "WAYBILL_CONFIG_DIR"  # environment variable: the user's own config folders, see ``choices``
 
 
 def key_of(override: str) -> str:
@@ -32,7 +33,7 @@ def file_name(text: str) -> str:
 
 
 def sweep_name(overrides: Sequence[str], params: Mapping[str, Any] | None) -> str:
-    """The same for the same command and ``hydra.sweeper.params``, another for any other: ``ladder_1c0ffee2``."""
+    """A sweep's name, such as ``ladder_1c0ffee2``: the same for the same command and ``hydra.sweeper.params``."""
     own = of_the_runs(overrides)
     text = json.dumps([own, sorted((params or {}).items())])
     chosen = [override.partition("=")[2] for override in own if key_of(override) == "experiment"]

@@ -1,4 +1,4 @@
-"""Reads a composed or saved config: checked whole, with the settings objects that it names."""
+"""Reads a composed or saved config into a ``Setup``: checked whole, with the settings objects that its choices name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.config import choices
+from experiments.config.choices import CLASSED
 from experiments.config.errors import explain, first_line, need
 from experiments.config.keys import group_of
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
@@ -23,7 +24,11 @@ CONFIG = "config.yaml"  # of a run, in its folder
 
 @dataclass(frozen=True)
 class Setup:
-    """A checked config: ``plain`` is what ``config.yaml`` holds, ``names`` the choice made in each group."""
+    """A checked config: what a run is made of.
+
+    ``plain`` is what ``config.yaml`` holds, ``names`` the choice made in each group; ``domain``, ``agent`` and
+    ``network`` are the settings objects of these choices.
+    """
 
     config: Config
     domain: Any
@@ -36,8 +41,12 @@ class Setup:
 
     @property
     def player(self) -> str | None:
-        """The player's name for an agent that doesn't learn."""
+        """The player's name for an agent that doesn't learn, else None."""
         return self.agent.player if isinstance(self.agent, PlayerSettings) else None
+
+    def with_config(self, **changes: Any) -> Setup:
+        """The same with other values for some fields of ``config``; ``plain`` stays as it was saved."""
+        return dataclasses.replace(self, config=dataclasses.replace(self.config, **changes))
 
 
 def brings_own_loop(settings: Any) -> bool:
@@ -45,49 +54,70 @@ def brings_own_loop(settings: Any) -> bool:
     return "env" in inspect.signature(settings.build).parameters
 
 
-def read(node: DictConfig | Mapping[str, Any]) -> Setup:
-    """Check a composed or saved config whole.
+def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
+    """Check a config whole, be it composed or saved; its classes are found by the names of its choices.
 
     Raises:
         ValueError: in one line that names the key, the value and what is allowed.
     """
     try:
-        given = OmegaConf.to_container(node) if isinstance(node, DictConfig) else dict(node)  # "+key" leaves no trace
-        assert isinstance(given, dict)
-        schema = _target("env", given.get("env", DEFAULT_ENV)).config_class
+        # plain, so that what "+key" has added is checked against the schema like all else
+        content = OmegaConf.to_container(given) if isinstance(given, DictConfig) else dict(given)
+        assert isinstance(content, dict)
+        chosen = {"env": DEFAULT_ENV, **{str(key): value for key, value in content.items()}}
+        classes = {group: choices.class_of(group, chosen[group]) for group in CLASSED if group in chosen}
+        schema = classes["env"].config_class
         unused = {"launcher", "arms", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
-        used = OmegaConf.create({key: value for key, value in given.items() if key not in unused})
-        merged = OmegaConf.merge(OmegaConf.structured(schema), used)
+        used = {key: value for key, value in choices.without_targets(chosen).items() if key not in unused}
+        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(used))
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise ValueError(explain(error)) from None
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
-    if isinstance(config, WaybillConfig) and config.curriculum.moves_up:
-        easier = {level.name: level.numbers() for level in config.ladder()[:-1]}
-        config.curriculum.numbers = plain["curriculum"]["numbers"] = easier
-    domain, agent, network = (settings_of(group, getattr(config, group)) for group in ("env", "agent", "network"))
+    config = config.completed()
+    saved = {str(key): value for key, value in plain.items()}
+    if isinstance(config, WaybillConfig):
+        saved["curriculum"] = {**saved["curriculum"], "numbers": config.curriculum.numbers}
+    domain, agent, network = (_settings(classes[group], group, getattr(config, group)) for group in CLASSED)
     transfer = _transfer(config.transfer)
-    names = {group: plain[group].get("name", "?") if group in plain else UNUSED for group in GROUPS}
-    if isinstance(agent, PlayerSettings):
-        known = ", ".join(domain.players)
-        if agent.player not in domain.players:
-            raise ValueError(f"agent={names['agent']}: env={names['env']} has no such player, known are {known}")
+    names = {group: saved[group].get("name", "?") if group in saved else UNUSED for group in GROUPS}
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         names["network"] = "own"
-        only = f"1 with agent={names['agent']}: only dqn and pqn train several"
-        need(config.seeds == 1, "seeds", config.seeds, only)
+    _check_agent(config, domain, agent, transfer, names)
+    gamma = config.reward.gamma if isinstance(config, WaybillConfig) else saved["agent"]["gamma"]
+    return Setup(config, domain, agent, network, gamma, transfer, names, saved)
+
+
+def read_composed(node: DictConfig) -> Setup:
+    """Check a config that Hydra composed, and whether it will be found again by the names in it.
+
+    Raises:
+        ValueError: in one line, if not.
+    """
+    choices.check_composed(node)
+    return read_setup(node)
+
+
+def _check_agent(
+    config: Config, domain: Any, agent: Any, transfer: TransferSettings, names: Mapping[str, str]
+) -> None:
+    """Refuse what the config asks of an agent that cannot do it."""
+    name = names["agent"]
+    if isinstance(agent, PlayerSettings) and agent.player not in domain.players:
+        known = ", ".join(domain.players)
+        raise ValueError(f"agent={name}: env={names['env']} has no such player, known are {known}")
+    if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
+        need(config.seeds == 1, "seeds", config.seeds, f"1 with agent={name}: only dqn and pqn train several")
         if transfer.source is not None:
-            line = f"agent={names['agent']} takes over no weights, only dqn and pqn do"
+            line = f"agent={name} takes over no weights, only dqn and pqn do"
             raise ValueError(f"transfer.from={transfer.source}: {line}")
-        _refuse_growth(config, names["agent"])
-    gamma = config.reward.gamma if isinstance(config, WaybillConfig) else plain["agent"]["gamma"]
-    return Setup(config, domain, agent, network, gamma, transfer, names, {str(key): plain[key] for key in plain})
+        _refuse_growth(config, name)
 
 
 def _refuse_growth(config: Config, agent: str) -> None:
-    """Whether an agent that steps its games itself, or plays none, is asked for games that change in training."""
+    """Refuse games that change in training for an agent that steps its games itself, or doesn't train."""
     if not isinstance(config, WaybillConfig):
         return
     start, line = config.actions.candidates_start, f"agent={agent} has games of its own, only dqn and pqn can"
@@ -98,10 +128,10 @@ def _refuse_growth(config: Config, agent: str) -> None:
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
-    """Whether the command line of a run changes only what it uses.
+    """Refuse a command line that changes what the run doesn't use.
 
     Raises:
-        ValueError: if not, naming the override.
+        ValueError: naming the first such override.
     """
     for override in overrides:
         group = group_of(override)
@@ -111,26 +141,18 @@ def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
             raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
 
-def _target(group: str, values: Any) -> Any:
-    """The settings dataclass that a group's ``_target_`` names."""
-    if not isinstance(values, Mapping) or "_target_" not in values:
-        raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {values!r}")
-    try:
-        return get_class(values["_target_"])
-    except Exception as error:  # Hydra wraps whatever the import raised
-        name, target = values.get("name", "?"), values["_target_"]
-        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({first_line(error)})") from None
-
-
 def settings_of(group: str, values: Any) -> Any:
-    """A group's settings object, its fields checked.
+    """A group's settings object, its fields checked; its class is found by the name among its ``values``.
 
     Raises:
-        ValueError: in one line, if a key is unknown or a value not allowed.
+        ValueError: in one line, if the name or a key is unknown or a value not allowed.
     """
-    cls, name = _target(group, values), values.get("name", "?")
+    return _settings(choices.class_of(group, values), group, choices.without_target(values))
+
+
+def _settings(cls: type[Any], group: str, values: Mapping[str, Any]) -> Any:
     known = {f.name for f in dataclasses.fields(cls)}
-    given = {key: value for key, value in values.items() if key not in {"_target_", "name"} - known}
+    given = {key: value for key, value in values.items() if key != "name" or key in known}
     if group == "agent" and "gamma" not in known:
         given.pop("gamma", None)
     try:
@@ -138,11 +160,11 @@ def settings_of(group: str, values: Any) -> Any:
     except OmegaConfBaseException as error:
         raise ValueError(explain(error, prefix=f"{group}.")) from None
     except ValueError as error:
-        raise ValueError(f"{group}={name}: {error}") from None
+        raise ValueError(f"{group}={values['name']}: {error}") from None
 
 
 def _transfer(values: Mapping[str, Any]) -> TransferSettings:
-    """The section ``transfer``, checked. What is ``from`` there, a word that Python keeps for itself, is ``source``."""
+    """The section ``transfer``, checked; its key ``from``, a word of Python's own, is the field ``source``."""
     known = {"from" if f.name == "source" else f.name for f in dataclasses.fields(TransferSettings)}
     for key in values:
         if key not in known:
@@ -151,10 +173,10 @@ def _transfer(values: Mapping[str, Any]) -> TransferSettings:
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TransferSettings), given))  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise ValueError(explain(error, prefix="transfer.").replace("transfer.source", "transfer.from")) from None
+        raise ValueError(explain(error, prefix="transfer.", names={"source": "from"})) from None
 
 
-def load(folder: Path) -> Setup:
+def read_run(folder: Path) -> Setup:
     """The checked config of a run folder.
 
     Raises:
@@ -166,6 +188,6 @@ def load(folder: Path) -> Setup:
     if not path.is_file():
         raise ValueError(f"{str(folder)!r} is no run folder: it has no config.yaml")
     try:
-        return read(OmegaConf.create(path.read_text()))  # type: ignore[arg-type]
+        return read_setup(OmegaConf.create(path.read_text()))  # type: ignore[arg-type]
     except Exception as error:
         raise ValueError(f"{path}: {first_line(error)}") from None

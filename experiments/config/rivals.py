@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.core.state import MAX_SEATS
+from experiments.config.errors import need_within
 
 SELF = "self"
 STAND_IN = "greedy"  # the rule that stands for a policy where only rules can play, or are foreseen
@@ -27,17 +28,14 @@ class SelfplaySettings:
     latest_share: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"selfplay.{name}={value} is not allowed, it must be {low}..{high}")
+        need_within(self, "selfplay", _RANGES)
 
 
 def check_rivals(rivals: Sequence[str], key: str) -> None:
-    """Whether there are as many as a game has seats for; ``key`` is where they come from.
+    """Refuse rivals that are more or fewer than a game has seats for; ``key`` is the key or flag that names them.
 
     Raises:
-        ValueError: if not.
+        ValueError: in one line.
     """
     if not 1 <= len(rivals) < MAX_SEATS or not all(rivals):
         given = ",".join(rivals)

@@ -1,7 +1,7 @@
 """What a run is made of: the schema of ``conf/``, its checks, and the objects it names.
 
 A config is checked whole before anything is made: names and types by the dataclasses below, ranges in their
-``__post_init__``, agent and network by the settings dataclass that their ``_target_`` names.
+``__post_init__``, agent and network by the settings dataclass that their choice stands for (see ``choices``).
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ GAME_KEYS = (*GAME_GROUPS, "rivals", "selfplay")  # all keys that only they have
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
 RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
 UNUSED = "-"  # the choice in a group that the run's games don't use
-# The games of a config that names none.
-DEFAULT_ENV = {"_target_": "experiments.games.waybill.domain.WaybillDomain", "name": "waybill"}
+DEFAULT_ENV = {"name": "waybill"}  # the games of a config that names none, as those of before did
 
 
 @dataclass
 class Config:
-    """The top level of ``conf/config.yaml`` that all games share. ``env``, ``agent`` and ``network`` have settings
-    dataclasses of their own, named by their ``_target_``.
+    """The top level of ``conf/config.yaml`` that all games share. What is in ``env``, ``agent`` and ``network`` is
+    checked against the settings dataclasses of the choices made there.
     """
 
     agent: Any
@@ -40,7 +39,7 @@ class Config:
     env: Any = field(default_factory=lambda: dict(DEFAULT_ENV))
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     transfer: dict[str, Any] = field(default_factory=dict)  # see ``TransferSettings``
-    arm: str | None = None  # of a study, see ``study_arms``
+    arm: str | None = None  # of a study, see ``arms.py``
     seed: int = 0
     seeds: int = 1
     steps: int = MISSING
@@ -69,12 +68,14 @@ class Config:
             need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
         need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
 
+    def completed(self) -> Config:
+        """The same with all that follows from other keys filled in."""
+        return self
+
 
 @dataclass
 class WaybillConfig(Config):
-    """The same for games on Waybill's own levels. With ``rivals`` the level's own are replaced: ``level.rivals`` then
-    holds the rules that play in place of policies, see ``rival_settings.placeholders``.
-    """
+    """The top level for games on Waybill's own levels: what all games share, and what only these have."""
 
     level: LevelConfig = MISSING
     reward: RewardConfig = MISSING
@@ -88,11 +89,23 @@ class WaybillConfig(Config):
         super().__post_init__()
         if self.rivals is not None:
             check_rivals(self.rivals, "rivals")
-            self.level = dataclasses.replace(self.level, rivals=placeholders(self.rivals))
         self.ladder()
         if self.curriculum.moves_up and self.actions.candidates is None:
             line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
             raise ValueError(f"curriculum={self.curriculum.name}: {line}")
+
+    def completed(self) -> WaybillConfig:
+        """The same with the rivals asked for on the level in place of its own, and the easier levels' numbers.
+
+        Where a rival is a policy, which plays from outside, the level gets the rule that stands in for it.
+        """
+        level, curriculum = self.level, self.curriculum
+        if self.rivals is not None:
+            level = dataclasses.replace(level, rivals=placeholders(self.rivals))
+        if curriculum.moves_up:
+            numbers = {easier.name: easier.numbers() for easier in self.ladder()[:-1]}
+            curriculum = dataclasses.replace(curriculum, numbers=numbers)
+        return dataclasses.replace(self, level=level, curriculum=curriculum)
 
     def ladder(self) -> list[LevelConfig]:
         """The levels that training goes through: without a curriculum just the run's own."""
@@ -109,16 +122,16 @@ class PlayerSettings:
 
 @dataclass
 class CommandConfig(WaybillConfig):
-    """What a command line may say: a run's config, and, not part of any run, who starts the jobs of a sweep and what
-    the arms of a study are.
+    """The top level of what a command line may say: a run's config and, part of no run, who starts the jobs of a
+    sweep and what the arms of a study are.
     """
 
     launcher: Any = None
-    arms: dict[str, Any] = field(default_factory=dict)  # name → overrides, see ``study_arms``
+    arms: dict[str, Any] = field(default_factory=dict)  # name → overrides, see ``arms.py``
 
 
 def register() -> None:
-    """Tell Hydra the schema, and how folders are named."""
+    """Tell Hydra the schema, and how the folders of runs and sweeps are named."""
     ConfigStore.instance().store(name="schema", node=CommandConfig)
     OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)

@@ -7,10 +7,11 @@ from typing import Any
 
 from agents.acting.teacher import Teaching
 from agents.learning.transfer import MODES
+from experiments.config.errors import need_within
 
 _RANGES = {
-    "epsilon_start": (0, 1), "shrink_perturb": (0, 1), "teacher": (0, 1e6), "teacher_steps": (1, 10**12),
-    "teacher_temperature": (1e-6, 1e6), "teacher_acting": (0, 1),
+    "epsilon_start": (0, 1), "shrink_perturb": (0, 1), "teacher": (0, 10**6), "teacher_steps": (1, 10**12),
+    "teacher_temperature": (1e-6, 10**6), "teacher_acting": (0, 1),
 }  # fmt: skip
 
 
@@ -36,10 +37,7 @@ class TransferSettings:
             raise ValueError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
         if not isinstance(self.teacher, bool | int | float):
             raise ValueError(f"transfer.teacher={self.teacher} is not allowed, it must be true, false or a weight")
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"transfer.{name}={value} is not in {low:g}..{high:g}")
+        need_within(self, "transfer", _RANGES)
         if self.teacher_acting > 0 and not self.teaches:
             raise ValueError(f"transfer.teacher_acting={self.teacher_acting} needs transfer.teacher=true or a weight")
         for name, value, off in (("mode", self.mode, "full"), ("teacher", self.teacher, False)):
@@ -48,11 +46,11 @@ class TransferSettings:
 
     @property
     def teaches(self) -> bool:
-        """Whether the source is a teacher, too. A weight of 0 is one that only acts."""
+        """True if the source teaches, too. A teacher of weight 0 only acts."""
         return self.teacher is not False
 
     def teaching(self) -> Teaching | None:
-        """How, None if not."""
+        """How the source teaches; None if it doesn't."""
         if not self.teaches:
             return None
         return Teaching(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)

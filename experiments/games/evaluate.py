@@ -9,6 +9,7 @@ import torch
 
 from experiments.common.machine import device_of
 from experiments.config import errors, reading
+from experiments.config.groups import check_candidates
 from experiments.config.reading import Setup
 from experiments.runs import results
 from experiments.runs.domain import EvaluationRequest
@@ -43,13 +44,11 @@ def evaluate_target(
         if candidates is not None:
             raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")
         return _measure_players(target, request, Path(out))
-    setup = reading.load(folder)
+    setup = reading.read_run(folder)
     if candidates is not None:
         setup = _with_candidates(setup, candidates)
-    if not Path(setup.config.out).is_dir():
-        setup.config.out = str(folder.parent)
-    setup.config.device = device
-    return _measure_run(setup, folder, request)
+    out = setup.config.out if Path(setup.config.out).is_dir() else str(folder.parent)
+    return _measure_run(setup.with_config(out=out, device=device), folder, request)
 
 
 def _with_candidates(setup: Setup, candidates: int) -> Setup:
@@ -58,11 +57,9 @@ def _with_candidates(setup: Setup, candidates: int) -> Setup:
     if actions.get("candidates") is None:
         name = setup.names["actions"]
         raise ValueError(f"--candidates={candidates}: the run's actions={name} have no candidates")
+    check_candidates(candidates, "--candidates")
     wanted = {**actions, "candidates": candidates, "candidates_start": None}
-    try:
-        return reading.read({**setup.plain, "actions": wanted})
-    except ValueError as error:
-        raise ValueError(str(error).replace("actions.candidates", "--candidates")) from None
+    return reading.read_setup({**setup.plain, "actions": wanted})
 
 
 def _measure_run(setup: Setup, folder: Path, request: EvaluationRequest) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def watch_game(target: str, *, seed: int | None, **options: Any) -> None:
     """
     folder = Path(target)
     if folder.is_dir():
-        setup = reading.load(folder)
+        setup = reading.read_run(folder)
         setup.domain.replay(setup, folder, seed=seed, **options)
         return
     from experiments.games.waybill.replay import replay_game

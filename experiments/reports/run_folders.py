@@ -115,13 +115,13 @@ def _with_files(folders: Sequence[Path]) -> Iterator[Path]:
 def _add_jobs_not_begun(folder: Path, found: FoundRuns) -> None:
     """Add the jobs of a sweep that left no config: they never ran, or died too early."""
     try:
-        sweep = manifest.read(folder)
+        sweep = manifest.read_sweep(folder)
         for job in sweep.jobs:
             own = sweep.folder_of(job)
             if job.error is not None:
                 found.broken.append(f"{own}: its job cannot run, {job.error}")
             elif not (own / CONFIG).is_file():
-                config = manifest.frozen(own)
+                config = manifest.read_frozen(own)
                 for run, seed in zip(sweep.runs_of(job), job.seeds, strict=True):
                     found.unfinished.append(Run(run, {**config, "seed": seed, "seeds": 1}, [], None))
     except ValueError as error:

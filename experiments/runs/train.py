@@ -39,7 +39,7 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
         if resumed is not None:
             _discard(folder)
             return resume(Path(str(resumed)), overrides=overrides or ())
-        setup = reading.read(node)
+        setup = reading.read_setup(node)
         reading.refuse_unused(setup, overrides or ())
         prepare(setup)
         command = "" if overrides is None else commands.header([commands.line(overrides)])
@@ -53,7 +53,7 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
 
 def resume(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
-    setup = reading.load(folder)
+    setup = reading.read_run(folder)
     evaluated = all(results.read(own) is not None for own in seeds.folders(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
@@ -83,7 +83,7 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
             raise ValueError(f"{override}: a resumed run keeps its own config, only {allowed} may be given")
         if key != "resume":
             OmegaConf.update(changed, key, OmegaConf.create(f"value: {value}").value)
-    return reading.read(changed)
+    return reading.read_setup(changed)
 
 
 def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str) -> float:

@@ -41,7 +41,7 @@ def sources(setup: Setup) -> list[Source]:
         return []
     folder = Path(setup.transfer.source)
     try:
-        given = reading.load(folder)
+        given = reading.read_run(folder)
         if given.player is not None or brings_own_loop(given.agent):
             raise ValueError(f"{str(folder)!r} is a run of agent={given.names['agent']}, only dqn's and pqn's fit")
         difference = misfit(given, setup, head=setup.transfer.mode != "encoder" or setup.transfer.teaches)

@@ -32,7 +32,7 @@ from experiments.common.door import door
 from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, interval_text, mean_interval, normalised
-from experiments.config.groups import ActionsConfig, EvaluationConfig
+from experiments.config.groups import check_candidates, check_count, check_first_seed
 from experiments.runs.results import surroundings
 
 SPACES = ("heuristic", "random_k", "buckets", "masked")
@@ -155,12 +155,9 @@ def run_coverage(
 
 
 def _check(actions: Sequence[str], level: LevelConfig, maps: int, map_seed: int, candidates: int, cells: int) -> None:
-    try:
-        EvaluationConfig(final_maps=maps, map_seed=map_seed)
-        ActionsConfig(name="heuristic", candidates=candidates)
-    except ValueError as error:
-        line = str(error).replace("evaluation.final_maps", "--maps").replace("evaluation.map_seed", "--map-seed")
-        raise ValueError(line.replace("actions.candidates", "--candidates")) from None
+    check_count(maps, "--maps", "maps")
+    check_first_seed(map_seed, "--map-seed", "maps")
+    check_candidates(candidates, "--candidates")
     if not 1 <= cells <= level.side:
         raise ValueError(f"--cells={cells} is not allowed, it must be 1..{level.side}, the side of level {level.name}")
     for name in actions:

@@ -27,8 +27,8 @@ from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, mean_interval
 from experiments.config.errors import check_device
+from experiments.config.groups import check_count, check_first_seed
 from experiments.config.rivals import STAND_IN
-from experiments.config.schema import EvaluationConfig
 from experiments.games.waybill.arena import Arena, ArenaGames
 from experiments.runs.results import surroundings
 from experiments.studies.ratings import Rating, rate, win_shares
@@ -117,11 +117,8 @@ def _check(players: Sequence[str], maps: int, map_seed: int, out: Path) -> None:
         raise ValueError(f"players {', '.join(named)}: a tournament needs two or more, each once")
     if out.suffix.lower() != ".png":
         raise ValueError(f"--out={out} is not allowed, it must end in .png")
-    try:
-        EvaluationConfig(final_maps=maps, map_seed=map_seed)
-    except ValueError as error:
-        line = str(error).replace("evaluation.final_maps", "--maps").replace("evaluation.map_seed", "--map-seed")
-        raise ValueError(line) from None
+    check_count(maps, "--maps", "maps")
+    check_first_seed(map_seed, "--map-seed", "maps")
 
 
 def _listed(games: Matches, first: int) -> list[dict[str, Any]]:

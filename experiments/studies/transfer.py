@@ -61,7 +61,7 @@ def read_rungs(folder: Path) -> list[Rung]:
     Raises:
         ValueError: in one line, if there is none.
     """
-    found = _arms(manifest.read(folder))
+    found = _arms(manifest.read_sweep(folder))
     rungs = []
     for level in dict.fromkeys(arm.level for arm in found.values()):
         scratch = found.get(level)
@@ -78,7 +78,7 @@ def _arms(sweep: manifest.Sweep) -> dict[str, TransferArm]:
     steps = {job.name: job.steps for job in sweep.jobs}
     found: dict[str, TransferArm] = {}
     for job in sweep.jobs:
-        config = manifest.frozen(sweep.folder_of(job)) if job.error is None else {}
+        config = manifest.read_frozen(sweep.folder_of(job)) if job.error is None else {}
         name, transfer = config.get("arm"), config.get("transfer") or {}
         if name is None or "level" not in config:  # no study's arm, or not of our games
             continue

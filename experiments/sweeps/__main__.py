@@ -1,4 +1,4 @@
-"""How far a sweep is and what it found: ``python -m experiments.sweeps status|collect SWEEP``.
+"""Shows how far a sweep is and what it found: ``python -m experiments.sweeps status|collect SWEEP``.
 
 ``status`` shows a table of its jobs, from this or another machine, while it runs or after. ``collect`` writes all
 finished runs to ``sweep.csv`` in its folder, one a row, and shows the means over seeds.
@@ -25,63 +25,71 @@ from experiments.common.files import write_whole
 from experiments.common.statistics import mean_interval
 from experiments.runs import results
 from experiments.sweeps import manifest
-from experiments.sweeps import states as job_states
-from experiments.sweeps.launchers import slurm_queue
+from experiments.sweeps.launcher import find_launcher, launchers_of
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import DONE, LOCK, RUNNING
-from experiments.sweeps.states import State
-from experiments.sweeps.view import counted, show
+from experiments.sweeps.states import State, score_of, state_of
+from experiments.sweeps.view import counted, show_sweep
 
 TABLE = "sweep.csv"
 
 
 def status(folder: Path, console: Console | None = None) -> dict[int, State]:
-    """Show how far each job is.
+    """Show how far each job is and what to type next; returns the state of each job by its number.
 
     Raises:
         ValueError: in one line, if there is no sweep.
     """
     console = Console() if console is None else console
-    sweep = manifest.read(folder)
-    try:
-        queued = slurm_queue.queued(sweep)
-    except ValueError as error:
-        console.print(escape(str(error)), highlight=False, soft_wrap=True)
-        queued = {}
-    states = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
-    show(sweep, states, console)
-    for line in (counted(states), *_next(sweep, states, queued)):
+    sweep = manifest.read_sweep(folder)
+    queued, who = _ask_launchers(sweep, console)
+    states = {job.number: state_of(sweep, job, queued) for job in sweep.jobs}
+    show_sweep(sweep, states, console)
+    for line in (counted(states), *_next(sweep, states, who)):
         console.print(escape(line), highlight=False, soft_wrap=True)
     return states
 
 
-def _next(sweep: Sweep, states: dict[int, State], queued: dict[int, str]) -> list[str]:
-    """Who works at it, and what to type."""
+def _ask_launchers(sweep: Sweep, console: Console) -> tuple[dict[int, str], list[str]]:
+    """Jobs that launchers have, by number: waiting or running; and a line on each such launcher."""
+    queued: dict[int, str] = {}
+    lines = []
+    for name in launchers_of(sweep):
+        try:
+            launcher = find_launcher(name)
+            own = launcher.queued(sweep)
+            how = launcher.how_to_end(sweep) if own else None
+        except ValueError as error:
+            console.print(escape(str(error)), highlight=False, soft_wrap=True)
+            continue
+        queued |= own
+        if own:
+            end = "" if how is None else f"; to end them: {how}"
+            lines.append(f"queued:   {len(own)} jobs with launcher={name}{end}")
+    return queued, lines
+
+
+def _next(sweep: Sweep, states: dict[int, State], who: list[str]) -> list[str]:
+    """Who works at the sweep, and what to type; ``who`` are lines on launchers that have jobs of it."""
     found = [state.status for state in states.values()]
     lines = [f"figures:  python -m experiments.sweeps collect {sweep.folder}"] if DONE in found else []
     if locks.is_held(sweep.folder / LOCK):
         return [*lines, f"run by:   {locks.holder(sweep.folder / LOCK)}"]
-    if queued:
-        return [*lines, f"at SLURM: {len(queued)} jobs; to end them: scancel {' '.join(_ids(sweep, queued))}"]
+    if who:
+        return [*lines, *who]
     if all(one == DONE for one in found) or RUNNING in found:
         return lines
     return [*lines, f"go on:    {sweep.command}"]
 
 
-def _ids(sweep: Sweep, queued: dict[int, str]) -> list[str]:
-    """The job arrays that they belong to."""
-    ids = slurm_queue.submitted(sweep.folder)
-    return list(dict.fromkeys(ids[number].split("_")[0] for number in queued))
-
-
 def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]]:
-    """A row for each finished run, also written to ``sweep.csv``.
+    """Write a row for each finished run to ``sweep.csv`` and show the means over seeds; returns the rows.
 
     Raises:
         ValueError: in one line, if there is no sweep, or no run of it is finished.
     """
     console = Console() if console is None else console
-    sweep = manifest.read(folder)
+    sweep = manifest.read_sweep(folder)
     rows = rows_of(sweep)
     if not rows:
         raise ValueError(f"{folder}: no run is finished yet, see python -m experiments.sweeps status {folder}")
@@ -99,7 +107,7 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
 
 
 def rows_of(sweep: Sweep) -> list[dict[str, Any]]:
-    """What was swept and what was found, of each finished run."""
+    """A row of what was swept and what was found for each finished run."""
     rows = []
     for job in sweep.jobs:
         for own in sweep.runs_of(job) if job.seeds else []:
@@ -111,7 +119,8 @@ def rows_of(sweep: Sweep) -> list[dict[str, Any]]:
 
 
 def _figures(result: dict[str, Any]) -> dict[str, Any]:
-    score, share = job_states.score_of(result), job_states.score_of(result).get("normalised")
+    score = score_of(result)
+    share = score.get("normalised")
     commit = result.get("commit") or {}
     return {
         "agent": result["choices"]["agent"],
@@ -130,7 +139,7 @@ def _figures(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _means(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> Table:
-    """A row for each combination of what was swept, seeds aside."""
+    """A table with a row for each combination of what was swept, seeds aside."""
     keys = [key for key in dict.fromkeys(key for job in sweep.jobs for key in job.values) if key != "seed"]
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -149,7 +158,7 @@ def _means(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> Table:
 
 @door("sweep")
 def main() -> None:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m experiments.sweeps", description=__doc__)
     parser.add_argument("what", choices=("status", "collect"))
     parser.add_argument("folder", type=Path, metavar="SWEEP", help="a sweep's folder, made by train.py -m")

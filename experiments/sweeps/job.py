@@ -28,8 +28,8 @@ WAIT_SECONDS = 120.0  # for the lock of a predecessor that is saving, or whose m
 ORPHAN_SECONDS = 1.0  # between two looks at whether the parent is alive
 
 
-def run(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
-    """Do what is left to do of the job.
+def run_job(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
+    """Do what is left to do of the job in ``folder``; ``where`` is noted as the place where it runs.
 
     Raises:
         ValueError: in one line, if its config or files are no good, or another process is at it.
@@ -53,7 +53,7 @@ def run(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
 
 
 def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
-    config = manifest.frozen(folder)
+    config = manifest.read_frozen(folder)
     from omegaconf import OmegaConf
 
     from experiments.runs import checkpoints, results, train
@@ -74,7 +74,11 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what a process left that ended before it saved anything to go on from."""
+    """Remove what a process left that ended before it saved anything to go on from.
+
+    Raises:
+        ValueError: in one line, if there is a result among it.
+    """
     for result in folder.rglob("result*.json"):
         raise ValueError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
     for path in folder.iterdir():
@@ -117,7 +121,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 
 @door("job")
 def main() -> None:
-    """The command."""
+    """Run the command."""
     arguments = _arguments(sys.argv[1:])
     signal.signal(signal.SIGINT, _stop)  # it may have been started with these ignored, or blocked (as Ray does)
     signal.signal(signal.SIGTERM, _stop)
@@ -125,7 +129,7 @@ def main() -> None:
     if arguments.parent is not None:
         _watch(arguments.parent)
     try:
-        run(arguments.folder, threads=arguments.threads, keep_last=not arguments.drop_last, where=arguments.where)
+        run_job(arguments.folder, threads=arguments.threads, keep_last=not arguments.drop_last, where=arguments.where)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):  # all is saved; nothing may interrupt the interpreter's end
             signal.signal(number, signal.SIG_IGN)

@@ -1,9 +1,8 @@
 """From a command with ``-m`` to jobs that run: compose and check each config, freeze them, hand them to a launcher.
 
-A launcher is a settings dataclass with the methods of ``Launcher``, which ``conf/launcher/<name>.yaml`` names by its
-``_target_``. Names, keys and types that are wrong refuse the sweep before anything is written: they are slips, and
-mended they make another sweep. A config that composes and yet is no good (a value out of range, parts that don't fit)
-makes a failed job, as in a product of choices some may not go together; if all are no good the sweep is refused.
+Names, keys and types that are wrong refuse the sweep before anything is written: they are slips, and mended they make
+another sweep. A config that composes and yet is no good (a value out of range, parts that don't fit) makes a failed
+job, as in a product of choices some may not go together; if all are no good the sweep is refused.
 
 The same command again finds the sweep it began and does what is missing. It keeps to the frozen configs even if conf/
 was changed meanwhile, and says so: half a sweep of old configs and half of new ones would be compared as if alike.
@@ -11,13 +10,14 @@ was changed meanwhile, and says so: half a sweep of old configs and half of new 
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -28,43 +28,26 @@ from rich.markup import escape
 from experiments.common import locks
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Unfinished
-from experiments.config import arms as study_arms
-from experiments.config import keys, reading
+from experiments.config import keys
+from experiments.config.arms import expand
+from experiments.config.choices import add_folders_of, check_composed, without_targets
+from experiments.config.reading import read_composed, refuse_unused, settings_of
 from experiments.runs.results import commit
 from experiments.sweeps import manifest, order
-from experiments.sweeps import states as job_states
-from experiments.sweeps.launchers import slurm_queue
+from experiments.sweeps.launcher import Launcher, find_launcher, launchers_of
 from experiments.sweeps.manifest import Job, Planned, Sweep
 from experiments.sweeps.process import DONE, LOCK, STOPPED
-from experiments.sweeps.view import counted, show
+from experiments.sweeps.states import state_of
+from experiments.sweeps.view import counted, show_sweep
 
-LOOK_SECONDS = 1.0  # somebody who only looks whether it is held holds it for a moment
+_LOOK_SECONDS = 1.0  # somebody who only looks whether it is held holds it for a moment
 ONE_PER_SWEEP = ("launcher", "out", "progress", "hydra")  # keys that cannot be swept
-
-
-class Launcher(Protocol):
-    """Who starts the jobs of a sweep."""
-
-    def check(self) -> None:
-        """Whether it could, before anything is written.
-
-        Raises:
-            ValueError: in one line, if not.
-        """
-
-    def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
-        """Do these jobs, which are not done. True if the command has seen their end, False if they run on without it.
-
-        Raises:
-            Interrupted: if asked to stop, once the jobs have saved their work.
-        """
 
 
 def launch(
     *,
     config: DictConfig,
     overrides: Sequence[Override],
-    split: Callable[[list[Override]], list[list[list[str]]]],
     compose: Callable[[list[str]], DictConfig],
 ) -> None:
     """Do a sweep, or what is missing of it.
@@ -72,7 +55,6 @@ def launch(
     Args:
         config: composed without what is swept.
         overrides: the command line's and those of ``hydra.sweeper.params``.
-        split: the jobs that overrides stand for, in batches; a job is a list of overrides.
         compose: a job's whole config.
 
     Raises:
@@ -81,26 +63,32 @@ def launch(
         Interrupted: if asked to stop.
     """
     _refuse(config, overrides)
-    launcher: Launcher = reading.settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
+    add_folders_of(config.hydra)
+    check_composed(config)
+    launcher: Launcher = settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
     launcher.check()
     own = [one for one in overrides if keys.group_of(one.get_key_element()) != "launcher"]
     arms: Any = OmegaConf.to_container(config.arms)
-    jobs = [job for batch in split(own) for job in batch]
+    jobs = jobs_of(own)
     folder = Path(str(config.hydra.sweep.dir))
-    planned = plan(jobs, lambda job: compose(study_arms.expand(job, arms)), folder, progress=bool(config.progress))
+    planned = plan_jobs(jobs, lambda job: compose(expand(job, arms)), folder, progress=bool(config.progress))
     if not manifest.is_sweep(folder):
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
         manifest.create(folder, planned, command=_command(), begun=begun, commit=commit())
     try:
-        with locks.hold(folder / LOCK, wait_seconds=LOOK_SECONDS):
-            sweep = _same(manifest.read(folder), planned)
-            _do(sweep, launcher, progress=bool(config.progress))
+        with locks.hold(folder / LOCK, wait_seconds=_LOOK_SECONDS):
+            sweep = _same(manifest.read_sweep(folder), planned)
+            _do(sweep, launcher, name=config.launcher.name, progress=bool(config.progress))
     except locks.Held as error:
         raise ValueError(f"{folder}: {error} runs this sweep already") from None
 
 
 def _refuse(config: DictConfig, overrides: Sequence[Override]) -> None:
-    """What a sweep cannot do."""
+    """Refuse what a sweep cannot do.
+
+    Raises:
+        ValueError: in one line.
+    """
     chosen = config.hydra.runtime.choices.get("hydra/launcher")
     if chosen != "basic":
         raise ValueError(f"hydra/launcher={chosen}: the launcher is chosen by launcher=, see conf/launcher")
@@ -116,7 +104,25 @@ def _refuse(config: DictConfig, overrides: Sequence[Override]) -> None:
             raise ValueError(f"{override.input_line}: {line}")
 
 
-def plan(
+def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
+    """A job's list of overrides for each combination of the values that are swept; the last override of a key counts.
+
+    Raises:
+        ValueError: in one line, for values that cannot be listed.
+    """
+    values: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            values[key] = [f"{key}={override.get_value_element_as_str()}"]
+        elif override.is_discrete_sweep():
+            values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        else:
+            raise ValueError(f"{override.input_line}: a sweep goes through a,b,…, choice(…), range(…) or glob(…)")
+    return [list(job) for job in itertools.product(*values.values())]
+
+
+def plan_jobs(
     jobs: Sequence[Sequence[str]],
     compose: Callable[[list[str]], DictConfig],
     folder: Path,
@@ -143,17 +149,17 @@ def plan(
 
 def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[str, str], folder: Path) -> Planned:
     """One job, its config checked whole."""
-    told = [f"{key}-{value}" for key, value in values.items()] or [text.replace("=", "-", 1) for text in overrides]
+    parts = [f"{key}-{value}" for key, value in values.items()] or [text.replace("=", "-", 1) for text in overrides]
     with read_write(node), open_dict(node):
         node.hydra.job.num, node.hydra.job.id = number, str(number)
-        node.hydra.job.override_dirname, node.hydra.sweep.dir = "_".join(told), str(folder)
+        node.hydra.job.override_dirname, node.hydra.sweep.dir = "_".join(parts), str(folder)
         name = str(OmegaConf.select(node, "hydra.sweep.subdir"))
         for section in filter(OmegaConf.is_config, (node.transfer, node.rivals)):
             OmegaConf.resolve(section)  # they may name the sweep's folder, in hydra
         del node["hydra"]
     try:
-        setup = reading.read(node)
-        reading.refuse_unused(setup, overrides)
+        setup = read_composed(node)
+        refuse_unused(setup, overrides)
         content, error = setup.plain, None
     except ValueError as refused:
         content, error = _plain(node), str(refused)
@@ -162,17 +168,17 @@ def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[s
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:
-    """A config that is no good, as far as it can be told."""
+    """A config that is no good as plain data: resolved, if it can be."""
     found: Any = OmegaConf.to_container(node)
     with suppress(OmegaConfBaseException):
         found = OmegaConf.to_container(node, resolve=True)
     steps = found.get("steps")
-    kept = {str(key): value for key, value in found.items() if key not in ("launcher", "arms")}
+    kept = {key: value for key, value in without_targets(found).items() if key not in ("launcher", "arms")}
     return {**kept, "steps": steps if isinstance(steps, int) else 0}
 
 
 def _command() -> str:
-    """What was typed."""
+    """The command as it was typed."""
     return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
@@ -189,7 +195,7 @@ def _same(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
     changed = None
     for job, one in zip(sweep.jobs, planned, strict=True):
         if job.error is None and changed is None:
-            changed = manifest.difference(manifest.frozen(sweep.folder_of(job)), one.config)
+            changed = manifest.difference(manifest.read_frozen(sweep.folder_of(job)), one.config)
     if changed is not None:
         line = f"conf/ has changed since ({changed}), the configs of then are kept; for a new sweep give"
         print(f"{sweep.folder}: {line} hydra.sweep.dir=...", flush=True)
@@ -198,25 +204,30 @@ def _same(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
     return manifest.refreeze(sweep, mended) if mended else sweep
 
 
-def _do(sweep: Sweep, launcher: Launcher, *, progress: bool) -> None:
-    """Start what is missing, and show how it ended."""
-    queued = slurm_queue.queued(sweep)
-    before = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
+def _do(sweep: Sweep, launcher: Launcher, *, name: str, progress: bool) -> None:
+    """Start what is missing with the ``launcher`` of that name, and show how it ended."""
+    known = {other: find_launcher(other).queued(sweep) for other in launchers_of(sweep)}
+    queued = {number: status for own in known.values() for number, status in own.items()}
+    before = {job.number: state_of(sweep, job, queued) for job in sweep.jobs}
     wanted = [job for job in sweep.jobs if job.error is None and before[job.number].status != DONE]
     missing = [job for job in wanted if job.number not in queued]
     done = sum(state.status == DONE for state in before.values())
-    told = [f"{done} done before"] * bool(done) + [f"{len(queued)} with SLURM"] * bool(queued)
-    print(", ".join([f"sweep of {len(sweep.jobs)} jobs in {sweep.folder}", *told]), flush=True)
+    already = [f"{done} done before"] * bool(done)
+    already += [f"{len(own)} with launcher={other}" for other, own in known.items() if own]
+    print(", ".join([f"sweep of {len(sweep.jobs)} jobs in {sweep.folder}", *already]), flush=True)
     bad = [job for job in sweep.jobs if job.error is not None]
     for job in bad:
         print(f"job {job.number} {job.title}: not started: {job.error}", flush=True)
+    if missing:
+        noted = [other for other, own in known.items() if own] if sweep.launchers is None else sweep.launchers
+        manifest.note_launchers(sweep, [*noted, name])
     seen = launcher.launch(sweep, missing, progress=progress) if missing else not queued
     if not seen:
         if bad:
             raise Unfinished(f"{_jobs(job.number for job in bad)} of {len(sweep.jobs)} not submitted, see above")
         return
-    states = {job.number: job_states.state_of(sweep, job, queued) for job in sweep.jobs}
-    show(sweep, states)
+    states = {job.number: state_of(sweep, job, queued) for job in sweep.jobs}
+    show_sweep(sweep, states)
     _say_next(sweep)
     lost = [number for number, state in states.items() if state.status != DONE]
     if lost:
@@ -226,7 +237,7 @@ def _do(sweep: Sweep, launcher: Launcher, *, progress: bool) -> None:
 
 
 def _jobs(numbers: Iterable[int]) -> str:
-    """Named, so that they fit into a line."""
+    """Numbers of jobs in words, at most 20 of them."""
     given = list(numbers)
     named = ", ".join(map(str, given[:20])) + (", …" if len(given) > 20 else "")
     return f"job{'s' * (len(given) > 1)} {named}"

@@ -1,7 +1,8 @@
 """A sweep on disk: which jobs there are, and the config of each as it was when the sweep was submitted.
 
 ``sweep.json`` lists the jobs, each in a folder of its own with ``frozen.yaml``, the whole config it is to run. The
-folder appears at once, complete, and what it lists never changes: the same command again finds it and goes on with it.
+folder appears at once, complete: the same command again finds it and goes on with it. What the list says of jobs that
+can run never changes; what is added are the launchers that the sweep was given to.
 """
 
 from __future__ import annotations
@@ -10,19 +11,20 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from experiments.common.files import write_whole
+from experiments.config.choices import TARGET
 from experiments.config.keys import PER_COMMAND, key_of
 from experiments.sweeps.process import LOG
 
 MANIFEST = "sweep.json"
 FROZEN = "frozen.yaml"  # in each job's folder
-FORMAT = 1
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,16 @@ class Planned:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep that is on disk. ``command`` is what to type to go on with it."""
+    """A sweep that is on disk. ``command`` is what to type to go on with it, ``launchers`` are the names of those that
+    it was given to; None for a sweep from before they were noted.
+    """
 
     folder: Path
     command: str
     jobs: list[Job]
     begun: str
     commit: dict[str, Any] | None
+    launchers: list[str] | None = None
 
     def folder_of(self, job: Job) -> Path:
         """A job's run folder, or that of its group of seeds."""
@@ -98,7 +103,7 @@ def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str
         for one in planned:
             (temporary / one.job.name).mkdir(parents=True)
             _freeze(temporary / one.job.name, one)
-        _write(temporary, command, begun, commit, [one.job for one in planned])
+        _write(temporary, Sweep(folder, command, [one.job for one in planned], begun, commit, launchers=[]))
         try:
             os.rename(temporary, folder)
         except OSError:
@@ -115,10 +120,17 @@ def _freeze(folder: Path, one: Planned) -> None:
         write_whole(folder / LOG, lambda temporary: temporary.write_text(f"not started: {one.job.error}\n"))
 
 
-def _write(folder: Path, command: str, begun: str, commit: Any, jobs: Sequence[Job]) -> None:
-    content = {"format": FORMAT, "command": command, "begun": begun, "commit": commit}
-    text = json.dumps({**content, "jobs": [asdict(job) for job in jobs]}, indent=1) + "\n"
+def _write(folder: Path, sweep: Sweep) -> None:
+    """Write the list of a sweep's jobs into ``folder``, where the sweep is or will be moved from."""
+    content = {"format": _FORMAT, "command": sweep.command, "begun": sweep.begun, "commit": sweep.commit}
+    content |= {} if sweep.launchers is None else {"launchers": sweep.launchers}
+    text = json.dumps({**content, "jobs": [asdict(job) for job in sweep.jobs]}, indent=1) + "\n"
     write_whole(folder / MANIFEST, lambda temporary: temporary.write_text(text))
+
+
+def note_launchers(sweep: Sweep, names: Sequence[str]) -> None:
+    """Note that the sweep was given to these launchers and no others."""
+    _write(sweep.folder, replace(sweep, launchers=list(dict.fromkeys(names))))
 
 
 def refreeze(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
@@ -126,16 +138,16 @@ def refreeze(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
     new = {one.job.number: one.job for one in planned}
     for one in planned:
         _freeze(sweep.folder_of(one.job), one)
-    _write(sweep.folder, sweep.command, sweep.begun, sweep.commit, [new.get(job.number, job) for job in sweep.jobs])
-    return read(sweep.folder)
+    _write(sweep.folder, replace(sweep, jobs=[new.get(job.number, job) for job in sweep.jobs]))
+    return read_sweep(sweep.folder)
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether there is one."""
+    """True if the folder is a sweep's."""
     return (folder / MANIFEST).is_file()
 
 
-def read(folder: Path) -> Sweep:
+def read_sweep(folder: Path) -> Sweep:
     """The sweep in a folder.
 
     Raises:
@@ -147,10 +159,11 @@ def read(folder: Path) -> Sweep:
         raise ValueError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
     try:
         content = json.loads((folder / MANIFEST).read_text())
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}, this version reads {FORMAT}")
+        if content["format"] != _FORMAT:
+            raise ValueError(f"format {content['format']!r}, this version reads {_FORMAT}")
         jobs = [Job(**job) for job in content["jobs"]]
-        return Sweep(folder, content["command"], jobs, content["begun"], content["commit"])
+        known = {key: content[key] for key in ("command", "begun", "commit")}
+        return Sweep(folder, jobs=jobs, launchers=content.get("launchers"), **known)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
 
@@ -159,13 +172,13 @@ def find_job(folder: Path) -> tuple[Sweep, Job] | None:
     """The job in a ``folder`` and its sweep; None outside a sweep."""
     for parent in folder.resolve().parents:
         if is_sweep(parent):
-            sweep = read(parent)
+            sweep = read_sweep(parent)
             return next(((sweep, job) for job in sweep.jobs if sweep.folder_of(job) == folder.resolve()), None)
     return None
 
 
-def frozen(folder: Path) -> dict[str, Any]:
-    """A job's config as submitted; ``folder`` is the job's.
+def read_frozen(folder: Path) -> dict[str, Any]:
+    """A job's config as it was submitted; ``folder`` is the job's.
 
     Raises:
         ValueError: in one line, if it isn't there or cannot be read.
@@ -191,10 +204,12 @@ def _run_folders(folder: Path, seeds: Sequence[int]) -> list[Path]:
 
 
 def difference(old: Any, new: Any, key: str = "") -> str | None:
-    """The first place where two configs differ, in words; None if they don't. What is not of the runs is left out."""
+    """The first place where two configs differ, in words; None if they don't. What is not of the runs is left out, and
+    the classes that configs of before named.
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in [*old, *(name for name in new if name not in old)]:
-            if key or name not in PER_COMMAND:
+            if name != TARGET and (key or name not in PER_COMMAND):
                 path = f"{key}.{name}" if key else str(name)
                 if name not in old or name not in new:
                     return f"{path} is {'new' if name in new else 'gone'}"

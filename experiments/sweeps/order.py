@@ -1,4 +1,4 @@
-"""Jobs of a sweep that take from others' runs (``transfer.from``, ``rivals``) wait until those are done.
+"""The order of a sweep's jobs: those that take from others' runs (``transfer.from``, ``rivals``) wait for them.
 
 Nobody declares it: a path into another job's folder says so. An experiment writes it as ``${hydra.sweep.dir}/NAME``.
 """
@@ -55,8 +55,8 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
     return found
 
 
-class Order:
-    """Who of the jobs of a launch may begin."""
+class Dependencies:
+    """Which jobs of a launch may begin: those whose sources have ended."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._open = {job.number for job in jobs}
@@ -66,15 +66,15 @@ class Order:
         self._open.discard(job.number)
 
     def may_begin(self, job: Job) -> bool:
-        """Whether all that it takes from have ended; if they aren't done, it says so and fails."""
+        """True if all jobs that it takes from have ended; if one of them isn't done, the job itself fails."""
         return self._open.isdisjoint(job.after)
 
 
 def refuse_early(folder: Path) -> None:
-    """Whether all that a job takes from is done; ``folder`` is the job's. A half trained source is none.
+    """Refuse a job whose sources are not done: a half trained one is none. ``folder`` is the job's.
 
     Raises:
-        ValueError: in one line, if not.
+        ValueError: in one line.
     """
     found = manifest.find_job(folder)
     if found is None:

@@ -1,6 +1,6 @@
-"""For whoever starts the jobs of a sweep: a job's process (``experiments.sweeps.job``), and what is noted of it.
+"""How a job of a sweep is started as a process (``experiments.sweeps.job``), and the record that is kept of it.
 
-Loads nothing heavy: beside each job's process waits one of this.
+This loads nothing heavy: beside each job's process waits another one that needs no more than this.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from experiments.common import locks
 from experiments.common.files import write_whole
 from experiments.common.stopping import INTERRUPTED, MISTAKEN
+from experiments.config.keys import CONFIG_DIR
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORD, LOG, LOCK = "job.json", "log.txt", ".lock"  # in each job's folder
@@ -28,25 +29,29 @@ THREAD_VARIABLES = (
 
 
 def command(folder: Path, *, threads: int, keep_last: bool, where: str) -> list[str]:
-    """What to start, as a child of the calling process; its output belongs into ``log.txt`` in the job's folder."""
+    """The words of a job's command, to be started as a child of the calling process; its output belongs into
+    ``log.txt`` in the job's folder.
+    """
     words = [sys.executable, "-m", "experiments.sweeps.job", str(folder.resolve()), "--threads", str(threads)]
     words += ["--where", where, "--parent", str(os.getpid())]
     return words if keep_last else [*words, "--drop-last"]
 
 
 def environment(given: Mapping[str, str], *, threads: int) -> dict[str, str]:
-    """The variables to start it with: the package is found, and no library takes more threads than it may."""
-    return {**given, "PYTHONPATH": search_path(given), **dict.fromkeys(THREAD_VARIABLES, str(threads))}
+    """The environment of a job's process: the package is found, and no library takes more threads than it may."""
+    return {**given, **places(given), **dict.fromkeys(THREAD_VARIABLES, str(threads))}
 
 
-def search_path(given: Mapping[str, str]) -> str:
-    """``PYTHONPATH`` with which the package is found."""
-    return os.pathsep.join([str(ROOT), *filter(None, [given.get("PYTHONPATH")])])
+def places(given: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which a process on any machine finds the package and the user's own config folders."""
+    found = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [given.get("PYTHONPATH")])])}
+    return found | ({CONFIG_DIR: given[CONFIG_DIR]} if given.get(CONFIG_DIR) else {})
 
 
 def settle(folder: Path, code: int) -> bool:
-    """After its process has ended with ``code`` (negative: by a signal): note how, if it couldn't. True if it may be
-    tried again.
+    """Note how a job's process ended, if it couldn't do so itself; True if it may be tried again.
+
+    ``code`` is the exit code; negative: ended by that signal.
     """
     if read_record(folder).get("state") in (None, WAITING, RUNNING) and not locks.is_held(folder / LOCK):
         how = f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -64,12 +69,12 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def write_record(folder: Path, **changes: Any) -> None:
-    """Change some of it."""
+    """Change some fields of what is noted of a job."""
     text = json.dumps(read_record(folder) | changes, indent=1) + "\n"
     write_whole(folder / RECORD, lambda temporary: temporary.write_text(text))
 
 
 def seconds_of(folder: Path) -> float:
-    """Seconds of all attempts, the one that ends now included."""
+    """Seconds that all attempts of a job took together, the one that ends now included."""
     record = read_record(folder)
     return record.get("seconds", 0.0) + max(0.0, time.time() - record.get("began", time.time()))

@@ -32,7 +32,7 @@ class State(NamedTuple):
 
 
 def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) -> State:
-    """How far a job is; ``queued`` are the numbers of jobs that a cluster has, with waiting or running."""
+    """How far a job is; ``queued`` are jobs that launchers have, by number: waiting or running."""
     folder = sweep.folder_of(job)
     record = read_record(folder)
     seconds = record.get("seconds")
@@ -49,16 +49,16 @@ def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) ->
     if job.number in (queued or {}):
         assert queued is not None
         return State(queued[job.number], None, seconds, step)
-    told = record.get("state", WAITING)
-    if told == RUNNING:
+    noted = record.get("state", WAITING)
+    if noted == RUNNING:
         return State(FAILED, None, seconds, step, LOST)
-    if told == DONE:  # its result was taken away
+    if noted == DONE:  # its result was taken away
         return State(WAITING)
-    return State(told, None, seconds, step, record.get("error"))
+    return State(noted, None, seconds, step, record.get("error"))
 
 
 def step_of(sweep: Sweep, job: Job) -> int | None:
-    """Environment steps (of each seed) at the last report."""
+    """Environment steps (of each seed) at the job's last report; None if there was none."""
     try:
         return int(json.loads((sweep.runs_of(job)[0] / STEPS).read_text())["env_step"])
     except (OSError, ValueError, KeyError):
@@ -71,7 +71,7 @@ def score_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def can_go_on(folder: Path) -> bool:
-    """Whether a job has saved something to go on from."""
+    """True if a job has saved something to go on from; ``folder`` is the job's."""
     return (folder / LAST).is_file()
 
 

@@ -1,4 +1,4 @@
-"""A sweep on the screen: how far it is while it runs, and the table at its end."""
+"""Shows a sweep on the screen: how far it is while it runs, and a table at its end."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from experiments.sweeps import states as job_states
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import DONE, FAILED, LOG, RUNNING, STATUSES
-from experiments.sweeps.states import State
+from experiments.sweeps.states import State, last_line, step_of
 
-COLOURS = {DONE: "green", FAILED: "red", RUNNING: "cyan"}
+_COLOURS = {DONE: "green", FAILED: "red", RUNNING: "cyan"}
 ROWS = 200  # of a table on the screen
-LOOK_SECONDS = 1.0  # between two looks at how far the running jobs are
+_LOOK_SECONDS = 1.0  # between two looks at how far the running jobs are
 
 
 class SweepProgress:
-    """Counts of jobs, and a line for each one that runs: a bar on a terminal, elsewhere a line when a job ends.
+    """Shows counts of jobs, and a line for each that runs: a bar on a terminal, elsewhere a line when a job ends.
 
     Use it in a ``with`` statement.
     """
@@ -50,12 +49,12 @@ class SweepProgress:
             self._live.stop()
 
     def begins(self, job: Job, how: str = "") -> None:
-        """A job was started."""
+        """Note that a job has started."""
         self._running[job.number] = job
         self._say(job, f"{how or 'starts'}, log {self.sweep.folder_of(job) / LOG}")
 
     def ends(self, job: Job, state: State, more: str = "") -> None:
-        """A job has ended; ``more`` says what comes next, such as being tried again."""
+        """Note that a job has ended; ``more`` says what comes next, such as being tried again."""
         self._running.pop(job.number, None)
         if not more:
             self._counts[state.status] += 1
@@ -65,24 +64,24 @@ class SweepProgress:
         self._say(job, f"{state.status}{error}{score}{took}{more}  ({self.counts()})")
 
     def counts(self) -> str:
-        """In words."""
-        told = [f"{number} {status}" for status, number in self._counts.items() if number]
-        return ", ".join([*told, f"{self._total} in all"])
+        """How many jobs have ended in which way, in words."""
+        counts = [f"{number} {status}" for status, number in self._counts.items() if number]
+        return ", ".join([*counts, f"{self._total} in all"])
 
     @property
     def complete(self) -> bool:
-        """Whether all jobs of the launch have ended by themselves."""
+        """True if all jobs of the launch have ended by themselves."""
         return self._counts[DONE] + self._counts[FAILED] == self._total
 
     def look(self) -> None:
         """Show how far the running ones are, if the last look is long enough ago."""
         now = time.monotonic()
         if self._live is not None and now >= self._next:
-            self._next = now + LOOK_SECONDS
+            self._next = now + _LOOK_SECONDS
             self._live.update(self._screen(), refresh=True)
 
     def say(self, line: str) -> None:
-        """A line above the bar."""
+        """Print a line above the bar."""
         self.console.print(escape(line), highlight=False, soft_wrap=True)
 
     def _say(self, job: Job, what: str) -> None:
@@ -97,7 +96,7 @@ class SweepProgress:
         grid = Table.grid()
         grid.add_row(self._bar)
         for job in self._running.values():
-            done = _steps(job_states.step_of(self.sweep, job), job)
+            done = _steps(step_of(self.sweep, job), job)
             grid.add_row(escape(f"  job {job.number} {job.title}" + (f": {done} steps" if done else "")))
         return grid
 
@@ -107,7 +106,7 @@ def _steps(step: int | None, job: Job) -> str:
 
 
 def table_of(sweep: Sweep, states: Mapping[int, State]) -> Table:
-    """A row for each job."""
+    """A table with a row for each job."""
     keys = list(dict.fromkeys(key for job in sweep.jobs for key in job.values))
     table = Table()
     for name in ("job", *keys, "status", "steps", "score", "seconds"):
@@ -116,15 +115,15 @@ def table_of(sweep: Sweep, states: Mapping[int, State]) -> Table:
         state = states[job.number]
         score = "" if state.score is None else f"{state.score:,.1f}"
         seconds = "" if state.seconds is None else f"{state.seconds:,.0f}"
-        colour = COLOURS.get(state.status)
+        colour = _COLOURS.get(state.status)
         status = f"[{colour}]{state.status}[/]" if colour else state.status
         values = (escape(job.values.get(key, "")) for key in keys)
         table.add_row(str(job.number), *values, status, _steps(state.step, job), score, seconds)
     return table
 
 
-def show(sweep: Sweep, states: Mapping[int, State], console: Console | None = None) -> None:
-    """The table, and below it why jobs failed and where their logs are."""
+def show_sweep(sweep: Sweep, states: Mapping[int, State], console: Console | None = None) -> None:
+    """Print a table of the jobs, and below it why some failed and where their logs are."""
     console = Console() if console is None else console
     console.print(table_of(sweep, states))
     lines = [f"(and {len(sweep.jobs) - ROWS:,} more jobs)"] if len(sweep.jobs) > ROWS else []
@@ -139,7 +138,7 @@ def show(sweep: Sweep, states: Mapping[int, State], console: Console | None = No
 def _failure(sweep: Sweep, job: Job, state: State) -> list[str]:
     log = sweep.folder_of(job) / LOG
     lines = [f"job {job.number} {job.title} failed: {state.error or 'for an unknown reason'}"]
-    said = None if job.error is not None else job_states.last_line(log)
+    said = None if job.error is not None else last_line(log)
     if said is not None and state.error is not None and state.error not in said:
         lines.append(f"  last line: {said}")
     return [*lines, f"  log: {log}"]
@@ -148,5 +147,5 @@ def _failure(sweep: Sweep, job: Job, state: State) -> list[str]:
 def counted(states: Mapping[int, State]) -> str:
     """How many jobs there are of each status, in words."""
     found = [state.status for state in states.values()]
-    told = [f"{found.count(status)} {status}" for status in STATUSES if status in found]
-    return f"{len(found)} jobs: {', '.join(told)}"
+    counts = [f"{found.count(status)} {status}" for status in STATUSES if status in found]
+    return f"{len(found)} jobs: {', '.join(counts)}"

@@ -1,4 +1,4 @@
-"""What a search has found: a table, a picture, and what to type next."""
+"""Reports what a search has found: a table, a picture, and what to type next."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from rich.table import Table
 from experiments.common.files import write_whole
 from experiments.config.keys import group_of, key_of
 from experiments.config.schema import GROUPS
-from experiments.tuning.trials import ERROR, Search
+from experiments.tuning.trials import Search, errors
 
-SHOWN = 3  # best trials in the table
+_SHOWN = 3  # best trials in the table
 ENOUGH = 8  # completed trials for importances
 OF_THE_SEARCH = (  # keys that say how it is done, not what the runs are
     "search", "hydra", "out", "progress", "seed", "seeds", "steps", "threads", "device", "log_every",
@@ -30,19 +30,21 @@ OF_THE_SEARCH = (  # keys that say how it is done, not what the runs are
 
 
 def completed(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials with a value, the best first."""
+    """The trials with a value, the best first."""
     found = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     return sorted(found, key=lambda trial: -float(trial.value or 0.0))
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Share of each parameter in what makes trials good (PED-ANOVA, Watanabe et al. 2023); {} of too few trials."""
+    """Each parameter's share in what makes trials good (PED-ANOVA, Watanabe et al. 2023); {} of too few trials."""
     if len(completed(study)) < ENOUGH:
         return {}
     return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
 
 
-def show(search: Search, study: optuna.Study, console: Console | None = None, *, typed: Sequence[str] = ()) -> None:
+def show_search(
+    search: Search, study: optuna.Study, console: Console | None = None, *, typed: Sequence[str] = ()
+) -> None:
     """Print the best trials beside the config as it is, and write ``trials.png`` into the search's folder; ``typed``
     are the overrides of the command.
     """
@@ -53,8 +55,8 @@ def show(search: Search, study: optuna.Study, console: Console | None = None, *,
         f"{len(best)} trials done, {count[TrialState.PRUNED]} given up on the way, {count[TrialState.FAIL]} failed",
         highlight=False,
     )
-    for said in sorted({str(trial.user_attrs[ERROR]) for trial in trials if ERROR in trial.user_attrs}):
-        console.print(f"failed: {said}", highlight=False, markup=False)
+    for why in sorted(errors(study)):
+        console.print(f"failed: {why}", highlight=False, markup=False)
     if not best:
         return
     console.print(_table(search, study, best))
@@ -83,14 +85,14 @@ def _is_default(search: Search, trial: FrozenTrial) -> bool:
 
 
 def _table(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Table:
-    """Parameters down, trials across."""
+    """A table of the best trials: parameters down, trials across."""
     table = Table(title="mean validation score over seeds, at the end")
     table.add_column("")
     weight = importances(study)
     if weight:
         table.caption = "share: of each parameter in what makes trials good (PED-ANOVA)"
         table.add_column("share", justify="right")
-    shown = best[:SHOWN] + [trial for trial in best[SHOWN:] if _is_default(search, trial)]
+    shown = best[:_SHOWN] + [trial for trial in best[_SHOWN:] if _is_default(search, trial)]
     for trial in shown:
         default = _is_default(search, trial)
         name = f"trial {trial.number}\nas it is" if default else f"trial {trial.number}"
@@ -107,7 +109,7 @@ def _text(value: Any) -> str:
 
 
 def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Figure:
-    """Scores by trial and best so far, then one panel for each parameter: value against score."""
+    """A figure of scores by trial and the best so far, then a panel for each parameter: value against score."""
     keys, weight = list(search.settings.space), importances(study)
     columns = min(5, len(keys) + 1)
     rows = -(-(len(keys) + 1) // columns)
@@ -136,7 +138,7 @@ def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Fig
 
 
 def summary_line(folder: Path, study: optuna.Study) -> str:
-    """How far a search is, in one line."""
+    """How far a search in ``folder`` is, in one line."""
     best = completed(study)
     lead = f"best {best[0].value:,.0f} (trial {best[0].number})" if best else "no trial done yet"
     return f"{folder.name}: {lead}"

@@ -40,7 +40,7 @@ class SearchSettings:
         self.distributions()
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """What each key is drawn from.
+        """The distribution that each key's values are drawn from.
 
         Raises:
             ValueError: in one line, for what is neither a range nor choices.
@@ -48,13 +48,13 @@ class SearchSettings:
         return {key: _distribution(f"search.space.{key}", given) for key, given in self.space.items()}
 
     def could_try(self, key: str, value: Any) -> bool:
-        """Whether a value is one of the choices for a key, or of the kind that its range is made of."""
+        """True if a value is one of the choices for a key, or of the kind that its range is made of."""
         if "choices" in self.space[key]:
             return value in self.space[key]["choices"]
         return isinstance(value, int | float) and not isinstance(value, bool)
 
     def extremes(self) -> list[tuple[str, Any]]:
-        """Each key with its ends, or all its choices: what has to be allowed."""
+        """Each key with each end of its range, or each of its choices: the values that have to be allowed."""
         pairs = [(key, value) for key, given in self.space.items() for value in _ends(given)]
         return sorted(pairs, key=lambda pair: pair[0])
 

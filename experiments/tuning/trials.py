@@ -26,6 +26,7 @@ from experiments.common.door import USER_ERRORS, one_line
 from experiments.common.files import write_whole
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
+from experiments.config.choices import without_targets
 from experiments.config.keys import flat
 from experiments.config.reading import Setup
 from experiments.runs.domain import ActGreedily, Evaluator
@@ -41,7 +42,7 @@ ASKED_TO_STOP = 128 + signal.SIGTERM  # a worker's exit code, after it has put i
 
 
 class Search(NamedTuple):
-    """A search: its settings, what all its trials share, and where it is."""
+    """A search: its settings, the config that all its trials share, and its folder."""
 
     settings: SearchSettings
     plain: dict[str, Any]  # a run's config
@@ -56,16 +57,16 @@ class Search(NamedTuple):
         changed = OmegaConf.create(self.plain)
         for key, value in params.items():
             OmegaConf.update(changed, key, value, force_add=False)
-        return reading.read(changed)
+        return reading.read_setup(changed)
 
     def defaults(self) -> dict[str, Any]:
-        """What the config has for the keys of the space; without what a trial cannot have, such as no number at all."""
+        """The config's values for the keys of the space, without those that a trial cannot have, such as null."""
         node = OmegaConf.create(self.plain)
         found = {key: OmegaConf.select(node, key) for key in self.settings.space}
         return {key: value for key, value in found.items() if self.settings.could_try(key, value)}
 
     def study(self) -> optuna.Study:
-        """Optuna's study, made if it isn't there."""
+        """Optuna's study of this search, made if it isn't there."""
         settings = self.settings
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         evaluations = -(-self.plain["steps"] // self.plain["evaluation"]["every"])
@@ -86,7 +87,7 @@ class Search(NamedTuple):
 
 
 def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Search:
-    """A search in ``folder``: new, or the one that is there. The first trial of a new one is the config as it is.
+    """Begin a search in ``folder``, or go on with the one there. The first trial of a new one is the config as it is.
 
     Raises:
         ValueError: in one line, if the space is no good or another search is there.
@@ -116,9 +117,8 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Sear
 
 
 def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
-    there = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(there, dict)
-    before, now = flat(there), flat(wanted)  # type: ignore[arg-type]
+    there: Any = OmegaConf.to_container(OmegaConf.load(path))
+    before, now = flat(there | {"config": without_targets(there["config"])}), flat(wanted)
     for key in sorted({*before, *now} - {f"search.{name}" for name in MAY_CHANGE}):
         if before.get(key) != now.get(key):
             was, now_is = before.get(key, "absent"), now.get(key, "absent")
@@ -128,7 +128,7 @@ def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
 
 
 def adopt(study: optuna.Study) -> int:
-    """Put trials back whose worker, on this machine, is dead; returns how many. Twice dead is failed."""
+    """Put back the trials whose worker, on this machine, is dead; returns how many. Twice dead is failed."""
     count = 0
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         host, _, pid = str(trial.user_attrs.get(WORKER, "")).rpartition(":")
@@ -139,12 +139,21 @@ def adopt(study: optuna.Study) -> int:
 
 
 def put_back(study: optuna.Study, trial: FrozenTrial, why: str) -> None:
-    """Let a trial be done once more, if it may; it counts as failed itself."""
+    """Let a trial be done once more, if it may; it counts as failed itself.
+
+    Why is noted with the study: only the process that does a trial can note something with the trial.
+    """
     again = int(trial.user_attrs.get(AGAIN, 0)) + 1
-    study._storage.set_trial_user_attr(trial._trial_id, ERROR, why)
+    study.set_user_attr(f"{ERROR} of trial {trial.number}", why)
     study.tell(trial.number, state=TrialState.FAIL)
     if again < TRIES and trial.params:
         study.enqueue_trial(trial.params, user_attrs={AGAIN: again})
+
+
+def errors(study: optuna.Study) -> set[str]:
+    """Why trials failed, each reason once."""
+    own = {str(one.user_attrs[ERROR]) for one in study.get_trials(deepcopy=False) if ERROR in one.user_attrs}
+    return own | {str(why) for key, why in study.user_attrs.items() if key.startswith(f"{ERROR} of trial ")}
 
 
 def _alive(pid: int) -> bool:
@@ -158,16 +167,16 @@ def _alive(pid: int) -> bool:
 
 
 def begun(study: optuna.Study) -> int:
-    """Trials that count: done, given up or failed for good, and those that are being done."""
+    """Number of trials that count: done, given up or failed for good, and those that are being done."""
     trials = study.get_trials(deepcopy=False)
     put = sum(AGAIN in trial.user_attrs for trial in trials)
     return sum(trial.state != TrialState.WAITING for trial in trials) - put
 
 
 class Reported:
-    """Validation games that tell a trial of every score, and end its training when it is to be given up.
+    """Validation games that report every score to a trial; the report may end the training.
 
-    An agent of S seeds is measured seed by seed: a report is the mean of S measurements.
+    An agent of S seeds is measured seed by seed: what is reported is the mean of S measurements.
     """
 
     def __init__(self, validation: Evaluator, *, seeds: int, report: Callable[[int, float], None]) -> None:
@@ -181,11 +190,11 @@ class Reported:
         return self._validation.env
 
     def warm_up(self) -> None:
-        """See ``evaluation.MapEvaluator``."""
+        """Do what only the first call does, see ``domain.Evaluator``."""
         self._validation.warm_up()
 
     def __call__(self, policy: ActGreedily) -> Any:
-        """The games, reported if they are the last seed's."""
+        """Play the games, and report the mean score if they are the last seed's."""
         games = self._validation(policy)
         self._scores.append(float(games.score.mean()))
         if len(self._scores) == self._seeds:
@@ -195,8 +204,8 @@ class Reported:
         return games
 
 
-def work(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
-    """What a worker does: trial after trial until enough have begun."""
+def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
+    """Do a worker's part of a search: trial after trial until enough have begun."""
     search = Search(settings, plain, folder)
     study, space = search.study(), settings.distributions()
     while begun(study) < settings.trials or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -217,7 +226,7 @@ def work(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
 
 
 def _value(search: Search, trial: optuna.Trial) -> float:
-    """Train and measure a trial.
+    """Train and measure a trial; returns its mean validation score at the end.
 
     Raises:
         optuna.TrialPruned: if it is to be given up.

@@ -1,4 +1,4 @@
-"""A search from its config to its table: workers in processes of their own, watched from here."""
+"""Does a search, from its config to its table: workers in processes of their own are watched from here."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from optuna.trial import TrialState
 
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Interrupted, StopRequest
-from experiments.config import reading
+from experiments.config.reading import read_composed
 from experiments.tuning import report, trials
 from experiments.tuning.settings import SearchSettings
 from experiments.tuning.trials import Search
 
 SEARCHES = Path(__file__).resolve().parents[2] / "conf" / "search"
-POLL_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 GRACE_SECONDS = 60.0  # for workers that were asked to stop
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None:
@@ -35,7 +35,7 @@ def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None
         ValueError: in one line, before anything is written.
         Interrupted: if asked to stop; trials that were cut off are done again.
     """
-    settings, plain = read(node)
+    settings, plain = read_search(node)
     found = trials.begin(settings, plain, folder)
     study = found.study()
     print(f"searching in {folder}, {settings.trials} trials", flush=True)
@@ -45,14 +45,14 @@ def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None
             _watch(found, study, stop, workers)
         finally:
             _stop(workers, study)
-    report.show(found, study, typed=typed)
+    report.show_search(found, study, typed=typed)
     if stop.signal is not None:
         raise Interrupted("stopped; the same command goes on", exit_code=128 + stop.signal)
     if not report.completed(study):
         raise ValueError(f"search.name={settings.name}: no trial came to its end, see above")
 
 
-def read(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
+def read_search(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     """The settings of a search and the config that its trials share.
 
     Raises:
@@ -64,11 +64,11 @@ def read(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     settings = OmegaConf.to_object(node.search)
     assert isinstance(settings, SearchSettings)
     run = OmegaConf.masked_copy(node, [str(key) for key in node if key != "search"])
-    return settings, reading.read(run).plain
+    return settings, read_composed(run).plain
 
 
 def _watch(found: Search, study: optuna.Study, stop: StopRequest, workers: list[Any]) -> None:
-    """Keep the workers going until enough trials are done, or until asked to stop."""
+    """Keep ``workers`` at work until enough trials are done, or until asked to stop."""
     spawn = multiprocessing.get_context("spawn")
     arguments = (found.settings, found.plain, found.folder)
     with ProgressReport(title="tuning", total=found.settings.trials) as progress:
@@ -85,11 +85,11 @@ def _watch(found: Search, study: optuna.Study, stop: StopRequest, workers: list[
             if not workers and not missing:
                 break
             for _ in range(min(missing, found.settings.workers - len(workers))):
-                workers.append(spawn.Process(target=trials.work, args=arguments))
+                workers.append(spawn.Process(target=trials.do_trials, args=arguments))
                 workers[-1].start()
-            done = len(study.get_trials(deepcopy=False, states=ENDED))
+            done = len(study.get_trials(deepcopy=False, states=_ENDED))
             progress.update(min(done, found.settings.trials), report.summary_line(found.folder, study))
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
 def _stop(workers: list[Any], study: optuna.Study) -> None:

@@ -18,7 +18,7 @@ JOBS = [
 
 def made(folder: Path, planned: list[Planned] = JOBS) -> manifest.Sweep:
     manifest.create(folder, planned, command="python train.py -m", begun="today", commit=None)
-    return manifest.read(folder)
+    return manifest.read_sweep(folder)
 
 
 def put_result(folder: Path, mean: float, **more: Any) -> None:

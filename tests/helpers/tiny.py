@@ -8,7 +8,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from experiments.config.reading import Setup, read
+from experiments.config.reading import Setup, read_setup
 from experiments.config.schema import register
 
 torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
@@ -47,4 +47,4 @@ def tiny_node(out: Path, *overrides: str) -> DictConfig:
 
 def tiny_setup(out: Path, *overrides: str) -> Setup:
     """The same, checked."""
-    return read(tiny_node(out, *overrides))
+    return read_setup(tiny_node(out, *overrides))

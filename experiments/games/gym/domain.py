@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from experiments.common.curves import EpisodeWindow
 from experiments.common.statistics import mean_interval
+from experiments.config.groups import EvaluationConfig, check_count, check_first_seed
 from experiments.config.reading import Setup
-from experiments.config.schema import Config, EvaluationConfig
+from experiments.config.schema import Config
 from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.evaluation import (
     FIRST_HELD_OUT_SEED,
@@ -152,9 +153,6 @@ def _requested_episodes(request: EvaluationRequest, usual: EvaluationConfig) -> 
     """The first seed and the number of episodes, checked like the config's."""
     first = usual.episode_seed if request.seed is None else request.seed
     episodes = usual.final_episodes if request.episodes is None else request.episodes
-    try:
-        EvaluationConfig(final_episodes=episodes, episode_seed=first)
-    except ValueError as error:
-        line = str(error).replace("evaluation.final_episodes", "--episodes")
-        raise ValueError(line.replace("evaluation.episode_seed", "--seed")) from None
+    check_count(episodes, "--episodes", "episodes")
+    check_first_seed(first, "--seed", "episodes")
     return first, episodes

@@ -50,7 +50,7 @@ def replay_episode(
     if setup.player is not None:
         raise ValueError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
     errors.check_device(device)
-    setup.config.device = device
+    setup = setup.with_config(device=device)
     seed = setup.config.evaluation.episode_seed if seed is None else seed
     env = setup.domain.validation(setup).env
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))

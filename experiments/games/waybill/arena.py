@@ -59,7 +59,7 @@ class PolicySeat:
 
     def __init__(self, folder: str, *, seat: int, level: LevelConfig, first: int, maps: int, device: str) -> None:
         setup = policy_setup(folder)
-        setup.config.device = device
+        setup = setup.with_config(device=device)
         env = seats_env(setup, num_envs=maps, maps=(first, maps), level=level, in_order=True, seats=(seat,))
         self._batch = env.batch
         self._greedy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config)).greedy

@@ -58,7 +58,7 @@ class WaybillDomain:
             raise ValueError(f"--episodes={request.episodes}: {line}")
         if request.rivals is not None:
             check_rivals(request.rivals, "--rivals")
-            setup = replace(setup, config=replace(waybill_config(setup), rivals=list(request.rivals)))
+            setup = replace(setup, config=replace(waybill_config(setup), rivals=list(request.rivals)).completed())
         config = waybill_config(setup)
         level = config.level if request.level is None else levels.load(request.level)
         if request.level is not None and config.rivals is not None:

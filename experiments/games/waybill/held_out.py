@@ -14,9 +14,9 @@ from envs.waybill.core.levels import LevelConfig
 from envs.waybill.players.play import PLAYERS
 from experiments.common.machine import threads_of
 from experiments.common.statistics import Interval, better, interval_text, mean_interval, normalised, share_interval
+from experiments.config.groups import EvaluationConfig, check_count, check_first_seed
 from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals
-from experiments.config.schema import EvaluationConfig
 from experiments.games.waybill.arena import Arena
 from experiments.games.waybill.baselines import DEFAULT_LEVEL, PLAYER_SEED, evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator, MapGames
@@ -31,11 +31,8 @@ def requested_maps(request: EvaluationRequest, usual: EvaluationConfig) -> tuple
     """The first map's seed and the number of maps, checked like the config's."""
     first = usual.map_seed if request.map_seed is None else request.map_seed
     maps = usual.final_maps if request.maps is None else request.maps
-    try:
-        EvaluationConfig(final_maps=maps, map_seed=first)
-    except ValueError as error:
-        line = str(error).replace("evaluation.final_maps", "--maps").replace("evaluation.map_seed", "--map-seed")
-        raise ValueError(line) from None
+    check_count(maps, "--maps", "maps")
+    check_first_seed(first, "--map-seed", "maps")
     return first, maps
 
 

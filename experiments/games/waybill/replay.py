@@ -100,10 +100,10 @@ def _watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
 
 def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: str) -> WeighedGame:
     """A greedy game of a run's best policy, or of its player."""
-    setup = reading.load(folder)
+    setup = reading.read_run(folder)
     if setup.player is not None:
         return _watch_player(setup.player, level or waybill_config(setup).level, map_seed)
-    setup.config.device = device
+    setup = setup.with_config(device=device)
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
     batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed

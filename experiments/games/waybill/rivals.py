@@ -99,7 +99,7 @@ def policy_setup(folder: str) -> Setup:
     """
     if not Path(folder).is_dir():
         raise ValueError(f"{folder!r} is neither a run folder nor one of {', '.join(RULES)}")
-    setup = reading.load(Path(folder))
+    setup = reading.read_run(Path(folder))
     if setup.player is not None:
         raise ValueError(f"{folder!r} is a run of agent={setup.names['agent']}, write {setup.player} instead")
     if not isinstance(setup.config, WaybillConfig):

@@ -10,24 +10,23 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from experiments.common.machine import cores
-from experiments.config.errors import need
-from experiments.sweeps import process as job_process
-from experiments.sweeps import states
+from experiments.config.errors import need, need_within
+from experiments.sweeps.launchers.attempts import Attempts
 from experiments.sweeps.launchers.stopping import StopCounter
-from experiments.sweeps.manifest import Job, Sweep, frozen
-from experiments.sweeps.order import Order
-from experiments.sweeps.process import LOG
+from experiments.sweeps.manifest import Job, Sweep, read_frozen
+from experiments.sweeps.process import LOG, command, environment, settle
+from experiments.sweeps.states import can_go_on
 from experiments.sweeps.view import SweepProgress
 
-POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass
 class LocalLauncher:
-    """Settings, see ``conf/launcher/local.yaml``."""
+    """Starts jobs on this machine and waits for them; the settings are explained in ``conf/launcher/local.yaml``."""
 
     n_jobs: int = 1
     threads: int | None = None
@@ -35,13 +34,12 @@ class LocalLauncher:
     keep_last: bool = True
 
     def __post_init__(self) -> None:
-        need(1 <= self.n_jobs <= 1024, "launcher.n_jobs", self.n_jobs, "1..1024")
-        need(0 <= self.retry <= 1000, "launcher.retry", self.retry, "0..1000")
+        need_within(self, "launcher", {"n_jobs": (1, 1024), "retry": (0, 1000)})
         if self.threads is not None:
             need(1 <= self.threads <= 1024, "launcher.threads", self.threads, "1..1024 or null for cores / n_jobs")
 
     def check(self) -> None:
-        """Nothing is needed."""
+        """Refuse nothing: this machine is there."""
 
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Do these jobs and wait for their end.
@@ -54,16 +52,23 @@ class LocalLauncher:
             stop.raise_if_asked(sweep, shown)
         return True
 
+    def queued(self, sweep: Sweep) -> dict[int, str]:
+        """No job: none outlives the command."""
+        return {}
+
+    def how_to_end(self, sweep: Sweep) -> None:
+        """Nothing to type."""
+
     def threads_each(self) -> int:
-        """Threads of a job."""
+        """Number of threads of each job."""
         return max(1, cores() // self.n_jobs) if self.threads is None else self.threads
 
 
 def visible_gpus() -> list[str]:
-    """What ``CUDA_VISIBLE_DEVICES`` may name, one entry a GPU."""
-    told = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if told is not None:
-        return [name.strip() for name in told.split(",") if name.strip() not in ("", "-1", "NoDevFiles")]
+    """Names of this machine's GPUs for ``CUDA_VISIBLE_DEVICES``: those that it names already, if it is set."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name.strip() for name in given.split(",") if name.strip() not in ("", "-1", "NoDevFiles")]
     import torch
 
     return [str(number) for number in range(torch.cuda.device_count())]
@@ -87,11 +92,11 @@ class _Pool:
     jobs: Sequence[Job]
     shown: SweepProgress
     stop: StopCounter
-    tries: dict[int, int] = field(default_factory=dict)
-    told: int = 0
+    asked: int = 0  # how often the running jobs were asked to stop
 
     def __post_init__(self) -> None:
-        self.order = Order(self.jobs)
+        retry = self.settings.retry
+        self.attempts = Attempts(self.sweep, self.jobs, retry=retry, shown=self.shown, stop=self.stop)
 
     def run(self) -> None:
         """Until all have ended."""
@@ -100,18 +105,18 @@ class _Pool:
         waiting = deque(self.jobs)
         try:
             while waiting or any(slot.job for slot in slots):
-                if self.stop.count > self.told:
+                if self.stop.count > self.asked:
                     waiting.clear()
                     self._ask_to_stop(slots)
                 for slot in slots:
                     if slot.process is not None and slot.process.poll() is not None:
                         self._end(slot, waiting)
-                    free = None if slot.process else next(filter(self.order.may_begin, waiting), None)
+                    free = None if slot.process else next(filter(self.attempts.may_begin, waiting), None)
                     if free is not None:
                         waiting.remove(free)
                         self._begin(slot, free)
                 self.shown.look()
-                time.sleep(POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)
         finally:  # after an error here nobody would know of them
             for slot in slots:
                 if slot.process is not None:
@@ -119,43 +124,35 @@ class _Pool:
 
     def _begin(self, slot: _Slot, job: Job) -> None:
         folder, threads = self.sweep.folder_of(job), self.settings.threads_each()
-        environment = job_process.environment(os.environ, threads=threads)
-        if slot.gpu is not None and ":" not in str(frozen(folder).get("device")):  # cuda:1 counts all of them
-            environment["CUDA_VISIBLE_DEVICES"] = slot.gpu
-        words = job_process.command(
-            folder, threads=threads, keep_last=self.settings.keep_last, where=socket.gethostname()
-        )
+        variables = environment(os.environ, threads=threads)
+        if slot.gpu is not None and ":" not in str(read_frozen(folder).get("device")):  # cuda:1 counts all of them
+            variables["CUDA_VISIBLE_DEVICES"] = slot.gpu
+        words = command(folder, threads=threads, keep_last=self.settings.keep_last, where=socket.gethostname())
         with (folder / LOG).open("ab") as log:
             # a session of its own: Ctrl-C in the terminal reaches this process only, which asks each job once
             slot.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=variables, start_new_session=True
             )
         slot.job = job
-        self.tries[job.number] = self.tries.get(job.number, 0) + 1
-        self.shown.begins(job, "goes on" if states.can_go_on(folder) else "starts")
+        self.attempts.begin(job)
+        self.shown.begins(job, "goes on" if can_go_on(folder) else "starts")
 
     def _end(self, slot: _Slot, waiting: deque[Job]) -> None:
         job, process = slot.job, slot.process
         assert job is not None
         assert process is not None
         slot.job = slot.process = None
-        again = job_process.settle(self.sweep.folder_of(job), process.returncode)
-        left = self.settings.retry + 1 - self.tries[job.number]
-        if again and left > 0 and not self.stop.count:
+        if self.attempts.end(job, may_try_again=settle(self.sweep.folder_of(job), process.returncode)):
             waiting.append(job)
-            self.shown.ends(job, states.state_of(self.sweep, job), more=f", is tried again ({left} times more)")
-        else:
-            self.order.end(job)
-            self.shown.ends(job, states.state_of(self.sweep, job))
 
     def _ask_to_stop(self, slots: Sequence[_Slot]) -> None:
         """Pass it on: the first time jobs save and end, the second they end at once, the third they are ended."""
-        self.told += 1
+        self.asked += 1
         running = [slot.process for slot in slots if slot.process is not None]
         for process in running:
-            if self.told <= 2:
+            if self.asked <= 2:
                 process.send_signal(signal.SIGINT)
             else:
                 process.kill()
-        if self.told == 1:
+        if self.asked == 1:
             self.shown.say(f"stopping {len(running)} running jobs, which save first (once more to stop at once)")

@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from experiments.common import locks
-from experiments.config.errors import need
-from experiments.sweeps import states
+from experiments.config.errors import need_within
+from experiments.sweeps.launchers.attempts import Attempts
 from experiments.sweeps.launchers.ray_work import work
 from experiments.sweeps.launchers.stopping import StopCounter
 from experiments.sweeps.manifest import Job, Sweep
-from experiments.sweeps.order import Order
-from experiments.sweeps.process import FAILED, LOCK, read_record, search_path, settle, write_record
+from experiments.sweeps.process import FAILED, LOCK, places, read_record, settle, write_record
 from experiments.sweeps.view import SweepProgress
 
 STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
-POLL_SECONDS = 0.5
-LOOK_SECONDS = 2.0  # between two looks at which jobs have begun
+_POLL_SECONDS = 0.5
+_LOOK_SECONDS = 2.0  # between two looks at which jobs have begun
 CONNECT_SECONDS = 10.0
-LOST = -1  # in place of an exit code: Ray gave the job up
+_GIVEN_UP = -1  # in place of an exit code: Ray gave the job up
+_RANGES = {"cpus": (1, 1024), "gpus": (0, 64), "retry": (0, 1000), "max_retries": (0, 1000)}
 
 
 @dataclass
 class RayLauncher:
-    """Settings, see ``conf/launcher/ray.yaml``."""
+    """Gives jobs to Ray and waits for them; the settings are explained in ``conf/launcher/ray.yaml``."""
 
     address: str | None = None
     cpus: int = 1
@@ -44,13 +44,14 @@ class RayLauncher:
     keep_last: bool = True
 
     def __post_init__(self) -> None:
-        need(1 <= self.cpus <= 1024, "launcher.cpus", self.cpus, "1..1024")
-        need(0.0 <= self.gpus <= 64.0, "launcher.gpus", self.gpus, "0..64")
-        for name in ("retry", "max_retries"):
-            need(0 <= getattr(self, name) <= 1000, f"launcher.{name}", getattr(self, name), "0..1000")
+        need_within(self, "launcher", _RANGES)
 
     def check(self) -> None:
-        """Ray is installed, and somebody answers at the address: Ray would try for minutes."""
+        """Refuse a sweep without Ray, or where nobody answers at the address: Ray would try for minutes.
+
+        Raises:
+            ValueError: in one line.
+        """
         if importlib.util.find_spec("ray") is None:
             raise ValueError('launcher=ray: Ray is not installed, it comes with: pip install "waybill[ray]"')
         host, colon, port = (self.address or "").removeprefix("ray://").rpartition(":")
@@ -74,8 +75,15 @@ class RayLauncher:
                 stop.raise_if_asked(sweep, shown)
         return True
 
+    def queued(self, sweep: Sweep) -> dict[int, str]:
+        """No job: they end with the command."""
+        return {}
+
+    def how_to_end(self, sweep: Sweep) -> None:
+        """Nothing to type."""
+
     def _refuse_too_large(self, ray: Any) -> None:
-        """A job that no machine has room for would wait for ever."""
+        """Refuse jobs that no machine has room for: they would wait for ever."""
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if not any(one.get("CPU", 0) >= self.cpus and one.get("GPU", 0) >= self.gpus for one in machines):
             there = "; ".join(f"{one.get('CPU', 0):g} CPUs, {one.get('GPU', 0):g} GPUs" for one in machines)
@@ -109,7 +117,6 @@ class _Tasks:
     def __init__(self, settings: RayLauncher, ray: Any, sweep: Sweep, shown: SweepProgress, stop: StopCounter) -> None:
         self.settings, self.ray, self.sweep, self.shown, self.stop = settings, ray, sweep, shown, stop
         self.stop_file = sweep.folder.resolve() / STOP
-        self.tries: dict[int, int] = {}
         self.refs: dict[Any, Job] = {}
         self.waiting: list[Job] = []
         needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus, "max_retries": settings.max_retries}
@@ -120,16 +127,17 @@ class _Tasks:
         self.stop_file.unlink(missing_ok=True)
         begun: set[int] = set()
         look = 0.0
-        self.waiting, self.order = list(jobs), Order(jobs)
+        self.waiting = list(jobs)
+        self.attempts = Attempts(self.sweep, jobs, retry=self.settings.retry, shown=self.shown, stop=self.stop)
         while self.refs or self.waiting:
             if self.stop.count:
                 self._ask_to_stop()
-            for job in filter(self.order.may_begin, list(self.waiting)):
+            for job in filter(self.attempts.may_begin, list(self.waiting)):
                 self.waiting.remove(job)
                 self._submit(job)
-            ended, _ = self.ray.wait(list(self.refs), timeout=POLL_SECONDS)
+            ended, _ = self.ray.wait(list(self.refs), timeout=_POLL_SECONDS)
             if time.monotonic() >= look:
-                look = time.monotonic() + LOOK_SECONDS
+                look = time.monotonic() + _LOOK_SECONDS
                 self._note_begun(begun)
             for ref in ended:
                 job = self.refs.pop(ref)
@@ -139,7 +147,7 @@ class _Tasks:
         self.stop_file.unlink(missing_ok=True)
 
     def _note_begun(self, begun: set[int]) -> None:
-        """Show which jobs have begun: only they know."""
+        """Show which jobs have begun, as their locks tell: Ray doesn't."""
         for job in self.refs.values():
             folder = self.sweep.folder_of(job)
             if job.number not in begun and locks.is_held(folder / LOCK):
@@ -148,9 +156,8 @@ class _Tasks:
 
     def _submit(self, job: Job) -> None:
         folder, settings = self.sweep.folder_of(job).resolve(), self.settings
-        self.tries[job.number] = self.tries.get(job.number, 0) + 1
-        variables = {"PYTHONPATH": search_path(os.environ)}
-        task = self.task.options(name=f"job {job.number}", runtime_env={"env_vars": variables})
+        self.attempts.begin(job)
+        task = self.task.options(name=f"job {job.number}", runtime_env={"env_vars": places(os.environ)})
         ref = task.remote(str(folder), os.getcwd(), settings.cpus, settings.keep_last, str(self.stop_file))
         self.refs[ref] = job
 
@@ -159,17 +166,11 @@ class _Tasks:
         try:
             code = self.ray.get(ref)
         except self.ray.exceptions.RayError as error:
-            code = LOST
+            code = _GIVEN_UP
             said = " ".join(str(error).split())[:200]
             write_record(folder, state=FAILED, error=f"Ray lost it ({said})")
-        again = code != LOST and settle(folder, code)
-        left = self.settings.retry + 1 - self.tries[job.number]
-        if again and left > 0 and not self.stop.count:
-            self.shown.ends(job, states.state_of(self.sweep, job), f", is tried again ({left} times more)")
+        if self.attempts.end(job, may_try_again=code != _GIVEN_UP and settle(folder, code)):
             self._submit(job)
-        else:
-            self.order.end(job)
-            self.shown.ends(job, states.state_of(self.sweep, job))
 
     def _ask_to_stop(self) -> None:
         self.waiting.clear()

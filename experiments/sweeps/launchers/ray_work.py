@@ -1,6 +1,6 @@
 """What runs on Ray's machines: a task that starts a job's process, and asks it to stop when the sweep is stopped.
 
-Loads nothing heavy.
+This loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from experiments.common.stopping import INTERRUPTED
 from experiments.sweeps.process import LOG, command, environment
 
-POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 def work(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -> int:
-    """The task: a job's process, and asking it to stop when the sweep is. Returns its exit code."""
+    """Run a job's process to its end and return its exit code; it is asked to stop when ``stop_file`` appears."""
     if Path(stop_file).exists():
         return INTERRUPTED
     import ray
@@ -32,7 +32,7 @@ def work(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -
         )
     asked = False
     while process.poll() is None:
-        time.sleep(POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
         if not asked and Path(stop_file).exists():
             asked = True
             process.send_signal(signal.SIGINT)

@@ -18,20 +18,24 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from experiments.config.errors import need
+from experiments.config.errors import need, need_within
 from experiments.config.keys import file_name
 from experiments.sweeps.launchers import slurm_queue
 from experiments.sweeps.launchers.slurm_work import Work
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.order import waves
-from experiments.sweeps.process import search_path
+from experiments.sweeps.process import places
 
 FOLDER = "slurm"  # in the sweep's: submitit's files and what the jobs' wrappers print
+_RANGES = {
+    "time": (1, 525_600), "cpus": (1, 1024), "gpus": (0, 64), "at_once": (1, 100_000), "retry": (0, 1000),
+    "requeue": (0, 100_000),
+}  # fmt: skip
 
 
 @dataclass
 class SlurmLauncher:
-    """Settings, see ``conf/launcher/slurm.yaml``."""
+    """Submits jobs to SLURM and leaves; the settings are explained in ``conf/launcher/slurm.yaml``."""
 
     partition: str | None = None
     time: int = 60
@@ -47,11 +51,7 @@ class SlurmLauncher:
     options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("time", 1, 525_600), ("cpus", 1, 1024), ("gpus", 0, 64), ("at_once", 1, 100_000), ("retry", 0, 1000),
-            ("requeue", 0, 100_000),
-        ):  # fmt: skip
-            need(low <= getattr(self, name) <= high, f"launcher.{name}", getattr(self, name), f"{low}..{high}")
+        need_within(self, "launcher", _RANGES)
         limit = min(65535, 60 * self.time - 1)
         allowed = f"1..{limit} (less than launcher.time)"
         need(1 <= self.save_seconds <= limit, "launcher.save_seconds", self.save_seconds, allowed)
@@ -59,7 +59,11 @@ class SlurmLauncher:
             need(0.0 < self.mem <= 1e6, "launcher.mem", self.mem, "above 0 gigabytes")
 
     def check(self) -> None:
-        """SLURM's commands are there."""
+        """Refuse a sweep on a machine without SLURM's commands.
+
+        Raises:
+            ValueError: in one line.
+        """
         for name in ("sbatch", "srun", "squeue", "scontrol"):
             if shutil.which(name) is None:
                 raise ValueError(f"launcher=slurm: there is no {name} on this machine, is it one of a SLURM cluster?")
@@ -91,6 +95,16 @@ class SlurmLauncher:
         )
         return False
 
+    def queued(self, sweep: Sweep) -> dict[int, str]:
+        """Jobs that SLURM still lists."""
+        return slurm_queue.queued(sweep)
+
+    def how_to_end(self, sweep: Sweep) -> str | None:
+        """``scancel`` with the job arrays of those that SLURM still lists."""
+        ids = slurm_queue.submitted(sweep.folder)
+        arrays = dict.fromkeys(ids[number].split("_")[0] for number in self.queued(sweep))
+        return f"scancel {' '.join(arrays)}" if arrays else None
+
     def _submit(self, folder: Path, name: str, works: Sequence[Work], before: Sequence[str]) -> list[str]:
         """Ids at SLURM, in the order of the works, which begin once the jobs ``before`` have ended."""
         import submitit
@@ -120,7 +134,7 @@ class SlurmLauncher:
             "signal_delay_s": self.save_seconds,
             "stderr_to_stdout": True,
             "srun_args": [f"--cpus-per-task={self.cpus}"],  # since 22.05 srun doesn't take it from sbatch
-            "setup": [f"export PYTHONPATH={shlex.quote(search_path(os.environ))}", *self.setup],
+            "setup": [*(f"export {key}={shlex.quote(text)}" for key, text in places(os.environ).items()), *self.setup],
             "additional_parameters": {"requeue": True, **order, **self.options},
         }
         return {key: value for key, value in found.items() if value is not None}

@@ -19,20 +19,20 @@ from experiments.sweeps.states import state_of
 
 SUBMITTED = "slurm.json"
 PENDING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
-ENDED = (
+_ENDED = (
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED",
     "REVOKED", "TIMEOUT",
 )  # fmt: skip
 
 
 def submitted(folder: Path) -> dict[int, str]:
-    """Number of a job → its id at SLURM when it was last submitted; ``folder`` is the sweep's."""
+    """Number of each submitted job → its id at SLURM the last time; ``folder`` is the sweep's."""
     path = folder / SUBMITTED
     return {int(number): id for number, id in json.loads(path.read_text()).items()} if path.is_file() else {}
 
 
 def note(folder: Path, ids: Mapping[int, str]) -> None:
-    """Note what was submitted."""
+    """Note which jobs were submitted, and as what: number → id at SLURM; ``folder`` is the sweep's."""
     text = json.dumps(submitted(folder) | dict(ids), indent=1) + "\n"
     write_whole(folder / SUBMITTED, lambda temporary: temporary.write_text(text))
 
@@ -54,4 +54,4 @@ def queued(sweep: Sweep) -> dict[int, str]:
         line = f"lists jobs given to SLURM, which cannot be asked for them ({said}); if they are gone, remove the file"
         raise ValueError(f"{sweep.folder / SUBMITTED} {line}") from None
     found = {number: listed[ids[number]] for number in open_jobs if ids[number] in listed}
-    return {number: WAITING if state in PENDING else RUNNING for number, state in found.items() if state not in ENDED}
+    return {number: WAITING if state in PENDING else RUNNING for number, state in found.items() if state not in _ENDED}

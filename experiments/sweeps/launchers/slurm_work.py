@@ -1,6 +1,6 @@
 """What runs on SLURM's machines: a small process that starts a job's own and stands between it and SLURM.
 
-It is pickled and unpickled by submitit. Loads nothing heavy.
+submitit pickles and unpickles it, so this loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 from experiments.sweeps.process import LOG, STOPPED_CODES, command, environment, settle
 
-POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 SAVE_SHARE = 0.8  # of the seconds left, for saving; the rest is for being queued again
 END_SECONDS = 600.0  # a job that asked to be queued again waits so long for SLURM to end it
 
 
 @dataclass
 class Work:
-    """What a job of the array does: it starts the job's own process and stands between it and SLURM.
+    """One task of SLURM's array: it starts a job's own process and stands between it and SLURM.
 
     submitit calls it, and ``checkpoint`` when the time is nearly over.
     """
@@ -36,7 +36,7 @@ class Work:
     pid: int | None = None
 
     def __call__(self) -> None:
-        """Until the job is done.
+        """Run the job until it is done, or queued again.
 
         Raises:
             RuntimeError: if it failed, so that SLURM knows, too.
@@ -62,26 +62,27 @@ class Work:
             )  # fmt: skip
         self.pid = process.pid
         while not _has_ended(process.pid):
-            time.sleep(POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)
         self.pid = None
         return process.wait()
 
     def checkpoint(self) -> Any:
-        """Asked by submitit in a signal handler: let the job save and end. Returns what to do after the next start."""
+        """Let the job save and end, and return what to do after the next start; submitit's signal handler calls it."""
         import submitit
 
         if self.pid is not None:
             os.kill(self.pid, signal.SIGTERM)
             ends = time.monotonic() + SAVE_SHARE * self.save_seconds
             while not _has_ended(self.pid):  # not Popen.wait: the handler may have interrupted that
-                time.sleep(POLL_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 if time.monotonic() > ends:  # in the middle of something long; it will go on from an older last.pt
                     os.kill(self.pid, signal.SIGKILL)
         return submitit.helpers.DelayedSubmission(replace(self, pid=None))
 
     def _come_back(self) -> None:
-        """The job saved and ended by a signal that this process didn't send: others need its place, so queue it again.
-        Not if it was cancelled, or SLURM does so itself: then it isn't running any more.
+        """Queue the job again after it saved and ended by a signal of SLURM's: others need its place.
+
+        Not if it was cancelled, or SLURM queues it itself: then SLURM doesn't list it as running any more.
         """
         id = _own_id()
         if listed().get(id) != "RUNNING":
@@ -91,7 +92,7 @@ class Work:
 
 
 def listed() -> dict[str, str]:
-    """Id → state in SLURM's words, of all jobs that it lists of this user: what has ended soon goes from the list."""
+    """Id → state in SLURM's words, of all this user's jobs that it lists; what has ended soon leaves the list."""
     words = ["squeue", "--noheader", "--array", "--me", "--format=%i|%T"]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
     return dict(line.strip().partition("|")[::2] for line in done.stdout.splitlines() if "|" in line)
@@ -103,5 +104,5 @@ def _own_id() -> str:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a child has ended; its exit status stays to be fetched."""
+    """True if a child has ended; its exit status can still be fetched then."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

@@ -11,7 +11,7 @@ from experiments.sweeps.view import SweepProgress
 
 
 class StopCounter(StopRequest):
-    """Counts how often it was asked to stop, and is never ended by it."""
+    """Counts requests to stop, in a ``with`` statement; none of them ends the process."""
 
     count = 0
 
@@ -20,7 +20,11 @@ class StopCounter(StopRequest):
         self.signal = number
 
     def raise_if_asked(self, sweep: Sweep, shown: SweepProgress) -> None:
-        """End the command, with how to go on, if it was asked to stop before all jobs had ended."""
+        """End the command if it was asked to stop before all jobs had ended.
+
+        Raises:
+            Interrupted: saying how to go on.
+        """
         if self.signal is not None and not shown.complete:
             code = INTERRUPTED if self.signal == signal.SIGINT else 128 + self.signal
             line = f"{sweep.folder}: stopped ({shown.counts()}); the same command again goes on"

@@ -7,14 +7,14 @@ import pytest
 from composing import composed
 
 from envs.waybill.maps.pool import make_pool
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from experiments.config.schema import WaybillConfig
 
 
 @pytest.mark.parametrize(("terrain", "as_crow_flies", "on_a_grid"), [("detours", 2.34, 1.88), ("straight", 1.26, 1.0)])
 def test_detour_ratios(terrain: str, as_crow_flies: float, on_a_grid: float) -> None:
     """Mean over all pairs of sites of travel units over those of a line over plain land, straight or along the grid."""
-    config = read(composed("experiment=encoding", f"terrain={terrain}")).config
+    config = read_setup(composed("experiment=encoding", f"terrain={terrain}")).config
     assert isinstance(config, WaybillConfig)
     first, side = config.evaluation.map_seed, config.level.side
     pool = make_pool(config.level.record(), np.arange(first, first + 100, dtype=np.uint64))

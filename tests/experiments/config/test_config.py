@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from experiments.common.door import one_line
 from experiments.config import reading
-from experiments.config.reading import Setup, read
+from experiments.config.reading import Setup, read_composed, read_setup
 from experiments.config.schema import GAME_GROUPS, GAME_KEYS, GROUPS
 
 FILES = sorted(path for group in GROUPS for path in (CONF / group).glob("*.yaml"))
@@ -20,14 +20,14 @@ FILES = sorted(path for group in GROUPS for path in (CONF / group).glob("*.yaml"
 
 def problem(*overrides: str) -> str:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - Hydra's, OmegaConf's and ours: the door shows all alike
-        read(composed(*overrides))
+        read_composed(composed(*overrides))
     line = one_line(caught.value)
     assert "\n" not in line
     return line
 
 
 def test_defaults_are_the_documented_ones() -> None:
-    setup = read(composed())
+    setup = read_setup(composed())
     assert setup.names == {
         "env": "waybill",
         "level": "refine",
@@ -46,7 +46,7 @@ def test_defaults_are_the_documented_ones() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_every_file_of_a_group_composes_and_carries_its_own_name(path: Path) -> None:
     game = ["env.id=CartPole-v1"] if path == CONF / "env" / "gym.yaml" else []
-    setup = read(composed(f"{path.parent.name}={path.stem}", *game))
+    setup = read_setup(composed(f"{path.parent.name}={path.stem}", *game))
     assert setup.names[path.parent.name] == path.stem
     assert path.read_text().startswith("# ")
 
@@ -66,50 +66,50 @@ def test_experiment_files_name_their_command_and_hold_overrides_only(path: Path)
     first, second, *_ = path.read_text().splitlines()
     assert first == "# @package _global_"
     assert second in (f"# python train.py experiment={path.stem}", f"# python train.py -m +experiment={path.stem}")
-    default, setup = read(composed()).plain, read(composed(f"experiment={path.stem}"))
+    default, setup = read_setup(composed()).plain, read_setup(composed(f"experiment={path.stem}"))
     unused = set() if "level" in setup.plain else set(GAME_KEYS)
     assert setup.plain.keys() == default.keys() - unused
     assert setup.plain != default
 
 
 def test_an_agent_with_a_network_of_its_own_says_so() -> None:
-    assert read(composed("agent=sb3_dqn", "network=mlp")).names["network"] == "own"
-    assert read(composed("agent=random")).names["network"] == "own"
+    assert read_setup(composed("agent=sb3_dqn", "network=mlp")).names["network"] == "own"
+    assert read_setup(composed("agent=random")).names["network"] == "own"
 
 
 def test_foreign_games_use_no_groups_of_waybills_and_bring_their_own_defaults() -> None:
-    setup = read(composed("env=gym", "env.id=CartPole-v1", "agent.gamma=0.9"))
+    setup = read_setup(composed("env=gym", "env.id=CartPole-v1", "agent.gamma=0.9"))
     assert [setup.names[group] for group in GAME_GROUPS] == ["-"] * 5
     assert not set(GAME_GROUPS) & setup.plain.keys()
     assert (setup.names["env"], setup.names["network"]) == ("gym", "mlp")
     assert (setup.config.steps, setup.gamma, setup.domain.id) == (100_000, 0.9, "CartPole-v1")
-    assert read(composed("env=gym", "env.id=X-v0", "steps=7")).config.steps == 7
-    assert read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain)))) == setup  # type: ignore[arg-type]
+    assert read_setup(composed("env=gym", "env.id=X-v0", "steps=7")).config.steps == 7
+    assert read_setup(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain)))) == setup  # type: ignore[arg-type]
 
 
 def test_a_config_from_before_there_were_other_games_is_of_waybills() -> None:
-    saved = {key: value for key, value in read(composed()).plain.items() if key != "env"}
-    setup = read(saved)
+    saved = {key: value for key, value in read_setup(composed()).plain.items() if key != "env"}
+    setup = read_setup(saved)
     assert (setup.names["env"], setup.config.level.name) == ("waybill", "refine")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("override", ["level=haul", "level.side=9", "reward=cash", "+actions.x=1", "encoding=one_hot"])
 def test_a_choice_that_foreign_games_do_not_have_is_refused(override: str) -> None:
-    setup = read(composed("env=gym", "env.id=CartPole-v1"))
+    setup = read_setup(composed("env=gym", "env.id=CartPole-v1"))
     group = override.lstrip("+").split(".")[0].split("=")[0]
     with pytest.raises(ValueError, match=r"belongs to env=waybill") as caught:
         reading.refuse_unused(setup, ["env=gym", "seed=1", override])
     assert str(caught.value) == f"{override}: env=gym has no {group}=, it belongs to env=waybill"
-    reading.refuse_unused(read(composed()), [override])
+    reading.refuse_unused(read_setup(composed()), [override])
 
 
 def test_shaping_discounts_as_the_agent_does() -> None:
-    assert read(composed("agent.gamma=0.9")).config.reward.gamma == 0.9
+    assert read_setup(composed("agent.gamma=0.9")).config.reward.gamma == 0.9
 
 
 def test_a_saved_config_reads_back_the_same() -> None:
-    setup: Setup = read(composed("seed=3", "level=haul", "agent.tau=0.01"))
-    again = read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
+    setup: Setup = read_setup(composed("seed=3", "level=haul", "agent.tau=0.01"))
+    again = read_setup(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
     assert again == setup
     assert again.agent.tau == 0.01
 
@@ -176,30 +176,30 @@ def test_a_wrong_key_or_type_is_named(override: str, parts: tuple[str, ...]) -> 
 def test_an_option_for_the_game_is_added() -> None:
     game = ("env=gym", "env.id=X-v0")
     assert problem(*game, "env.kwargs.x=1") == "env.kwargs.x: there is no such key, to add it write +env.kwargs.x=..."
-    assert read(composed(*game, "+env.kwargs.x=1")).domain.kwargs == {"x": 1}
+    assert read_setup(composed(*game, "+env.kwargs.x=1")).domain.kwargs == {"x": 1}
 
 
 def test_a_folder_without_a_config_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no run folder"):
-        reading.load(tmp_path)
+        reading.read_run(tmp_path)
     with pytest.raises(ValueError, match="is no folder"):
-        reading.load(tmp_path / "nowhere")
+        reading.read_run(tmp_path / "nowhere")
     (tmp_path / "config.yaml").write_text("steps: [1")
     with pytest.raises(ValueError, match=r"config.yaml: "):
-        reading.load(tmp_path)
+        reading.read_run(tmp_path)
 
 
 def test_a_run_keeps_the_easier_levels_that_it_climbs_through(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    setup = read(composed("level=chain", "curriculum=ladder"))
+    setup = read_setup(composed("level=chain", "curriculum=ladder"))
     assert list(setup.plain["curriculum"]["numbers"]) == ["haul", "refine"]
     monkeypatch.setattr("envs.waybill.core.levels.LEVEL_FOLDER", tmp_path)  # whatever becomes of the files
-    again = read(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
+    again = read_setup(OmegaConf.create(OmegaConf.to_yaml(OmegaConf.create(setup.plain))))  # type: ignore[arg-type]
     assert again == setup
     assert [level.name for level in again.config.ladder()] == ["haul", "refine", "chain"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("override", ["rivals=[greedy]", "selfplay.pool=3"])
 def test_other_games_have_no_rivals(override: str) -> None:
-    setup = read(composed("env=gym", "env.id=CartPole-v1", override))
+    setup = read_setup(composed("env=gym", "env.id=CartPole-v1", override))
     with pytest.raises(ValueError, match=r"env=gym has no (rivals|selfplay)=, it belongs to env=waybill"):
         reading.refuse_unused(setup, [override])

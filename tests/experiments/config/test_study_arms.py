@@ -11,7 +11,7 @@ import yaml
 from composing import composed
 
 from experiments.config.arms import all_of, expand
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from tiny import COMMON, CONF, DQN
 
 ROOT = CONF.parent
@@ -81,6 +81,6 @@ SHIPPED = {path.stem: yaml.safe_load(path.read_text()).get("arms", {}) for path 
 def test_every_arm_that_is_shipped_fits_the_config_and_no_two_are_alike(name: str) -> None:
     """Those of ``transfer`` need a sweep's folder, see ``test_transfer_experiment``."""
     arms = SHIPPED[name]
-    given = {arm: read(composed(f"experiment={name}", *expand([f"arm={arm}"], arms))).plain for arm in arms}
+    given = {arm: read_setup(composed(f"experiment={name}", *expand([f"arm={arm}"], arms))).plain for arm in arms}
     configs = [yaml.safe_dump({**config, "arm": None}) for config in given.values()]
     assert len(set(configs)) == len(arms)

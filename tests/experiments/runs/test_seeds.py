@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trained_runs import StopAfter
 
 from experiments.common.stopping import Interrupted, StopRequest
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from experiments.games import evaluate
 from experiments.runs import checkpoints
 from experiments.runs import train as runs
@@ -119,7 +119,7 @@ def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path, seeds: int) -> N
 def test_a_seed_that_is_done_leaves_the_others_their_own_curves(tmp_path: Path) -> None:
     """The first seed reaches the score before training, the second never: its losses are those of its updates."""
     folder, overrides = tmp_path / "group", ("env.id=CartPole-v1", *CARTPOLE, "seeds=2", "log_every=200")
-    setup = read(node(tmp_path, *overrides))
+    setup = read_setup(node(tmp_path, *overrides))
     for name in ("seed0", "seed1"):
         (folder / name).mkdir(parents=True)
     loop = make_loop(setup, validation=setup.domain.validation(setup))
@@ -156,4 +156,4 @@ def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> N
 )
 def test_agents_that_cannot_and_seeds_that_are_not_there_are_refused(override: str, line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=line.replace("..", r"\.\.").replace("+", r"\+")):
-        read(tiny_node(tmp_path, "seeds=2", override))
+        read_setup(tiny_node(tmp_path, "seeds=2", override))

@@ -13,7 +13,7 @@ from chain import assert_same_state
 from trained_runs import StopAfter, differences
 
 from experiments.common.stopping import StopRequest
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from experiments.games import evaluate
 from experiments.runs import checkpoints, transfer
 from experiments.runs import train as runs
@@ -191,7 +191,7 @@ def test_sizes_of_another_level_are_explained(tmp_path: Path) -> None:
 )
 def test_mistakes_are_one_line(tmp_path: Path, overrides: tuple[str, ...], line: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        transfer.sources(read(tiny_node(tmp_path, *overrides)))
+        transfer.sources(read_setup(tiny_node(tmp_path, *overrides)))
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
@@ -199,4 +199,4 @@ def test_mistakes_are_one_line(tmp_path: Path, overrides: tuple[str, ...], line:
 def test_configs_from_before_begin_from_scratch(tmp_path: Path) -> None:
     plain = dict(tiny_setup(tmp_path, *DQN).plain)
     del plain["transfer"]
-    assert read(plain).transfer.source is None
+    assert read_setup(plain).transfer.source is None

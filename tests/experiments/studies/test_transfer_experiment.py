@@ -31,7 +31,7 @@ def test_each_arm_takes_from_the_level_before(tmp_path: Path, scale: str | None,
         def composed(job: list[str]) -> Any:
             return compose("config", overrides=[*given, *study_arms.expand(job, arms)], return_hydra_config=True)
 
-        planned = launch.plan(jobs, composed, folder, progress=False)
+        planned = launch.plan_jobs(jobs, composed, folder, progress=False)
     found = {one.config["arm"]: one for one in planned}
     assert all(one.job.error is None for one in planned)
     assert set(found) == {*LEVELS, *(f"{level}_wrong" for level in LEVELS[:-1])} | {

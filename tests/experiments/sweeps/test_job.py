@@ -11,7 +11,7 @@ from gym_nodes import LEARNS, node
 from swept import JOBS, made
 
 from experiments.common import locks
-from experiments.config.reading import read as read_config
+from experiments.config.reading import read_setup
 from experiments.runs import train
 from experiments.sweeps import job
 from experiments.sweeps.manifest import Planned
@@ -21,13 +21,13 @@ from sweeping import done, read
 
 def frozen(tmp_path: Path, *overrides: str) -> Path:
     """A job's folder."""
-    config = read_config(node(tmp_path, *LEARNS, "env.id=CartPole-v1", "steps=400", *overrides)).plain
+    config = read_setup(node(tmp_path, *LEARNS, "env.id=CartPole-v1", "steps=400", *overrides)).plain
     sweep = made(tmp_path / "sweep", [Planned(dataclasses.replace(JOBS[1].job, seeds=[0]), config)])
     return sweep.folder / "1_seed-9"
 
 
 def run(folder: Path, *, keep_last: bool = True) -> None:
-    job.run(folder, threads=2, keep_last=keep_last, where="here")
+    job.run_job(folder, threads=2, keep_last=keep_last, where="here")
 
 
 def test_it_runs_what_was_frozen_and_only_once(tmp_path: Path) -> None:
@@ -48,6 +48,17 @@ def test_it_runs_what_was_frozen_and_only_once(tmp_path: Path) -> None:
     run(folder, keep_last=False)
     assert (folder / "result.json").stat().st_mtime_ns == before
     assert not (folder / "last.pt").exists()
+
+
+def test_a_config_that_was_frozen_with_its_classes_runs(tmp_path: Path) -> None:
+    folder = frozen(tmp_path)
+    config = yaml.safe_load((folder / "frozen.yaml").read_text())
+    for group in ("env", "agent", "network"):
+        config[group]["_target_"] = "modules.that.moved.since"
+    (folder / "frozen.yaml").write_text(yaml.safe_dump(config))
+    run(folder)
+    assert read(folder / "result.json")["env_steps"] == 400
+    assert "_target_" not in (folder / "config.yaml").read_text()
 
 
 def test_threads_of_its_own_stay(tmp_path: Path) -> None:

@@ -147,14 +147,14 @@ def test_the_same_jobs_keep_their_configs_and_bad_ones_may_be_mended(
     sweep = made(tmp_path / "sweep")
     now = [*JOBS[:2], Planned(dataclasses.replace(JOBS[2].job, error=None, seeds=[1]), {"seed": 1, "seeds": 1})]
     assert launch._same(sweep, now).jobs[2].error is None  # nothing else has changed: it takes the config of now
-    assert manifest.frozen(sweep.folder / "2_seed--1") == {"seed": 1, "seeds": 1}
+    assert manifest.read_frozen(sweep.folder / "2_seed--1") == {"seed": 1, "seeds": 1}
     assert capsys.readouterr().out == ""
 
     changed = [dataclasses.replace(one, config={**one.config, "steps": 7}) for one in now]
     other = made(tmp_path / "other")
     assert launch._same(other, changed) == other  # the bad one stays bad: its config belongs to another sweep
     assert "(steps is new), the configs of then are kept" in capsys.readouterr().out
-    assert manifest.frozen(other.folder / "2_seed--1") == JOBS[2].config
+    assert manifest.read_frozen(other.folder / "2_seed--1") == JOBS[2].config
 
     with pytest.raises(ValueError, match="holds another sweep"):
         launch._same(other, now[:2])

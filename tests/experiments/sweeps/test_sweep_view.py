@@ -11,7 +11,7 @@ from swept import JOBS, made
 
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.states import State
-from experiments.sweeps.view import SweepProgress, counted, show
+from experiments.sweeps.view import SweepProgress, counted, show_sweep
 
 STATES = {
     0: State("done", 2.5, 61.2, 100),
@@ -37,7 +37,7 @@ def text_of(shown: Console) -> str:
 def test_the_table_tells_who_failed_why_and_where_the_log_is(sweep: Sweep) -> None:
     (sweep.folder / "1_seed-9" / "log.txt").write_text("training in here\n")
     shown = console()
-    show(sweep, STATES, shown)
+    show_sweep(sweep, STATES, shown)
     lines = text_of(shown).splitlines()
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
     assert rows == [

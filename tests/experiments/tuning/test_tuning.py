@@ -70,6 +70,11 @@ def test_a_config_that_the_space_does_not_hold_is_left_out_of_the_first_trial(tm
 def test_another_search_in_the_folder_is_refused(tmp_path: Path) -> None:
     search_in(tmp_path)
     search_in(tmp_path, trials=9, workers=1)  # may change
+    path = tmp_path / "search" / "search.yaml"
+    before: Any = OmegaConf.to_container(OmegaConf.load(path))
+    before["config"]["agent"]["_target_"] = "agents.dqn.DQNSettings"  # as searches of before kept it
+    OmegaConf.save(OmegaConf.create(before), path)
+    search_in(tmp_path)
     with pytest.raises(ValueError, match=r"holds another search, with search\.last=3 there and 2 here"):
         search_in(tmp_path, last=2)
 
@@ -87,6 +92,7 @@ def test_trials_of_dead_workers_are_put_back_once(tmp_path: Path) -> None:
         waiting = study.get_trials(states=(TrialState.WAITING,))
         assert len(waiting) == (1 if attempt == 1 else 0)
         assert trials.begun(study) == (0 if attempt == 1 else 1)
+        assert trials.errors(study) == {"its worker died"}
     other = study.ask(space)
     other.set_user_attr(trials.WORKER, f"{socket.gethostname()}:{os.getpid()}")
     elsewhere = study.ask(space)
@@ -203,7 +209,7 @@ def test_the_best_is_confirmed_with_all_that_its_runs_were_made_of(
         "+search=x", "search.trials=9", "level=haul", "agent=dqn", "agent.double=true", "agent.tau=0.01", "steps=1200",
         "out=elsewhere", "network.width=[8, 8]",
     ]  # fmt: skip
-    report.show(search, study, typed=typed)
+    report.show_search(search, study, typed=typed)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirm:")]
     chosen = "env=waybill level=haul reward=shaped actions=heuristic encoding=reference_points curriculum=none"
     changes = "agent.tau=0.01 'network.width=[8, 8]' agent.learning_rate=0.002 agent.double=false"
@@ -217,7 +223,7 @@ def test_the_shipped_search_is_legible_in_80_columns(tmp_path: Path, capsys: pyt
     for number in range(12):
         trial = study.ask(search.settings.distributions())
         study.tell(trial, float(drawn.uniform(1000, 2000)) + number)
-    report.show(search, study, Console(width=80))
+    report.show_search(search, study, Console(width=80))
     cells = [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in capsys.readouterr().out.splitlines()]
     rows = {row[0]: row[1:] for row in cells if row and row[0]}
     assert rows.keys() == {"score", *(key.rpartition(".")[2] for key in given)}

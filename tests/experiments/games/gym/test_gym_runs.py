@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import foreign  # noqa: F401 - makes its games known
-from experiments.config.reading import Setup, read
+from experiments.config.reading import Setup, read_setup
 from experiments.games import evaluate
 from experiments.games.replay import watch_game
 from experiments.runs import train
@@ -178,7 +178,7 @@ class RecorderSettings:
 
 
 def test_a_resumed_loop_leaves_its_old_games_and_none_goes_on_in_a_new_one(tmp_path: Path) -> None:
-    setup: Setup = read(node(tmp_path, "env.id=tests/Stairs-v0"))
+    setup: Setup = read_setup(node(tmp_path, "env.id=tests/Stairs-v0"))
 
     def loop() -> Any:
         fresh = dataclasses.replace(setup, agent=RecorderSettings())
@@ -234,11 +234,11 @@ def test_foreign_games_load_neither_the_engine_nor_stable_baselines() -> None:
 import sys
 from hydra import compose, initialize_config_dir
 import experiments.runs.train
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from experiments.config.schema import register
 register()
 with initialize_config_dir(config_dir={str(CONF)!r}, version_base="1.3"):
-    setup = read(compose(config_name="config", overrides={[*COMMON, "env.id=CartPole-v1"]!r}))
+    setup = read_setup(compose(config_name="config", overrides={[*COMMON, "env.id=CartPole-v1"]!r}))
 setup.domain.training_games(setup).reset(seed=0)
 setup.domain.validation(setup).warm_up()
 print(*sorted({{name.split(".")[0] for name in sys.modules}} & {{"stable_baselines3", "tensorboard", "minatar"}}))

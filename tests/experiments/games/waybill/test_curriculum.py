@@ -15,7 +15,7 @@ from trained_runs import differences, trained
 
 from agents.networks.weights import flat_values
 from experiments.config.curriculum import CurriculumConfig
-from experiments.config.reading import read
+from experiments.config.reading import read_setup
 from experiments.games import evaluate
 from experiments.games.waybill.curriculum import LadderCurriculum
 from experiments.games.waybill.evaluation import MapGames
@@ -235,7 +235,7 @@ def test_weights_of_few_candidates_play_with_many(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_refused_in_one_line(overrides: tuple[str, ...], line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="^") as caught:
-        read(tiny_node(tmp_path, "level=refine", *overrides))
+        read_setup(tiny_node(tmp_path, "level=refine", *overrides))
     assert str(caught.value) == line
 
 

@@ -111,7 +111,7 @@ def test_candidate_weights_play_another_level(run: Path) -> None:
 
 def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
     train.start(tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]"), folder=tmp_path / "run")
-    setup = reading.load(tmp_path / "run")
+    setup = reading.read_run(tmp_path / "run")
     evaluator = MapEvaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
     with pytest.raises(ValueError, match="does not fit level refine: .* is .* there and .* here"):
         load_policy(setup, tmp_path / "run", env=evaluator.env, device=torch.device("cpu"))

@@ -1,0 +1,164 @@
+"""What a choice stands for: ``agent=dqn`` is ``conf/agent/dqn.yaml``, whose ``_target_`` names a settings dataclass.
+
+Only files of this installation's ``conf/``, and of folders that the user names by ``--config-dir``, may name a class. A
+saved run or sweep keeps groups, names and numbers. A ``_target_`` in there is never imported: the file may be
+anybody's, and classes move.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.errors import first_line
+from experiments.config.keys import CONFIG_DIR
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TARGET = "_target_"
+CLASSED = ("env", "agent", "network")  # groups of a run whose choices name classes
+_NAME = re.compile(r"\w[\w.+-]*")  # a file's stem, never a path
+
+# Runs of before hold targets beside names. Where a name has no file (a user's own that isn't at hand), the file that
+# stands for the same class now is taken.
+TARGETS_OF_BEFORE = {
+    ("agent", "agents.dqn.DQNSettings"): "dqn",
+    ("agent", "agents.dqn_settings.DQNSettings"): "dqn",
+    ("agent", "agents.pqn.PQNSettings"): "pqn",
+    ("agent", "agents.sb3.SB3DQNSettings"): "sb3_dqn",
+    ("agent", "agents.sb3.SB3MaskablePPOSettings"): "sb3_maskable_ppo",
+    ("agent", "experiments.config.PlayerSettings"): "random",
+    ("network", "agents.networks.MLPSettings"): "mlp",
+    ("network", "agents.networks.ImageSettings"): "image",
+    ("network", "agents.networks.CandidateSettings"): "candidates",
+    ("network", "agents.candidates.CandidateSettings"): "candidates",
+    ("env", "experiments.domain_waybill.WaybillDomain"): "waybill",
+    ("env", "experiments.domain_gym.GymDomain"): "gym",
+}
+
+
+def folders() -> list[Path]:
+    """Where files of choices are looked for: this installation's first, as Hydra does."""
+    return [CONF, *(Path(name) for name in os.environ.get(CONFIG_DIR, "").split(os.pathsep) if name)]
+
+
+def add_folder(folder: str | Path | None) -> None:
+    """Look for files in ``folder``, too, in this process and those that it starts; None is none.
+
+    Raises:
+        ValueError: if there is no such folder.
+    """
+    if folder is None:
+        return
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        raise ValueError(f"--config-dir={folder}: there is no such folder")
+    if path not in [known.resolve() for known in folders()]:
+        os.environ[CONFIG_DIR] = os.pathsep.join([*map(str, folders()[1:]), str(path)])
+
+
+def add_folders_of(hydra: Any) -> None:
+    """Look for files wherever Hydra composed from; ``hydra`` is the section of that name."""
+    for source in hydra.runtime.config_sources:
+        if source.schema == "file" and Path(source.path).is_dir():
+            add_folder(source.path)
+
+
+def names_in(group: str) -> list[str]:
+    """All choices of a group."""
+    return sorted({path.stem for folder in folders() for path in (folder / group).glob("*.yaml")})
+
+
+def content_of(group: str, name: object) -> dict[str, Any] | None:
+    """What the file of a choice holds, as it is written there; None if there is no such file.
+
+    Raises:
+        ValueError: in one line, if the name could not be a file's.
+    """
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise ValueError(f"{group}.name={name} is not allowed, it must be the name of a file in {group}/")
+    for folder in folders():
+        path = folder / group / f"{name}.yaml"
+        if path.is_file():
+            return dict(_parsed(path, path.stat().st_mtime_ns))
+    return None
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, changed: int) -> dict[str, Any]:
+    """A file's content; ``changed`` is when it was last written."""
+    content = OmegaConf.to_container(OmegaConf.load(path))
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+
+
+def class_of(group: str, values: Any) -> type[Any]:
+    """The settings dataclass of a choice, found by the name in ``values``, the group's section of a config.
+
+    Raises:
+        ValueError: in one line, if no file has that name, or it names no class.
+    """
+    if not isinstance(values, Mapping) or "name" not in values:
+        raise ValueError(f"{group}: needs a name, that of its file in {group}/, got {values!r}")
+    name = values["name"]
+    if content_of(group, name) is None:
+        name = TARGETS_OF_BEFORE.get((group, str(values.get(TARGET))), name)
+    if content_of(group, name) is None:
+        where = " and ".join(map(str, folders()))
+        hint = f"if the file is your own, name its config folder by --config-dir (or {CONFIG_DIR})"
+        raise ValueError(f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}")
+    target = _target_of(group, name)
+    if target is None:
+        raise ValueError(f"{group}={name}: {group}/{name}.yaml needs a _target_ that names its settings dataclass")
+    return _import(group, name, target)
+
+
+def check_composed(node: DictConfig) -> None:
+    """Refuse a config that Hydra composed if not all of its choices would be found again by their names.
+
+    Raises:
+        ValueError: in one line, if a group names no class, one that isn't there, or another than its name's file.
+    """
+    for group in (*CLASSED, "launcher"):
+        values: Any = node.get(group)
+        plain: Any = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
+        target = plain.get(TARGET) if isinstance(plain, dict) else None
+        if target is None:
+            raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {plain!r}")
+        name = plain.get("name")
+        if _import(group, name, target) is not class_of(group, without_target(plain)):
+            line = f"{group}/{name}.yaml names {_target_of(group, name)}"
+            raise ValueError(f"{group}={name}: _target_ is {target}, but {line}; a class needs a file of its own name")
+
+
+def without_target(values: Any) -> Any:
+    """A section of a config without the class that it names."""
+    return {key: value for key, value in values.items() if key != TARGET} if isinstance(values, Mapping) else values
+
+
+def without_targets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's whole config without the classes that its choices name: as it is saved."""
+    return {str(key): without_target(value) if key in CLASSED else value for key, value in config.items()}
+
+
+def _target_of(group: str, name: str, seen: tuple[str, ...] = ()) -> str | None:
+    """What the file of a choice names as its class, itself or by another of its group in its ``defaults``."""
+    content = content_of(group, name) or {}
+    if TARGET in content:
+        return str(content[TARGET])
+    defaults = content.get("defaults") or []
+    others = [one for one in defaults if isinstance(one, str) and one not in ("_self_", name, *seen)]
+    found = [_target_of(group, one, (name, *seen)) for one in reversed(others)]
+    return next((target for target in found if target is not None), None)
+
+
+def _import(group: str, name: object, target: str) -> type[Any]:
+    try:
+        return get_class(target)
+    except Exception as error:  # Hydra wraps whatever the import raised
+        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({first_line(error)})") from None
