@@ -39,10 +39,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     options = vars(_arguments())
-    from experiments.config.choices import add_folder
+    from experiments.config.choices import add_config_folder
     from experiments.games.evaluate import evaluate_target
 
-    add_folder(options.pop("config_dir"))
+    add_config_folder(options.pop("config_dir"))
     evaluate_target(**options)
 
 

@@ -29,10 +29,10 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     options = vars(_arguments())
-    from experiments.config.choices import add_folder
+    from experiments.config.choices import add_config_folder
     from experiments.games.replay import watch_game
 
-    add_folder(options.pop("config_dir"))
+    add_config_folder(options.pop("config_dir"))
     watch_game(**options)
 
 

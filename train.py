@@ -15,8 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.common.door import USER_ERRORS, door, one_line
-from experiments.config.arms import expand
-from experiments.config.choices import add_folders_of, check_composed
+from experiments.config.arms import expand_arms
+from experiments.config.choices import add_config_folders_of, check_composed
 from experiments.config.schema import register
 
 register()
@@ -32,11 +32,11 @@ def run(node: DictConfig) -> None:
 
     chosen = HydraConfig.get()
     overrides = list(chosen.overrides.task)
-    add_folders_of(chosen)
+    add_config_folders_of(chosen)
     try:
         if node.arm is not None:
             arms: Any = OmegaConf.to_container(node.arms)
-            node = hydra.compose("config", overrides=expand(overrides, arms))
+            node = hydra.compose("config", overrides=expand_arms(overrides, arms))
         check_composed(node)
         start(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
     except USER_ERRORS as error:

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import USER_ERRORS, door
-from experiments.config.choices import add_folders_of
+from experiments.config.choices import add_config_folders_of
 from experiments.config.schema import register
 from experiments.tuning.settings import TuningConfig
 
@@ -27,7 +27,7 @@ def run(node: DictConfig) -> None:
 
     try:
         chosen = HydraConfig.get()
-        add_folders_of(chosen)
+        add_config_folders_of(chosen)
         search(node, folder=Path(chosen.runtime.output_dir), typed=chosen.overrides.task)
     except USER_ERRORS as error:
         failures.append(error)

@@ -15,7 +15,7 @@ from experiments.config.keys import key_of
 ARM = "arm"
 
 
-def expand(overrides: Sequence[str], arms: Mapping[str, Any]) -> list[str]:
+def expand_arms(overrides: Sequence[str], arms: Mapping[str, Any]) -> list[str]:
     """The overrides with those of ``arm=NAME`` put before it, so that what the command line says after it wins.
 
     Raises:

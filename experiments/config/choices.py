@@ -43,12 +43,12 @@ TARGETS_OF_BEFORE = {
 }
 
 
-def folders() -> list[Path]:
+def config_folders() -> list[Path]:
     """Where files of choices are looked for: this installation's first, as Hydra does."""
     return [CONF, *(Path(name) for name in os.environ.get(CONFIG_DIR, "").split(os.pathsep) if name)]
 
 
-def add_folder(folder: str | Path | None) -> None:
+def add_config_folder(folder: str | Path | None) -> None:
     """Look for files in ``folder``, too, in this process and those that it starts; None is none.
 
     Raises:
@@ -59,20 +59,20 @@ def add_folder(folder: str | Path | None) -> None:
     path = Path(folder).resolve()
     if not path.is_dir():
         raise ValueError(f"--config-dir={folder}: there is no such folder")
-    if path not in [known.resolve() for known in folders()]:
-        os.environ[CONFIG_DIR] = os.pathsep.join([*map(str, folders()[1:]), str(path)])
+    if path not in [known.resolve() for known in config_folders()]:
+        os.environ[CONFIG_DIR] = os.pathsep.join([*map(str, config_folders()[1:]), str(path)])
 
 
-def add_folders_of(hydra: Any) -> None:
+def add_config_folders_of(hydra: Any) -> None:
     """Look for files wherever Hydra composed from; ``hydra`` is the section of that name."""
     for source in hydra.runtime.config_sources:
         if source.schema == "file" and Path(source.path).is_dir():
-            add_folder(source.path)
+            add_config_folder(source.path)
 
 
 def names_in(group: str) -> list[str]:
     """All choices of a group."""
-    return sorted({path.stem for folder in folders() for path in (folder / group).glob("*.yaml")})
+    return sorted({path.stem for folder in config_folders() for path in (folder / group).glob("*.yaml")})
 
 
 def content_of(group: str, name: object) -> dict[str, Any] | None:
@@ -83,7 +83,7 @@ def content_of(group: str, name: object) -> dict[str, Any] | None:
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
         raise ValueError(f"{group}.name={name} is not allowed, it must be the name of a file in {group}/")
-    for folder in folders():
+    for folder in config_folders():
         path = folder / group / f"{name}.yaml"
         if path.is_file():
             return dict(_parsed(path, path.stat().st_mtime_ns))
@@ -109,7 +109,7 @@ def class_of(group: str, values: Any) -> type[Any]:
     if content_of(group, name) is None:
         name = TARGETS_OF_BEFORE.get((group, str(values.get(TARGET))), name)
     if content_of(group, name) is None:
-        where = " and ".join(map(str, folders()))
+        where = " and ".join(map(str, config_folders()))
         hint = f"if the file is your own, name its config folder by --config-dir (or {CONFIG_DIR})"
         raise ValueError(f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}")
     target = _target_of(group, name)

@@ -34,7 +34,7 @@ from experiments.sweeps.view import counted, show_sweep
 TABLE = "sweep.csv"
 
 
-def status(folder: Path, console: Console | None = None) -> dict[int, State]:
+def show_status(folder: Path, console: Console | None = None) -> dict[int, State]:
     """Show how far each job is and what to type next; returns the state of each job by its number.
 
     Raises:
@@ -90,7 +90,7 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
     """
     console = Console() if console is None else console
     sweep = manifest.read_sweep(folder)
-    rows = rows_of(sweep)
+    rows = result_rows(sweep)
     if not rows:
         raise ValueError(f"{folder}: no run is finished yet, see python -m experiments.sweeps status {folder}")
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -106,7 +106,7 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
     return rows
 
 
-def rows_of(sweep: Sweep) -> list[dict[str, Any]]:
+def result_rows(sweep: Sweep) -> list[dict[str, Any]]:
     """A row of what was swept and what was found for each finished run."""
     rows = []
     for job in sweep.jobs:
@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("what", choices=("status", "collect"))
     parser.add_argument("folder", type=Path, metavar="SWEEP", help="a sweep's folder, made by train.py -m")
     arguments = parser.parse_args(sys.argv[1:])
-    {"status": status, "collect": collect}[arguments.what](arguments.folder)
+    {"status": show_status, "collect": collect}[arguments.what](arguments.folder)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from experiments.common import locks
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Unfinished
 from experiments.config import keys
-from experiments.config.arms import expand
-from experiments.config.choices import add_folders_of, check_composed, without_targets
+from experiments.config.arms import expand_arms
+from experiments.config.choices import add_config_folders_of, check_composed, without_targets
 from experiments.config.reading import read_composed, refuse_unused, settings_of
 from experiments.runs.results import commit
 from experiments.sweeps import manifest, order
@@ -63,7 +63,7 @@ def launch(
         Interrupted: if asked to stop.
     """
     _refuse(config, overrides)
-    add_folders_of(config.hydra)
+    add_config_folders_of(config.hydra)
     check_composed(config)
     launcher: Launcher = settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
     launcher.check()
@@ -71,7 +71,7 @@ def launch(
     arms: Any = OmegaConf.to_container(config.arms)
     jobs = jobs_of(own)
     folder = Path(str(config.hydra.sweep.dir))
-    planned = plan_jobs(jobs, lambda job: compose(expand(job, arms)), folder, progress=bool(config.progress))
+    planned = plan_jobs(jobs, lambda job: compose(expand_arms(job, arms)), folder, progress=bool(config.progress))
     if not manifest.is_sweep(folder):
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
         manifest.create(folder, planned, command=_command(), begun=begun, commit=commit())

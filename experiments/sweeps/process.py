@@ -48,7 +48,7 @@ def places(given: Mapping[str, str]) -> dict[str, str]:
     return found | ({CONFIG_DIR: given[CONFIG_DIR]} if given.get(CONFIG_DIR) else {})
 
 
-def settle(folder: Path, code: int) -> bool:
+def settle_job(folder: Path, code: int) -> bool:
     """Note how a job's process ended, if it couldn't do so itself; True if it may be tried again.
 
     ``code`` is the exit code; negative: ended by that signal.

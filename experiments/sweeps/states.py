@@ -14,7 +14,7 @@ from experiments.runs.checkpoints import LAST
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import DONE, FAILED, LOCK, RUNNING, WAITING, read_record
 
-LOST = "it ended without a word"  # killed together with what had started it
+ENDED_SILENTLY = "it ended without a word"  # killed together with what had started it
 
 
 class State(NamedTuple):
@@ -51,7 +51,7 @@ def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) ->
         return State(queued[job.number], None, seconds, step)
     noted = record.get("state", WAITING)
     if noted == RUNNING:
-        return State(FAILED, None, seconds, step, LOST)
+        return State(FAILED, None, seconds, step, ENDED_SILENTLY)
     if noted == DONE:  # its result was taken away
         return State(WAITING)
     return State(noted, None, seconds, step, record.get("error"))

@@ -19,7 +19,7 @@ from rich.table import Table
 from experiments.common.files import write_whole
 from experiments.config.keys import group_of, key_of
 from experiments.config.schema import GROUPS
-from experiments.tuning.trials import Search, errors
+from experiments.tuning.trials import TuningSearch, errors
 
 _SHOWN = 3  # best trials in the table
 ENOUGH = 8  # completed trials for importances
@@ -43,7 +43,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
 
 def show_search(
-    search: Search, study: optuna.Study, console: Console | None = None, *, typed: Sequence[str] = ()
+    search: TuningSearch, study: optuna.Study, console: Console | None = None, *, typed: Sequence[str] = ()
 ) -> None:
     """Print the best trials beside the config as it is, and write ``trials.png`` into the search's folder; ``typed``
     are the overrides of the command.
@@ -76,15 +76,15 @@ def show_search(
     )
 
 
-def _choices(search: Search) -> str:
+def _choices(search: TuningSearch) -> str:
     return " ".join(f"{group}={search.plain[group]['name']}" for group in GROUPS if group in search.plain)
 
 
-def _is_default(search: Search, trial: FrozenTrial) -> bool:
+def _is_default(search: TuningSearch, trial: FrozenTrial) -> bool:
     return all(trial.params.get(key) == value for key, value in search.defaults().items())
 
 
-def _table(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Table:
+def _table(search: TuningSearch, study: optuna.Study, best: list[FrozenTrial]) -> Table:
     """A table of the best trials: parameters down, trials across."""
     table = Table(title="mean validation score over seeds, at the end")
     table.add_column("")
@@ -108,7 +108,7 @@ def _text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _figure(search: Search, study: optuna.Study, best: list[FrozenTrial]) -> Figure:
+def _figure(search: TuningSearch, study: optuna.Study, best: list[FrozenTrial]) -> Figure:
     """A figure of scores by trial and the best so far, then a panel for each parameter: value against score."""
     keys, weight = list(search.settings.space), importances(study)
     columns = min(5, len(keys) + 1)

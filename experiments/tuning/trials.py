@@ -34,14 +34,14 @@ from experiments.runs.loop import make_loop, train
 from experiments.runs.train import prepare
 from experiments.tuning.settings import SearchSettings
 
-FROZEN, JOURNAL = "search.yaml", "journal.log"
+SEARCH_FILE, JOURNAL = "search.yaml", "journal.log"
 MAY_CHANGE = ("trials", "workers")  # of a search that goes on
 WORKER, AGAIN, ERROR = "worker", "again", "error"  # attributes of a trial
 TRIES = 2  # of parameters whose worker died
 ASKED_TO_STOP = 128 + signal.SIGTERM  # a worker's exit code, after it has put its trial back
 
 
-class Search(NamedTuple):
+class TuningSearch(NamedTuple):
     """A search: its settings, the config that all its trials share, and its folder."""
 
     settings: SearchSettings
@@ -86,13 +86,13 @@ class Search(NamedTuple):
         )
 
 
-def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Search:
+def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> TuningSearch:
     """Begin a search in ``folder``, or go on with the one there. The first trial of a new one is the config as it is.
 
     Raises:
         ValueError: in one line, if the space is no good or another search is there.
     """
-    search = Search(settings, plain, folder)
+    search = TuningSearch(settings, plain, folder)
     known = flat(plain)
     for key, value in settings.extremes():
         if key not in known:
@@ -102,7 +102,7 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Sear
         except ValueError as error:
             raise ValueError(f"search.space.{key}: {value}: {error}") from None
     frozen = {"search": OmegaConf.to_container(OmegaConf.structured(settings)), "config": plain}
-    path = folder / FROZEN
+    path = folder / SEARCH_FILE
     if path.is_file():
         _refuse_another(path, frozen)
         adopt(search.study())
@@ -206,7 +206,7 @@ class Reported:
 
 def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
     """Do a worker's part of a search: trial after trial until enough have begun."""
-    search = Search(settings, plain, folder)
+    search = TuningSearch(settings, plain, folder)
     study, space = search.study(), settings.distributions()
     while begun(study) < settings.trials or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         with warnings.catch_warnings():
@@ -225,7 +225,7 @@ def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> 
             study.tell(trial, state=TrialState.FAIL)
 
 
-def _value(search: Search, trial: optuna.Trial) -> float:
+def _value(search: TuningSearch, trial: optuna.Trial) -> float:
     """Train and measure a trial; returns its mean validation score at the end.
 
     Raises:

@@ -19,7 +19,7 @@ from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config.reading import read_composed
 from experiments.tuning import report, trials
 from experiments.tuning.settings import SearchSettings
-from experiments.tuning.trials import Search
+from experiments.tuning.trials import TuningSearch
 
 SEARCHES = Path(__file__).resolve().parents[2] / "conf" / "search"
 _POLL_SECONDS = 1.0
@@ -67,7 +67,7 @@ def read_search(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     return settings, read_composed(run).plain
 
 
-def _watch(found: Search, study: optuna.Study, stop: StopRequest, workers: list[Any]) -> None:
+def _watch(found: TuningSearch, study: optuna.Study, stop: StopRequest, workers: list[Any]) -> None:
     """Keep ``workers`` at work until enough trials are done, or until asked to stop."""
     spawn = multiprocessing.get_context("spawn")
     arguments = (found.settings, found.plain, found.folder)

@@ -17,7 +17,7 @@ from experiments.config.errors import need, need_within
 from experiments.sweeps.launchers.attempts import Attempts
 from experiments.sweeps.launchers.stopping import StopCounter
 from experiments.sweeps.manifest import Job, Sweep, read_frozen
-from experiments.sweeps.process import LOG, command, environment, settle
+from experiments.sweeps.process import LOG, command, environment, settle_job
 from experiments.sweeps.states import can_go_on
 from experiments.sweeps.view import SweepProgress
 
@@ -142,7 +142,7 @@ class _Pool:
         assert job is not None
         assert process is not None
         slot.job = slot.process = None
-        if self.attempts.end(job, may_try_again=settle(self.sweep.folder_of(job), process.returncode)):
+        if self.attempts.end(job, may_try_again=settle_job(self.sweep.folder_of(job), process.returncode)):
             waiting.append(job)
 
     def _ask_to_stop(self, slots: Sequence[_Slot]) -> None:

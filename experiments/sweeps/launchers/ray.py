@@ -18,10 +18,10 @@ from typing import Any
 from experiments.common import locks
 from experiments.config.errors import need_within
 from experiments.sweeps.launchers.attempts import Attempts
-from experiments.sweeps.launchers.ray_work import work
+from experiments.sweeps.launchers.ray_work import ray_task
 from experiments.sweeps.launchers.stopping import StopCounter
 from experiments.sweeps.manifest import Job, Sweep
-from experiments.sweeps.process import FAILED, LOCK, places, read_record, settle, write_record
+from experiments.sweeps.process import FAILED, LOCK, places, read_record, settle_job, write_record
 from experiments.sweeps.view import SweepProgress
 
 STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
@@ -120,7 +120,7 @@ class _Tasks:
         self.refs: dict[Any, Job] = {}
         self.waiting: list[Job] = []
         needs = {"num_cpus": settings.cpus, "num_gpus": settings.gpus, "max_retries": settings.max_retries}
-        self.task = ray.remote(**needs)(work)
+        self.task = ray.remote(**needs)(ray_task)
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Until all have ended."""
@@ -169,7 +169,7 @@ class _Tasks:
             code = _GIVEN_UP
             said = " ".join(str(error).split())[:200]
             write_record(folder, state=FAILED, error=f"Ray lost it ({said})")
-        if self.attempts.end(job, may_try_again=code != _GIVEN_UP and settle(folder, code)):
+        if self.attempts.end(job, may_try_again=code != _GIVEN_UP and settle_job(folder, code)):
             self._submit(job)
 
     def _ask_to_stop(self) -> None:

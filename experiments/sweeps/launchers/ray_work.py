@@ -17,7 +17,7 @@ from experiments.sweeps.process import LOG, command, environment
 _POLL_SECONDS = 0.5
 
 
-def work(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -> int:
+def ray_task(folder: str, cwd: str, threads: int, keep_last: bool, stop_file: str) -> int:
     """Run a job's process to its end and return its exit code; it is asked to stop when ``stop_file`` appears."""
     if Path(stop_file).exists():
         return INTERRUPTED

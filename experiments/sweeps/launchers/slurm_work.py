@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from experiments.sweeps.process import LOG, STOPPED_CODES, command, environment, settle
+from experiments.sweeps.process import LOG, STOPPED_CODES, command, environment, settle_job
 
 _POLL_SECONDS = 0.2
 SAVE_SHARE = 0.8  # of the seconds left, for saving; the rest is for being queued again
@@ -45,7 +45,7 @@ class Work:
             code = self._run()
             if code in STOPPED_CODES:
                 self._come_back()
-            if not settle(Path(self.folder), code) or not left:
+            if not settle_job(Path(self.folder), code) or not left:
                 break
         if code != 0:
             raise RuntimeError(f"the job ended with exit code {code}, see {Path(self.folder) / LOG}")

@@ -95,7 +95,7 @@ def test_a_class_that_a_file_of_a_run_names_is_never_imported(tmp_path: Path, mo
     assert "evil" not in sys.modules
     assert not (tmp_path / "done").exists()
     own(tmp_path / "conf", "agent", "evil", **evil)  # what the user names is imported: the trap works
-    choices.add_folder(tmp_path / "conf")
+    choices.add_config_folder(tmp_path / "conf")
     with pytest.raises(ValueError, match="."):
         reading.read_run(saved(tmp_path / "agent", agent={"name": "evil"}))
     assert (tmp_path / "done").exists()
@@ -134,13 +134,13 @@ def test_an_own_choice_is_found_in_the_folder_that_the_user_names(tmp_path: Path
     run = saved(tmp_path / "run", agent={"name": "mine", "_target_": "mine.Settings"})
     line = f"agent=mine: there is no agent/mine.yaml in {CONF}; if the file is your own, name its config folder by "
     assert problem(run) == line + "--config-dir (or WAYBILL_CONFIG_DIR)"
-    choices.add_folder(tmp_path / "conf")
-    choices.add_folder(tmp_path / "conf")
+    choices.add_config_folder(tmp_path / "conf")
+    choices.add_config_folder(tmp_path / "conf")
     assert os.environ[choices.CONFIG_DIR] == str(tmp_path / "conf")
     assert type(reading.read_run(run).agent).__name__ == "DQNSettings"
     assert "mine" in choices.names_in("agent")
     with pytest.raises(ValueError, match=r"^--config-dir=.*nowhere: there is no such folder$"):
-        choices.add_folder(tmp_path / "nowhere")
+        choices.add_config_folder(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_composed_choice_that_would_not_be_found_again_is_refused(
     tmp_path: Path, content: dict[str, Any], line: str
 ) -> None:
     own(tmp_path, "agent", "mine", **content)
-    choices.add_folder(tmp_path)
+    choices.add_config_folder(tmp_path)
     with pytest.raises(ValueError, match=".") as caught:
         reading.read_composed(composed("agent=mine", f"hydra.searchpath=[file://{tmp_path}]"))
     assert str(caught.value).startswith(line)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from composing import composed
 
-from experiments.config.arms import all_of, expand
+from experiments.config.arms import all_of, expand_arms
 from experiments.config.reading import read_setup
 from tiny import COMMON, CONF, DQN
 
@@ -19,11 +19,11 @@ ARMS = {"plain": [], "straight": ["encoding.options.metric=straight", "agent.tau
 
 
 def test_an_arm_stands_for_its_overrides() -> None:
-    assert expand(["seed=1", "arm=straight", "agent.tau=0.2"], ARMS) == [
+    assert expand_arms(["seed=1", "arm=straight", "agent.tau=0.2"], ARMS) == [
         "seed=1", "encoding.options.metric=straight", "agent.tau=0.1", "arm=straight", "agent.tau=0.2",
     ]  # fmt: skip
-    assert expand(["arm=plain"], ARMS) == ["arm=plain"]
-    assert expand(["arm=null", "seed=1"], {}) == ["arm=null", "seed=1"]
+    assert expand_arms(["arm=plain"], ARMS) == ["arm=plain"]
+    assert expand_arms(["arm=null", "seed=1"], {}) == ["arm=null", "seed=1"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_an_arm_stands_for_its_overrides() -> None:
 )
 def test_mistakes_are_one_line(overrides: list[str], arms: dict, part: str) -> None:
     with pytest.raises(ValueError, match=part):
-        expand(overrides, arms)
+        expand_arms(overrides, arms)
 
 
 def test_a_sweep_goes_through_all_arms_unless_some_are_chosen() -> None:
@@ -81,6 +81,6 @@ SHIPPED = {path.stem: yaml.safe_load(path.read_text()).get("arms", {}) for path 
 def test_every_arm_that_is_shipped_fits_the_config_and_no_two_are_alike(name: str) -> None:
     """Those of ``transfer`` need a sweep's folder, see ``test_transfer_experiment``."""
     arms = SHIPPED[name]
-    given = {arm: read_setup(composed(f"experiment={name}", *expand([f"arm={arm}"], arms))).plain for arm in arms}
+    given = {arm: read_setup(composed(f"experiment={name}", *expand_arms([f"arm={arm}"], arms))).plain for arm in arms}
     configs = [yaml.safe_dump({**config, "arm": None}) for config in given.values()]
     assert len(set(configs)) == len(arms)

@@ -29,7 +29,7 @@ def test_each_arm_takes_from_the_level_before(tmp_path: Path, scale: str | None,
         jobs = [[f"arm={name}", f"seed={seed}"] for name in arms]
 
         def composed(job: list[str]) -> Any:
-            return compose("config", overrides=[*given, *study_arms.expand(job, arms)], return_hydra_config=True)
+            return compose("config", overrides=[*given, *study_arms.expand_arms(job, arms)], return_hydra_config=True)
 
         planned = launch.plan_jobs(jobs, composed, folder, progress=False)
     found = {one.config["arm"]: one for one in planned}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from experiments.common import locks
-from experiments.sweeps.process import ROOT, command, environment, read_record, settle, write_record
+from experiments.sweeps.process import ROOT, command, environment, read_record, settle_job, write_record
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from experiments.sweeps.process import ROOT, command, environment, read_record, 
 )
 def test_what_a_dead_process_could_not_say(tmp_path: Path, code: int, again: bool, state: str, error: str) -> None:
     write_record(tmp_path, state="running", began=0.0, seconds=1.0)
-    assert settle(tmp_path, code) is again
+    assert settle_job(tmp_path, code) is again
     found = read_record(tmp_path)
     assert (found["state"], found["error"]) == (state, error)
     assert found["seconds"] > 1e9
@@ -35,11 +35,11 @@ def test_what_a_dead_process_could_not_say(tmp_path: Path, code: int, again: boo
 def test_what_it_said_itself_stands(tmp_path: Path) -> None:
     for state, code, again in (("failed", 1, True), ("done", 0, False), ("stopped", 143, False)):
         write_record(tmp_path, state=state, error="its own words")
-        assert settle(tmp_path, code) is again
+        assert settle_job(tmp_path, code) is again
         assert read_record(tmp_path) == {"state": state, "error": "its own words"}
     write_record(tmp_path, state="running")
     with locks.hold(tmp_path / ".lock"):  # another process has it
-        settle(tmp_path, 2)
+        settle_job(tmp_path, 2)
     assert read_record(tmp_path)["state"] == "running"
 
 

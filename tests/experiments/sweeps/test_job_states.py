@@ -11,7 +11,7 @@ from experiments.common import locks
 from experiments.sweeps import states
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import read_record, write_record
-from experiments.sweeps.states import LOST, State
+from experiments.sweeps.states import ENDED_SILENTLY, State
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_from_waiting_to_done(sweep: Sweep) -> None:
         put_result(folder, 7.0)
         assert state() == State("running", step=64)  # not before its process is gone
         (folder / "result.json").unlink()
-    assert state() == State("failed", step=64, error=LOST)
+    assert state() == State("failed", step=64, error=ENDED_SILENTLY)
     assert state(slurm="waiting") == State("waiting", step=64)  # to come back
     write_record(folder, state="failed", error="it broke", seconds=2.5)
     assert state() == State("failed", seconds=2.5, step=64, error="it broke")

@@ -34,12 +34,12 @@ def put(folder: Path, seed: int, mean: float) -> None:
 def test_status_tells_what_to_type_next(tmp_path: Path) -> None:
     folder = made(tmp_path / "sweep").folder
     shown = console()
-    states = __main__.status(folder, shown)
+    states = __main__.show_status(folder, shown)
     assert [states[number].status for number in range(3)] == ["waiting", "waiting", "failed"]
     assert said(shown)[-2:] == ["3 jobs: 2 waiting, 1 failed", "go on:    python train.py -m"]
     put(folder / "1_seed-9", 9, 1.0)
     with locks.hold(folder / ".lock"):
-        __main__.status(folder, shown)
+        __main__.show_status(folder, shown)
         assert said(shown)[-2:] == [
             f"figures:  python -m experiments.sweeps collect {folder}",
             f"run by:   {locks.holder(folder / '.lock')}",

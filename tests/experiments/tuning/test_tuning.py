@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SPACE = {"agent.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}, "agent.double": {"choices": [True, False]}}
 
 
-def search_in(tmp_path: Path, **changes: Any) -> trials.Search:
+def search_in(tmp_path: Path, **changes: Any) -> trials.TuningSearch:
     settings = SearchSettings(**{"name": "x", "space": SPACE, "trials": 3, **changes})
     return trials.begin(settings, tiny_setup(tmp_path, *DQN).plain, tmp_path / "search")
 

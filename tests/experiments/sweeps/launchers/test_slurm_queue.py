@@ -11,7 +11,7 @@ from rich.console import Console
 from swept import made, put_result
 
 from experiments.sweeps import manifest
-from experiments.sweeps.__main__ import status
+from experiments.sweeps.__main__ import show_status
 from experiments.sweeps.launchers import slurm_queue
 
 
@@ -55,7 +55,7 @@ def test_a_sweep_tells_by_itself_whom_to_ask(tmp_path: Path, squeue: Path) -> No
 
     def status_says() -> list[str]:
         shown = Console(file=io.StringIO(), width=120)
-        status(folder, shown)
+        show_status(folder, shown)
         return shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
     assert status_says()[-1] == "go on:    python train.py -m"  # nobody has it
