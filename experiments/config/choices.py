@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.errors import first_line
 from experiments.config.keys import CONFIG_DIR
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -118,13 +117,13 @@ def class_of(group: str, values: Any) -> type[Any]:
     return _import(group, name, target)
 
 
-def check_composed(node: DictConfig) -> None:
-    """Refuse a config that Hydra composed if not all of its choices would be found again by their names.
+def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
+    """Refuse a config that Hydra composed if its choices in some groups would not be found again by their names.
 
     Raises:
         ValueError: in one line, if a group names no class, one that isn't there, or another than its name's file.
     """
-    for group in (*CLASSED, "launcher"):
+    for group in groups:
         values: Any = node.get(group)
         plain: Any = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
         target = plain.get(TARGET) if isinstance(plain, dict) else None
@@ -161,4 +160,5 @@ def _import(group: str, name: object, target: str) -> type[Any]:
     try:
         return get_class(target)
     except Exception as error:  # Hydra wraps whatever the import raised
-        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({first_line(error)})") from None
+        why = " ".join(str(error).split())[:300]
+        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({why})") from None

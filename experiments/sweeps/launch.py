@@ -64,7 +64,7 @@ def launch(
     """
     _refuse(config, overrides)
     add_config_folders_of(config.hydra)
-    check_composed(config)
+    check_composed(config, ["launcher"])
     launcher: Launcher = settings_of("launcher", OmegaConf.to_container(config.launcher, resolve=True))
     launcher.check()
     own = [one for one in overrides if keys.group_of(one.get_key_element()) != "launcher"]
