@@ -65,17 +65,17 @@ class QAgent:
                 shape = (len(rows), self.policy.n_actions)
                 actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
 
-    def follow(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
+    def follow_advice(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
         """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N]."""
         if advice is not None:
             count = len(actions) // self.seeds
             chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
             actions[chosen] = advice[chosen]
 
-    def guide(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
-        """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.guide``."""
+    def follow_teacher(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
+        """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.replace_actions``."""
         if self.teacher is not None:
-            self.teacher.guide(actions, obs, mask, env_step)
+            self.teacher.replace_actions(actions, obs, mask, env_step)
 
     def begin_with(
         self, saved: Sequence[Mapping[str, Tensor]], *, mode: str, fresh: QNetwork, shrink_perturb: float
@@ -95,7 +95,7 @@ class QAgent:
     @torch.no_grad()
     def shrink_perturb(self, fresh: QNetwork, share: float, seed: int) -> None:
         """Move one seed's weights by a share of the way to fresh ones (Ash & Adams 2020, sec. 4)."""
-        self._updater.move_towards(flat_values(fresh), share, seed)
+        self._updater.move_towards(flat_values(fresh), share, slice(seed, seed + 1))
 
     def dormant(self, seed: int = 0) -> float | None:
         """The share of one seed's hidden units that hardly act now; None where nobody knows."""

@@ -11,14 +11,14 @@ import torch
 
 from agents.acting.exploration import LinearSchedule
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.dqn import DQN
-from agents.learning.learner import Munchausen, QLearner
+from agents.learning.learner import MunchausenSettings, QLearner
 from agents.learning.plasticity import Plasticity
 from agents.memory.priorities import Priorities
 from agents.memory.ring import OBS_DTYPES, SequentialMemory
 from agents.networks.base import QNetwork
-from agents.networks.heads import Head
+from agents.networks.heads import Head, heads_with
 from agents.networks.weights import stack
 from agents.settings import MakeNetwork, QSettings, Ranges
 
@@ -80,9 +80,10 @@ class DQNSettings(QSettings):
         if self.risk is not None and self.risk not in RISKS:
             raise ValueError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
         if self.risk is not None and not head.has_risk:
-            raise ValueError(f"agent.risk={self.risk} needs agent.head=quantile, not head={self.head} without spread")
-        if self.munchausen and not head.takes_scalar_targets:
-            raise ValueError(f"agent.munchausen=true needs agent.head=scalar or hl_gauss, not head={self.head}")
+            raise ValueError(f"agent.risk={self.risk} needs agent.head={heads_with('has_risk')}, not head={self.head}")
+        if self.munchausen and not head.takes_returns:
+            needed = heads_with("takes_returns")
+            raise ValueError(f"agent.munchausen=true needs agent.head={needed}, not head={self.head}")
         if self.n_step_end is not None and self.n_step_end > self.n_step:
             raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
 
@@ -113,12 +114,12 @@ class DQNSettings(QSettings):
         store_masks: bool,
         gamma: float | None = None,
         threads: int = 1,
-        teaching: Teaching | None = None,
+        teacher: TeacherSettings | None = None,
     ) -> DQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps.
 
         ``store_masks=False`` means that all actions are always legal; ``threads`` is for updates of several seeds.
-        With ``teaching`` the agent has a teacher, whose weights are to be loaded.
+        With ``teacher`` the agent has one, whose weights are still to be loaded.
 
         Raises:
             ValueError: in one line, if the memory would not fit into ``memory_bytes``.
@@ -148,7 +149,7 @@ class DQNSettings(QSettings):
             gamma=self.gamma if gamma is None else gamma,
             updates_per_step=self.updates_per_step,
             learning_starts=self.learning_starts,
-            teacher=self.teacher(teaching, make_network, seeds, n_actions, device),
+            teacher=self.build_teacher(teacher, make_network, seeds, n_actions, device),
         )  # fmt: skip
 
     def _n_step(self, total_steps: int) -> Callable[[int], int]:
@@ -176,7 +177,7 @@ class DQNSettings(QSettings):
         )  # fmt: skip
 
     def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int, threads: int) -> QLearner:
-        munchausen = Munchausen(
+        munchausen = MunchausenSettings(
             self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
         )
         return QLearner(

@@ -60,8 +60,8 @@ class PQN(QAgent):
         self._v = v.flatten().cpu().numpy()
         actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
         self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
-        self.follow(actions, advice, env_step)
-        self.guide(actions, obs, mask, env_step)
+        self.follow_advice(actions, advice, env_step)
+        self.follow_teacher(actions, obs, mask, env_step)
         return actions
 
     def observe(

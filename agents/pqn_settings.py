@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.learning.fitter import QFitter
+from agents.networks.heads import heads_with
 from agents.networks.weights import stack
 from agents.pqn import PQN
 from agents.settings import MakeNetwork, QSettings, Ranges
@@ -39,8 +40,8 @@ class PQNSettings(QSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.make_head().takes_scalar_targets:
-            raise ValueError(f"agent=pqn needs agent.head=scalar or hl_gauss, not head={self.head}")
+        if not self.make_head().takes_returns:
+            raise ValueError(f"agent=pqn needs agent.head={heads_with('takes_returns')}, not head={self.head}")
 
     def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """For acting alone: load weights with ``load_policy``."""
@@ -59,7 +60,7 @@ class PQNSettings(QSettings):
         store_masks: bool,
         gamma: float | None = None,
         threads: int = 1,
-        teaching: Teaching | None = None,
+        teacher: TeacherSettings | None = None,
     ) -> PQN:
         """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps; see ``DQNSettings.build``.
 
@@ -85,5 +86,5 @@ class PQNSettings(QSettings):
             generators=[np.random.default_rng(x[2]) for x in drawn],
             rollout=self.rollout, minibatches=self.minibatches, epochs=self.epochs,
             gamma=self.gamma if gamma is None else gamma, lambda_=self.lambda_,
-            teacher=self.teacher(teaching, make_network, seeds, n_actions, device),
+            teacher=self.build_teacher(teacher, make_network, seeds, n_actions, device),
         )  # fmt: skip

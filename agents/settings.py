@@ -11,7 +11,7 @@ import torch
 
 from agents.acting.exploration import EpsilonGreedy, LinearSchedule
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teacher, Teaching
+from agents.acting.teacher import Teacher, TeacherSettings
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head, make_head
 from agents.networks.weights import stack
@@ -73,7 +73,7 @@ class QSettings:
 
     def make_head(self) -> Head:
         """What the network's outputs mean."""
-        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
+        return make_head(self.head, **vars(self))
 
     @property
     def has_noise(self) -> bool:
@@ -94,16 +94,16 @@ class QSettings:
         drawn = [int(_drawn(seed, *purpose).generate_state(1)[0]) for seed in seeds]
         return stack([self.network(make_network, seed, device) for seed in drawn])
 
-    def teacher(
-        self, teaching: Teaching | None, make_network: MakeNetwork, seeds: Sequence[int], n_actions: int,
+    def build_teacher(
+        self, settings: TeacherSettings | None, make_network: MakeNetwork, seeds: Sequence[int], n_actions: int,
         device: torch.device,
     ) -> Teacher | None:  # fmt: skip
         """A teacher whose weights are still to be loaded; None if there is to be none."""
-        if teaching is None:
+        if settings is None:
             return None
         return Teacher(
             policy=self.policy(self.fresh_network(make_network, seeds, device), n_actions, device),
-            teaching=teaching, generators=[np.random.default_rng(_drawn(seed, _TEACHER)) for seed in seeds],
+            settings=settings, generators=[np.random.default_rng(_drawn(seed, _TEACHER)) for seed in seeds],
         )  # fmt: skip
 
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:

@@ -1,4 +1,4 @@
-"""The parts of a candidate network's hand-written update that are no matrix products, for one seed; float32 throughout.
+"""The parts of a candidate network's fused update that are no matrix products, for one seed; float32 throughout.
 
 B observations [B, D] hold E entity rows of Fe features and K candidate rows of Fc; only rows that are there are packed
 side by side. ``starts`` [B + 1] says where an observation's entities begin.
@@ -126,11 +126,11 @@ def sum_rows(d: Any, gradients: Any, first: int) -> None:
 
 
 @kernel
-def best_of_rows(q: Any, count: int, row: Any, slot: Any, best: Any, place: Any) -> None:
-    """The slot ``best`` [B] of the largest q [L] in each row and where it lies (0 and -1 in rows without any)."""
-    best[:] = 0
-    place[:] = -1
-    for k in range(count):
-        b = row[k]
-        if place[b] < 0 or q[k] > q[place[b]]:
-            place[b], best[b] = k, slot[k]
+def unpack_values(q: Any, row: Any, slot: Any, values: Any, place: Any) -> None:
+    """values [B, K] of the packed legal candidates' q [L], and the ``place`` [B, K] in 0..L-1 of each.
+
+    What stands at illegal candidates is left as it is, but for place 0 at the first of each row.
+    """
+    place[:, 0] = 0
+    for k in range(q.size):
+        values[row[k], slot[k]], place[row[k], slot[k]] = q[k], k

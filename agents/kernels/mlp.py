@@ -1,4 +1,4 @@
-"""The parts of a hand-written update that are no matrix products, each one compiled pass over a batch of S seeds.
+"""The parts of an MLP's fused update that are no matrix products, each one compiled pass over a batch of S seeds.
 
 Arrays are [S, R, H] float32: R rows of a batch, H units. Parameters and gradients are the flat arrays [S, P] of
 ``FlatParameters``; an offset says where a layer's bias, gain or shift begins, -1 that there is none.
@@ -12,7 +12,7 @@ import numpy as np
 
 from agents.kernels.compiled import kernel
 
-EPSILON = np.float32(1e-5)  # of the layer normalisation, as in ``layers.SeedNorm``
+EPSILON = np.float32(1e-5)  # of the layer normalisation, as in ``networks.layers.SeedNorm``
 
 
 @kernel
@@ -92,7 +92,7 @@ def deactivate(
 
 @kernel
 def finish_q(q: Any, value: Any, mask: Any, values: Any, bias: int, value_bias: int) -> None:
-    """Bias of the last layer and, if ``value_bias`` >= 0, dueling (see ``networks.dueling``): q [S, R, A] in place.
+    """Bias of the last layer and, if ``value_bias`` >= 0, dueling (``networks.base.dueling``): q [S, R, A] in place.
 
     ``value`` [S, R, 1] is the value stream before its bias, mask [S, R, A].
     """
@@ -117,7 +117,10 @@ def finish_q(q: Any, value: Any, mask: Any, values: Any, bias: int, value_bias: 
 
 @kernel
 def best_legal(q: Any, mask: Any, first: int, best: Any) -> None:
-    """The best legal action [S, B] of the rows from ``first`` on of q; mask [S, B, A]. 0 where none is legal."""
+    """The best legal action [S, B] of the rows from ``first`` on of q; mask [S, B, A]. 0 where none is legal.
+
+    Restates ``losses.masked_argmax``, the choice of the next action in ``losses.q_learning_target``.
+    """
     for s in range(best.shape[0]):
         for r in range(best.shape[1]):
             row, chosen = q[s, first + r], -1
@@ -129,7 +132,7 @@ def best_legal(q: Any, mask: Any, first: int, best: Any) -> None:
 
 @kernel
 def fit_errors(q: Any, a: Any, target: Any, weights: Any, delta: float, td: Any, slope: Any, sums: Any) -> None:
-    """``td_errors`` for targets [S, B] that are given."""
+    """TD errors, slope and sums as in ``td_errors``, for targets [S, B] that are given."""
     seeds, rows = td.shape
     for s in range(seeds):
         for r in range(rows):
@@ -158,6 +161,8 @@ def td_errors(
     td: Any, slope: Any, sums: Any,
 ) -> None:  # fmt: skip
     """TD errors [S, B], the weighted mean Huber loss's ``slope`` [S, B] in q_tm1[a_tm1], and sums for the curves.
+
+    Restates the equation of ``losses.q_learning_target`` for the next actions a_t [S, B] of ``best_legal``.
 
     q_tm1 [S, >= B, A] online, q_t [S, B, A] of the target network at a_t. ``sums`` [S, 3] gains the means of loss, q
     and absolute TD error.

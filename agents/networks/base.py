@@ -82,6 +82,11 @@ class NetworkSettings(Protocol):
         """A network of one seed for observations of that layout, with that many outputs for each action."""
 
 
+def taken(outputs: Tensor, a: Tensor) -> Tensor:
+    """Outputs [S, B, Z] of the actions a [S, B], from those of all actions [S, B, A, Z]."""
+    return outputs.gather(2, a[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
+
+
 def dueling(value: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:
     """Value plus advantage less its mean over the legal actions (Wang et al. 2016, eq. 9; there over all actions).
 

@@ -1,7 +1,7 @@
 """The candidate network: Q(s, a) by one scorer that all candidates share, on top of a state embedding computed once.
 
 Sets come in two ways: packed, where only rows that are present are computed (on a CPU), or whole, with absent rows
-masked out (on a GPU, where shapes must not depend on the data so that an update can be captured as a graph). Both give
+masked out (on a GPU, where shapes must not depend on the data so that a CUDA graph can replay an update). Both give
 the same numbers.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling
+from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, SeedNorm, hidden, linear
 
 
@@ -156,12 +156,11 @@ class CandidateNetwork(QNetwork):
     def of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
         """[S, B, Z] of the taken candidates a_tm1 [S, B]: they alone are scored, unless dueling needs the others."""
         if self.value is not None:
-            index = a_tm1[:, :, None, None].expand(-1, -1, 1, self.outputs)
-            return self(obs, mask).gather(2, index).squeeze(2)
+            return taken(self(obs, mask), a_tm1)
         rows = torch.arange(obs.shape[1], device=obs.device) * self.layout.candidates + a_tm1  # [S, B]
         candidates = self._candidates(obs)
-        taken = candidates.gather(1, rows.unsqueeze(2).expand(-1, -1, candidates.shape[2]))
-        features = self.candidate(taken.to(self.candidate.weight.dtype))
+        chosen = candidates.gather(1, rows.unsqueeze(2).expand(-1, -1, candidates.shape[2]))
+        features = self.candidate(chosen.to(self.candidate.weight.dtype))
         return self.head(self.scorer(self.meet(features + self.state_to_scorer(self.embed(obs)))))
 
     def units(self) -> list[Units]:

@@ -49,7 +49,7 @@ class NoisyLinear(SeedLinear):
         start = self.SIGMA / math.sqrt(inputs)
         self.weight_sigma = nn.Parameter(torch.full((1, inputs, outputs), start))
         self.bias_sigma = nn.Parameter(torch.full((1, 1, outputs), start)) if bias else None
-        self._noise: Tensor | None = None  # [S, 1, in + out], always in the same place: see ``captured``
+        self._noise: Tensor | None = None  # [S, 1, in + out], always in the same place, for a CUDA graph to read
         self._is_on = False
 
     @property

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.kernels.products import sparse_convolution
-from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling
+from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, hidden, linear
 
 
@@ -69,8 +69,7 @@ class MLP(QNetwork):
         """[S, B, Z] of the taken actions a_tm1 [S, B]: with many actions only their part of the last layer is read."""
         features = self.features(obs)
         if self.value is not None or self.n_actions * self.outputs <= self.SMALL:
-            index = a_tm1[:, :, None, None].expand(-1, -1, 1, self.outputs)
-            return self._score(features, mask).gather(2, index).squeeze(2)
+            return taken(self._score(features, mask), a_tm1)
         weight, bias = self.head.effective()
         assert bias is not None
         seed = torch.arange(len(a_tm1), device=a_tm1.device).unsqueeze(1)

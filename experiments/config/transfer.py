@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.learning.transfer import MODES
 
 _RANGES = {
@@ -51,8 +51,8 @@ class TransferSettings:
         """Whether the source is a teacher, too. A weight of 0 is one that only acts."""
         return self.teacher is not False
 
-    def teaching(self) -> Teaching | None:
+    def teaching(self) -> TeacherSettings | None:
         """How, None if not."""
         if not self.teaches:
             return None
-        return Teaching(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)
+        return TeacherSettings(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)

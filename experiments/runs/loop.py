@@ -43,7 +43,7 @@ class BatchLoop:
             seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
             threads=threads_of(self.config),
-            teaching=setup.transfer.teaching(),
+            teacher=setup.transfer.teaching(),
         )
         self.windows = [setup.domain.window(own) for own in games]
         self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]

@@ -26,8 +26,8 @@ def one_thread() -> Iterator[None]:
 
 
 def by_autograd(agent: PQN) -> PQN:
-    """The same without products written out by hand."""
-    agent.fitter._writes_out, agent.policy.flat = False, None
+    """The same agent, without fused updates and forward passes."""
+    agent.fitter.is_fused, agent.policy.flat = False, None
     return agent
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.dqn import DQN
 from agents.dqn_settings import DQNSettings
 from agents.networks.base import Layout, QNetwork
@@ -101,7 +101,7 @@ def build(
     num_envs: int = 8,
     seeds: tuple[int, ...] = (0,),
     total_steps: int = 20_000,
-    teaching: Teaching | None = None,
+    teacher: TeacherSettings | None = None,
     **changes: Any,
 ) -> DQN:
     """A DQN for the chain."""
@@ -111,7 +111,7 @@ def build(
     }  # fmt: skip
     return DQNSettings(**(defaults | changes)).build(
         make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
+        device=torch.device("cpu"), seeds=seeds, store_masks=True, teacher=teacher,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def build_pqn(
     num_envs: int = 8,
     seeds: tuple[int, ...] = (0,),
     total_steps: int = 20_000,
-    teaching: Teaching | None = None,
+    teacher: TeacherSettings | None = None,
     **changes: Any,
 ) -> PQN:
     """A PQN for the chain."""
@@ -128,7 +128,7 @@ def build_pqn(
     }  # fmt: skip
     return PQNSettings(**(defaults | changes)).build(
         make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
+        device=torch.device("cpu"), seeds=seeds, store_masks=True, teacher=teacher,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A batch of sampled transitions, and the buffers that it is read into on a CPU."""
+"""A batch of sampled transitions, and the buffers that batches are read into on a CPU."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Batch(NamedTuple):
+class Transitions(NamedTuple):
     """B sampled transitions of up to n steps, or [S, B, ...] of S seeds.
 
     On a CPU observations are float32 (those of a batch lie side by side, ``obs``), on a GPU as the memory keeps them.
@@ -27,8 +27,8 @@ class Batch(NamedTuple):
     mask: Tensor | None = None  # [2B, A]
 
 
-class Buffers:
-    """What batches of S seeds are read into on a CPU, again and again."""
+class TransitionBuffers:
+    """Buffers of one size for batches of S seeds on a CPU: each batch overwrites the one before."""
 
     def __init__(self, *, seeds: int, batch_size: int, obs_size: int, n_actions: int, stores_masks: bool) -> None:
         self.obs = torch.empty(seeds, 2 * batch_size, obs_size)  # [S, 2B, D]: first tm1, then t
@@ -41,19 +41,19 @@ class Buffers:
         self.a, self.slots = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
         self.r, self.discount, self.weights = (torch.ones(shape) for _ in range(3))
         half = batch_size
-        self.batch = Batch(
+        self.batch = Transitions(
             obs_tm1=self.obs[:, :half], mask_tm1=self.mask[:, :half], a_tm1=self.a, r_t=self.r,
             discount_t=self.discount, obs_t=self.obs[:, half:], mask_t=self.mask[:, half:],
             weights=self.weights, slots=self.slots, obs=self.obs, mask=self.mask,
         )  # fmt: skip
         columns = (None if column is None else list(column) for column in self.batch)
-        self.parts = [Part(*values) for values in zip(*(c or [None] * seeds for c in columns), strict=True)]
+        self.parts = [SeedBuffers(*values) for values in zip(*(c or [None] * seeds for c in columns), strict=True)]
 
 
-class Part:
-    """One seed's rows [B, ...] of ``Buffers``, also as the arrays that compiled passes write to."""
+class SeedBuffers:
+    """One seed's rows [B, ...] of ``TransitionBuffers``, as tensors and as the arrays that compiled passes write to."""
 
     def __init__(self, *columns: Any) -> None:
-        self.batch = Batch(*columns)
+        self.batch = Transitions(*columns)
         arrays: list[Any] = [None if column is None else column.numpy() for column in columns]
-        self.arrays: Any = Batch(*arrays)
+        self.arrays: Any = Transitions(*arrays)
