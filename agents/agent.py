@@ -28,22 +28,53 @@ class QAgent:
 
     def __init__(
         self, *, policy: QPolicy, updater: Updater, explorations: Sequence[EpsilonGreedy],
-        teacher: Teacher | None = None,
+        teacher: Teacher | None = None, all_legal: bool = False,
     ) -> None:  # fmt: skip
+        """With ``all_legal`` masks are constant: all actions are always legal."""
         self.policy, self.explorations, self._updater = policy, explorations, updater
         self.teacher = updater.teacher = teacher
         self.policy.flat = updater.flat
-        self._metrics: list[dict[str, float]] = [{} for _ in explorations]
+        self.all_legal = all_legal
 
     @property
     def seeds(self) -> int:
-        """S."""
+        """Number S of seeds."""
         return len(self.explorations)
 
     @property
     def updates(self) -> int:
         """Gradient updates so far (of each seed)."""
         return self._updater.updates
+
+    def act(
+        self,
+        obs: np.ndarray,
+        mask: np.ndarray | None,
+        groups: np.ndarray | None,
+        *,
+        env_step: int,
+        advice: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Epsilon-greedy actions, int64 [S * N].
+
+        Args:
+            obs: [S * N, D] float32.
+            mask: [S * N, A] bool or int8; None means that all actions are legal.
+            groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
+            env_step: environment steps so far, for the schedule.
+            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
+        """
+        mask = None if self.all_legal else mask
+        explore = self.explorers(env_step, len(obs))
+        actions = self.best(obs, mask, explore)
+        self.explore(actions, explore, mask, groups)
+        self.follow_advice(actions, advice, env_step)
+        self.follow_teacher(actions, obs, mask, env_step)
+        return actions
+
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """The best actions by the network, int64 [S * N]; those of games that explore, bool [S * N], aren't used."""
+        raise NotImplementedError
 
     def explorers(self, env_step: int, rows: int) -> np.ndarray:
         """Which of S * N games explore at this step, bool [S * N]."""
@@ -113,14 +144,8 @@ class QAgent:
         """Acts greedily with one seed's weights as they are now, see ``QPolicy.greedy``."""
         return self.policy.single(seed).greedy
 
-    def metrics(self, seed: int = 0) -> dict[str, float]:
-        """Means over the updates since the last call for seed 0 (others: the same ones), empty without any."""
-        if seed == 0:
-            self._metrics = self.means()
-        return self._metrics[seed]
-
     def means(self) -> list[dict[str, float]]:
-        """The same for all seeds: loss, q_mean, td_error_abs, grad_norm."""
+        """For each seed, means over the updates since the last call (loss, q_mean, td_error_abs, grad_norm) or none."""
         return self._updater.metrics()
 
     def epsilon(self, env_step: int) -> float:

@@ -42,7 +42,10 @@ class DQN(QAgent):
         learning_starts: int,
         teacher: Teacher | None = None,
     ) -> None:
-        super().__init__(policy=policy, updater=learner, explorations=explorations, teacher=teacher)
+        super().__init__(
+            policy=policy, updater=learner, explorations=explorations, teacher=teacher,
+            all_legal=not memories[0].stores_masks,
+        )  # fmt: skip
         self.learner, self.memories = learner, memories
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
@@ -50,43 +53,20 @@ class DQN(QAgent):
         self._last_env_step = 0
         self._credit = 0.0  # updates that are due, with a fraction
         self._buffers: TransitionBuffers | None = None
-        self._batch: Transitions | None = None  # of the last update
+        self.batch: Transitions | None = None  # of the last update
         self._first: list[dict[str, float]] = [{} for _ in memories]  # the dormant share before the first update
 
-    def act(
-        self,
-        obs: np.ndarray,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        *,
-        env_step: int,
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Epsilon-greedy actions, int64 [S * N].
-
-        Args:
-            obs: [S * N, D] float32.
-            mask: [S * N, A] bool or int8; None means that all actions are legal.
-            groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
-            env_step: environment steps so far, for the schedule.
-            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
-        """
-        if not self.memories[0].stores_masks:
-            mask = None  # constant: all actions are always legal
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """See ``QAgent.best``; noisy layers get new noise."""
         self.policy.forget()
-        explore = self.explorers(env_step, len(obs))
         if self.noise:
             draw_noise(self.policy.network, self.noise)
         actions = np.zeros(len(obs), np.int64)
         by_rows = self.seeds == 1 and self.policy.device.type == "cpu" and not self.policy.is_fused
-        partly = by_rows and 0 < explore.sum() < len(obs)
-        if partly:  # only rows that don't explore are scored
+        if by_rows and 0 < explore.sum() < len(obs):  # only rows that don't explore are scored
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
-        self.explore(actions, explore, mask, groups)
-        self.follow_advice(actions, advice, env_step)
-        self.follow_teacher(actions, obs, mask, env_step)
         return actions
 
     def observe(
@@ -118,7 +98,7 @@ class DQN(QAgent):
         n_step = self.n_step(env_step)
         due = self._due(env_step, n_step)
         for _ in range(due):
-            self._batch = batch = self.sample(env_step, n_step)
+            self.batch = batch = self.sample(env_step, n_step)
             if self.learner.updates == 0:
                 found = self.plasticity.metrics(self.learner.network, batch)
                 self._first = [{"dormant_at_first": row["dormant"]} for row in found]
@@ -160,7 +140,7 @@ class DQN(QAgent):
 
     def means(self) -> list[dict[str, float]]:
         """Also dormant: the share of hidden units that hardly act in the last batch; once also in the first batch."""
-        extra, means = self.plasticity.metrics(self.learner.network, self._batch), super().means()
+        extra, means = self.plasticity.metrics(self.learner.network, self.batch), super().means()
         if not means[0]:
             return means
         first, self._first = self._first, [{} for _ in means]
@@ -171,7 +151,7 @@ class DQN(QAgent):
 
         The first is counted in this process: a restored agent doesn't know it until its next update.
         """
-        return self.plasticity.metrics(self.learner.network, self._batch)[seed].get("dormant")
+        return self.plasticity.metrics(self.learner.network, self.batch)[seed].get("dormant")
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""

@@ -45,24 +45,12 @@ class PQN(QAgent):
         self._rows: list[dict[str, Tensor]] = []  # what was played since the last update, [S * N, ...] each
         self._v: np.ndarray | None = None  # value of the states last acted in, [S * N]
 
-    def act(
-        self,
-        obs: np.ndarray,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        *,
-        env_step: int,
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Epsilon-greedy actions, int64 [S * N]; arguments as for ``DQN.act``."""
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """See ``QAgent.best``; the states' values are kept for ``observe``."""
         q, legal = self.policy.scores(obs, mask)  # [S, N, A]
         v = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0)  # nothing is to come where nothing is legal
         self._v = v.flatten().cpu().numpy()
-        actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
-        self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
-        self.follow_advice(actions, advice, env_step)
-        self.follow_teacher(actions, obs, mask, env_step)
-        return actions
+        return losses.masked_argmax(q, legal).flatten().cpu().numpy()
 
     def observe(
         self,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeGuard
+from operator import itemgetter
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -238,8 +239,7 @@ class FusedCandidates:
 
     def gradients(self, batch: Transitions) -> Tensor:
         """Fill the online network's gradients from a batch [S, B, ...]; returns TD errors [S, B]."""
-        columns: list[Any] = [[None] * len(self.seeds) if x is None else list(x) for x in batch]
-        parts = [Transitions(*part) for part in zip(*columns, strict=True)]
+        parts = [batch.map(itemgetter(s)) for s in range(len(self.seeds))]
         if self._workers is None:
             for seed, part in zip(self.seeds, parts, strict=True):
                 seed.gradients(part)

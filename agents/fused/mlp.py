@@ -138,8 +138,7 @@ class FusedDQN(FusedMLP):
         The target is that of ``losses.q_learning_target``, restated by the kernels ``best_legal`` and ``td_errors``.
         """
         if batch is not self._batch:
-            arrays: list[Any] = [None if x is None else x.numpy() for x in batch]
-            self._batch, self._arrays = batch, Transitions(*arrays)
+            self._batch, self._arrays = batch, batch.map(Tensor.numpy)
             assert batch.obs is not None
             self._seen = SeedRows(batch.obs_tm1), SeedRows(batch.obs_t), SeedRows(batch.obs)
         given, (obs_tm1, obs_t, obs) = self._arrays, self._seen

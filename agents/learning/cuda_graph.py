@@ -17,7 +17,7 @@ WARM_UP = 3  # calls before recording, in which libraries and the allocator sett
 
 
 class CUDAGraphStep:
-    """Calls ``step`` on a copy of each batch: as it is at first, later as a graph with one result tensor."""
+    """Calls ``step`` on a copy of each batch: as it is at first, later as a CUDA graph with one result tensor."""
 
     def __init__(self, step: Callable[[Transitions], Tensor]) -> None:
         self._step = step
@@ -43,7 +43,7 @@ class CUDAGraphStep:
 
     def _keep(self, batch: Transitions) -> None:
         if self._batch is None:
-            self._batch = Transitions(*(None if x is None else x.clone() for x in batch))  # type: ignore[arg-type]
+            self._batch = batch.map(Tensor.clone)
             return
         for kept, given in zip(self._batch, batch, strict=True):
             if kept is not None and given is not None:

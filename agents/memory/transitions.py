@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +28,11 @@ class Transitions(NamedTuple):
     obs: Tensor | None = None  # [2B, D], obs_tm1 and obs_t side by side, on a CPU
     mask: Tensor | None = None  # [2B, A]
 
+    def map(self, function: Callable[[Any], Any]) -> Transitions:
+        """The function's results for all columns that are there, as a batch: of tensors, or of arrays for kernels."""
+        columns: list[Any] = [None if column is None else function(column) for column in self]
+        return Transitions(*columns)
+
 
 class TransitionBuffers:
     """Buffers of one size for batches of S seeds on a CPU: each batch overwrites the one before."""
@@ -46,14 +53,12 @@ class TransitionBuffers:
             discount_t=self.discount, obs_t=self.obs[:, half:], mask_t=self.mask[:, half:],
             weights=self.weights, slots=self.slots, obs=self.obs, mask=self.mask,
         )  # fmt: skip
-        columns = (None if column is None else list(column) for column in self.batch)
-        self.parts = [SeedBuffers(*values) for values in zip(*(c or [None] * seeds for c in columns), strict=True)]
+        self.parts = [SeedBuffers(self.batch.map(itemgetter(s))) for s in range(seeds)]
 
 
 class SeedBuffers:
     """One seed's rows [B, ...] of ``TransitionBuffers``, as tensors and as the arrays that compiled passes write to."""
 
-    def __init__(self, *columns: Any) -> None:
-        self.batch = Transitions(*columns)
-        arrays: list[Any] = [None if column is None else column.numpy() for column in columns]
-        self.arrays: Any = Transitions(*arrays)
+    def __init__(self, batch: Transitions) -> None:
+        self.batch = batch
+        self.arrays: Any = self.batch.map(Tensor.numpy)

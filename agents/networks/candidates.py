@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, SeedNorm, hidden, linear
+from agents.ranges import check_ranges
 
 
 class _SetPool(torch.autograd.Function):
@@ -190,8 +191,7 @@ class CandidateSettings:
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= 8192:
-            raise ValueError(f"network.width={self.width} is not in 1..8192")
+        check_ranges(self, "network", {"width": (1, 8192)})
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False

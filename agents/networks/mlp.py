@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from agents.kernels.products import sparse_convolution
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, hidden, linear
+from agents.ranges import check_ranges
 
 
 class MLP(QNetwork):
@@ -179,9 +180,7 @@ class ImageSettings:
     def __post_init__(self) -> None:
         check_widths("network.channels", self.channels)
         check_widths("network.width", self.width)
-        for name in ("kernel", "stride"):
-            if not 1 <= getattr(self, name) <= 64:
-                raise ValueError(f"network.{name}={getattr(self, name)} is not in 1..64")
+        check_ranges(self, "network", {"kernel": (1, 64), "stride": (1, 64)})
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False

@@ -38,7 +38,7 @@ def make_batch(number: int, seeds: int, device: torch.device) -> Transitions:
         obs_t=obs[:, ROWS:], mask_t=mask[:, ROWS:], weights=torch.rand(shape, generator=rng),
         slots=torch.zeros(shape, dtype=torch.int64),
     )  # fmt: skip
-    return Transitions(*(None if x is None else x.to(device) for x in batch))  # type: ignore[arg-type]
+    return batch.map(lambda column: column.to(device))
 
 
 @pytest.mark.gpu
