@@ -1,4 +1,4 @@
-"""What our agents share: acting epsilon-greedily with one policy for all games of all seeds."""
+"""The base of our agents: acts epsilon-greedily in all games of all seeds with one policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agents.networks.weights import flat_values
 
 
 class QAgent:
-    """Plays N games of each of S seeds.
+    """An agent that plays N games of each of S seeds and learns Q-values.
 
     All arrays hold the rows of seed 0, then those of seed 1, … (S * N rows). One environment step is one step of one
     game of a seed: a batch step counts N.
@@ -43,7 +43,7 @@ class QAgent:
 
     @property
     def updates(self) -> int:
-        """Gradient updates so far (of each seed)."""
+        """Number of gradient updates of each seed so far."""
         return self._updater.updates
 
     def act(
@@ -128,8 +128,8 @@ class QAgent:
         """Move one seed's weights by a share of the way to fresh ones (Ash & Adams 2020, sec. 4)."""
         self._updater.move_towards(flat_values(fresh), share, slice(seed, seed + 1))
 
-    def dormant(self, seed: int = 0) -> float | None:
-        """The share of one seed's hidden units that hardly act now; None where nobody knows."""
+    def dormant(self, seed: int) -> float | None:
+        """The share of one seed's hidden units that hardly act now; None if the agent doesn't measure it."""
         return None
 
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -145,7 +145,10 @@ class QAgent:
         return self.policy.single(seed).greedy
 
     def means(self) -> list[dict[str, float]]:
-        """For each seed, means over the updates since the last call (loss, q_mean, td_error_abs, grad_norm) or none."""
+        """For each seed, means over the updates since the last call; empty without any.
+
+        They are loss, q_mean, td_error_abs and grad_norm (before clipping).
+        """
         return self._updater.metrics()
 
     def epsilon(self, env_step: int) -> float:

@@ -20,7 +20,7 @@ from agents.networks.layers import draw_noise, is_noisy
 
 
 class DQN(QAgent):
-    """Plays N games of each of S seeds and learns from what it remembers of them; see ``QAgent`` for rows and steps.
+    """DQN (Mnih et al. 2015): learns from what it remembers of its games; see ``QAgent`` for rows and steps.
 
     Each seed has networks, memory and random numbers of its own; they share the passes through them.
     """
@@ -139,14 +139,17 @@ class DQN(QAgent):
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:
-        """Also dormant: the share of hidden units that hardly act in the last batch; once also in the first batch."""
+        """See ``QAgent``; beside these dormant, the share of hidden units that hardly act in the last batch.
+
+        The first time after the first update also dormant_at_first, their share in the first batch.
+        """
         extra, means = self.plasticity.metrics(self.learner.network, self.batch), super().means()
         if not means[0]:
             return means
         first, self._first = self._first, [{} for _ in means]
         return [row | more | once for row, more, once in zip(means, extra, first, strict=True)]
 
-    def dormant(self, seed: int = 0) -> float | None:
+    def dormant(self, seed: int) -> float | None:
         """The share of one seed's hidden units that hardly act in the batch of the last update; None before the first.
 
         The first is counted in this process: a restored agent doesn't know it until its next update.

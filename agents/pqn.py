@@ -1,7 +1,7 @@
 """PQN: Q-learning from many games in parallel, without memory or target network (Gallici et al. 2024).
 
 A few steps of all games are played, the λ-returns of all states computed backwards and fitted in minibatches; then
-what was played is forgotten. Layer normalisation keeps it stable. Networks, value heads and exploration are ``dqn``'s.
+what was played is forgotten. Layer normalisation keeps it stable. Networks, heads and exploration are those of DQN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agents.learning.fitter import QFitter
 
 
 class PQN(QAgent):
-    """Plays N games of each of S seeds, see ``QAgent`` for rows and steps."""
+    """PQN: fits the λ-returns of what it has just played; see ``QAgent`` for rows and steps."""
 
     def __init__(
         self,

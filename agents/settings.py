@@ -17,14 +17,14 @@ from agents.networks.heads import Head, make_head
 from agents.networks.weights import stack
 from agents.ranges import Ranges, check_ranges
 
-_FRESH, _TEACHER = 1000, 1001  # beside the few numbers with which ``build`` spawns
+_FRESH, _TEACHER = 1000, 1001  # purposes of random numbers, apart from those of ``build``, which spawns from 0 on
 
 
 class MakeNetwork(Protocol):
-    """Builds a network of one seed with new weights."""
+    """A function that builds a network of one seed with new weights."""
 
     def __call__(self, *, outputs: int = 1, dueling: bool = False, noisy: bool = False) -> QNetwork:
-        """``outputs`` for each action."""
+        """The network, with so many ``outputs`` for each action."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class QSettings:
         return False
 
     def network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
-        """A network of one seed; the global generator stays as it was."""
+        """A new network of one seed; torch's global generator stays as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise).to(device)

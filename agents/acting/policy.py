@@ -113,11 +113,11 @@ class QPolicy:
         return rows
 
     def sent(self, obs: np.ndarray) -> Tensor | None:
-        """What ``put`` made of this very array since ``forget``; None if it was not put last."""
+        """The tensor that ``put`` made of this very array; None if it was not the last one put, or since ``forget``."""
         return self._put[1] if self._put is not None and self._put[0] is obs else None
 
     def forget(self) -> None:
-        """Drop what was put last."""
+        """Drop the array that was put last, and its tensor."""
         self._put = None
 
     def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:

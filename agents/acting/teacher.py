@@ -26,7 +26,7 @@ class TeacherSettings(NamedTuple):
 
 
 class Teacher:
-    """The policies of S seeds that no update changes.
+    """The policies of S seeds, frozen: a loss draws their students towards them, and they choose some of the actions.
 
     The loss is that of QDagger (Agarwal et al. 2022, "Reincarnating Reinforcement Learning", sec. 4), with a weight
     that falls by steps in place of the student's success. Acting is a guided start in the spirit of Jump-Start RL
@@ -71,7 +71,7 @@ class Teacher:
         load_weights(self.policy.network, dict(weights))
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights and generators: a run goes on without the folder that they came from."""
+        """Weights and generators, so that a run can go on without the folder that the weights came from."""
         network = {name: value.clone() for name, value in self.policy.network.state_dict().items()}
         return {"network": network, "generators": [dict(x.bit_generator.state) for x in self.generators]}
 

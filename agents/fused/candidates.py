@@ -34,7 +34,7 @@ def can_fuse_candidates(network: QNetwork) -> TypeGuard[CandidateNetwork]:
 
 
 class States:
-    """B observations of one seed, packed: their entities, and candidates to score."""
+    """B observations of one seed, with their entities and the candidates to score packed side by side."""
 
     def __init__(self, layout: Layout, size: int) -> None:
         self.layout, self.size = layout, size
@@ -103,7 +103,7 @@ class CandidateForward:
         )  # fmt: skip
 
     def embed(self, states: States) -> None:
-        """State embeddings and what they add to each candidate."""
+        """Compute the state embeddings [B, H] and what they add to each candidate's features, [B, H]."""
         present = int(states.starts[-1])
         torch.mm(states.entities[:present], self.w["entity.0"], out=self.each[:present])
         kernels.pool(self.each.numpy(), states.starts, states.obs, self.n_globals, self.pooled.numpy())
@@ -130,7 +130,7 @@ def _kept(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _joint(rows: Tensor) -> np.ndarray:
-    """[1, R, H] of [R, H]: kernels know seeds."""
+    """A view [1, R, H] of rows [R, H], as kernels take the rows of one seed."""
     return rows.numpy()[None]
 
 
@@ -176,16 +176,20 @@ class CandidateSeed:
         return self.q_t, self._outputs_by_target if self.double else partial(self._outputs_at, outputs)
 
     def _outputs_by_target(self, a: Tensor) -> Tensor:
+        """The target network's outputs [B, Z] of the actions a [B]: these alone are scored."""
         self.after.taken(a.numpy())
         self.target.embed(self.after)
         return self.target.score(self.after)
 
     def _outputs_at(self, outputs: Tensor, a: Tensor) -> Tensor:
-        """Those of the actions a [B] among outputs [L, Z]; of another row where no action is legal, as at an end."""
+        """Outputs [B, Z] of the actions a [B], from those of the packed candidates [L, Z].
+
+        Where no action is legal, as at an end, they are those of another row.
+        """
         return outputs.index_select(0, self.place.gather(1, a.unsqueeze(1)).squeeze(1))
 
     def _differentiate(self, out_tm1: Tensor, target: Tensor, weights: Tensor) -> None:
-        """TD errors, the loss's slope in out_tm1, and sums for the curves."""
+        """Fill the TD errors [B] and the loss's slope in out_tm1 [B, Z], and add to the sums for the curves."""
         leaf = out_tm1.detach().clone().requires_grad_()
         loss, td_error = self.head.loss(out_tm1=leaf, target=target)
         total = (loss * weights).mean()

@@ -54,7 +54,7 @@ class MLPForward:
         self.state_value = SeedRows(torch.empty(self.seeds, rows, 1))
 
     def empty(self, rows: int, layer: Product) -> SeedRows:
-        """A buffer for a layer's outputs, all positions of a row side by side."""
+        """An empty buffer for a layer's outputs, all positions of a row side by side."""
         return SeedRows(torch.empty(self.seeds, rows, layer.positions * layer.outputs), layer.outputs)
 
     def forward(self, obs: SeedRows, mask: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ class FusedMLP:
         return self.td
 
     def backward(self, obs: SeedRows, a: np.ndarray, mask: np.ndarray) -> None:
-        """From ``slope`` to the gradients, by way of the first B rows."""
+        """Fill the gradients from ``slope``, the loss's slope in the first B rows' Q-values of the actions a [S, B]."""
         side, d = self.online, self.d_hidden[-1]
         kernels.spread_slope(
             self.slope, a, mask, self.d_q.array, self.d_value.array, side.gradients, side.head.bias, side.value_bias

@@ -15,7 +15,7 @@ from agents.networks.base import QNetwork, taken
 from agents.networks.heads import Head
 from agents.networks.weights import FlatParameters, load_weights
 
-METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+_METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
 
 class FusedUpdate(Protocol):
@@ -44,7 +44,7 @@ class Updater:
         self.updates = 0
         self.teacher: Teacher | None = None
         self.fused = None
-        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
+        self._sums = torch.zeros(len(self.flat.values), len(_METRICS), device=self.flat.values.device)
         self._counted = 0  # updates since the last read of the sums
 
     def set_weights(self, values: Tensor) -> None:
@@ -81,7 +81,7 @@ class Updater:
         means = (self._sums / self._counted).tolist()
         self._sums.zero_()
         self._counted = 0
-        return [dict(zip(METRICS, row, strict=True)) for row in means]
+        return [dict(zip(_METRICS, row, strict=True)) for row in means]
 
     def _collect(self) -> None:
         """Add what the optimiser and the fused update have summed to the sums of all."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.memory.priorities import Priorities
-from agents.memory.sampling import Columns, draw_starts, pack_mask, read_compiled, read_tensors
+from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
 from agents.memory.transitions import SeedBuffers, TransitionBuffers, Transitions
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
@@ -67,7 +67,7 @@ class SequentialMemory:
         self.filled = 0  # rows written so far, at most T
         self._valid_slots = self.valid.view(-1).numpy()
         kept = self.obs, self.mask_bits, self.a, self.r, self.terminated, self.truncated
-        self.columns = Columns(*(None if x is None else x.view(-1, *x.shape[2:]) for x in kept))  # views [T * N, ...]
+        self.columns = MemoryColumns(*(None if x is None else x.view(-1, *x.shape[2:]) for x in kept))  # [T * N, ...]
         self.arrays = self.columns.as_arrays() if device.type == "cpu" else None
 
     def __len__(self) -> int:

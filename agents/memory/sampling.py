@@ -17,7 +17,7 @@ from agents.kernels import gather
 from agents.memory.transitions import SeedBuffers, Transitions
 
 
-class Columns(NamedTuple):
+class MemoryColumns(NamedTuple):
     """What a memory keeps of each slot: tensors or arrays [T * N, ...]."""
 
     obs: Any  # [T * N, D] in the memory's number format
@@ -27,9 +27,9 @@ class Columns(NamedTuple):
     terminated: Any  # [T * N] bool
     truncated: Any  # [T * N] bool
 
-    def as_arrays(self) -> Columns:
+    def as_arrays(self) -> MemoryColumns:
         """The same columns as NumPy arrays that share the tensors' memory, which must be on a CPU."""
-        return Columns(*(None if column is None else column.numpy() for column in self))
+        return MemoryColumns(*(None if column is None else column.numpy() for column in self))
 
 
 def pack_mask(mask: np.ndarray) -> np.ndarray:
@@ -65,7 +65,7 @@ def draw_starts(
 
 
 def read_compiled(
-    arrays: Columns, slots: np.ndarray, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
+    arrays: MemoryColumns, slots: np.ndarray, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
     out: SeedBuffers,
 ) -> Transitions:  # fmt: skip
     """Transitions of up to ``n_step`` steps that start at ``slots`` [B], by compiled passes into buffers."""
@@ -85,8 +85,9 @@ def read_compiled(
 
 
 def read_tensors(
-    columns: Columns, slots: Tensor, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None, n_actions: int
-) -> Transitions:
+    columns: MemoryColumns, slots: Tensor, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
+    n_actions: int,
+) -> Transitions:  # fmt: skip
     """Transitions of up to ``n_step`` steps that start at ``slots`` [B], by tensor operations on their device."""
     steps_on = torch.arange(n_step, device=slots.device) * num_envs
     flat = (slots.unsqueeze(1) + steps_on) % len(columns.a)  # [B, n]

@@ -92,5 +92,5 @@ class SumTree:
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
-    """In one memory layout, as the loops are compiled for each."""
+    """A tensor as an array in one piece of memory: compiled loops are compiled for each memory layout."""
     return tensor.contiguous().numpy()

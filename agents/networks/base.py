@@ -69,12 +69,12 @@ class QNetwork(nn.Module):
         raise NotImplementedError
 
     def units(self) -> list[Units]:
-        """Its layers of hidden units."""
+        """The network's layers of hidden units."""
         raise NotImplementedError
 
 
 class NetworkSettings(Protocol):
-    """What every network's settings offer."""
+    """The settings of any network: they build it."""
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False

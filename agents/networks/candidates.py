@@ -165,7 +165,7 @@ class CandidateNetwork(QNetwork):
         return self.head(self.scorer(self.meet(features + self.state_to_scorer(self.embed(obs)))))
 
     def units(self) -> list[Units]:
-        """Entity, state, meeting of state and candidate, scorer."""
+        """Layers of entities, of the state, of a candidate in its state (``meet``), and of the scorer."""
         width, n_globals = self.head.weight.shape[1], self.layout.globals
         entity, state, scorer = (list[Any](part)[0] for part in (self.entity, self.state, self.scorer))
         heads = [self.state_to_scorer] if self.value is None else [self.state_to_scorer, self.value]

@@ -17,7 +17,7 @@ from agents import losses
 
 
 class Head:
-    """What every value head offers. Losses are per sample; TD errors are the target's mean less the own, detached."""
+    """A value head. Losses are per sample; TD errors are the target's mean less the own, detached."""
 
     name: ClassVar[str]  # as in agent.head=NAME
     takes_returns: ClassVar[bool] = False  # a given return [...] is a target for ``loss``

@@ -126,7 +126,7 @@ class PatchLayer(nn.Module):
         )
 
     def _without_patches(self, x: Tensor) -> Tensor:
-        """The same by a compiled loop that skips zeros, for acting."""
+        """[S, B, H', W', C'] as ``forward``, without gradients, by a compiled loop that skips zeros."""
         linear, rest = self.inner[0], self.inner[1:]
         assert isinstance(linear, SeedLinear)
         assert linear.bias is not None
@@ -200,10 +200,10 @@ class ImageSettings:
 
 
 def check_widths(name: str, widths: Sequence[int]) -> None:
-    """Whether these can be the sizes of layers.
+    """Check that these can be the sizes of layers.
 
     Raises:
-        ValueError: if not.
+        ValueError: in one line, if they can't.
     """
     if not 1 <= len(widths) <= 16 or not all(1 <= width <= 8192 for width in widths):
         raise ValueError(f"{name}={list(widths)} needs 1 to 16 widths, each in 1..8192")

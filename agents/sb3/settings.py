@@ -33,7 +33,7 @@ _RANGES: Ranges = {
 
 @dataclass
 class SB3Settings:
-    """What the settings of both share, under Stable-Baselines3's own names.
+    """The settings that Stable-Baselines3's DQN and MaskablePPO share, under its own names.
 
     Raises:
         ValueError: in one line, when a number is out of range.
