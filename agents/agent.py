@@ -1,4 +1,4 @@
-"""What our agents share: acting epsilon-greedily with one policy for all games of all seeds."""
+"""The base of our agents: acts epsilon-greedily in all games of all seeds with one policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agents.networks.weights import flat_values
 
 
 class QAgent:
-    """Plays N games of each of S seeds.
+    """An agent that plays N games of each of S seeds and learns Q-values.
 
     All arrays hold the rows of seed 0, then those of seed 1, … (S * N rows). One environment step is one step of one
     game of a seed: a batch step counts N.
@@ -28,22 +28,53 @@ class QAgent:
 
     def __init__(
         self, *, policy: QPolicy, updater: Updater, explorations: Sequence[EpsilonGreedy],
-        teacher: Teacher | None = None,
+        teacher: Teacher | None = None, all_legal: bool = False,
     ) -> None:  # fmt: skip
+        """With ``all_legal`` masks are constant: all actions are always legal."""
         self.policy, self.explorations, self._updater = policy, explorations, updater
         self.teacher = updater.teacher = teacher
         self.policy.flat = updater.flat
-        self._metrics: list[dict[str, float]] = [{} for _ in explorations]
+        self.all_legal = all_legal
 
     @property
     def seeds(self) -> int:
-        """S."""
+        """Number S of seeds."""
         return len(self.explorations)
 
     @property
     def updates(self) -> int:
-        """Gradient updates so far (of each seed)."""
+        """Number of gradient updates of each seed so far."""
         return self._updater.updates
+
+    def act(
+        self,
+        obs: np.ndarray,
+        mask: np.ndarray | None,
+        groups: np.ndarray | None,
+        *,
+        env_step: int,
+        advice: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Epsilon-greedy actions, int64 [S * N].
+
+        Args:
+            obs: [S * N, D] float32.
+            mask: [S * N, A] bool or int8; None means that all actions are legal.
+            groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
+            env_step: environment steps so far, for the schedule.
+            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
+        """
+        mask = None if self.all_legal else mask
+        explore = self.explorers(env_step, len(obs))
+        actions = self.best(obs, mask, explore)
+        self.explore(actions, explore, mask, groups)
+        self.follow_advice(actions, advice, env_step)
+        self.follow_teacher(actions, obs, mask, env_step)
+        return actions
+
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """The best actions by the network, int64 [S * N]; those of games that explore, bool [S * N], aren't used."""
+        raise NotImplementedError
 
     def explorers(self, env_step: int, rows: int) -> np.ndarray:
         """Which of S * N games explore at this step, bool [S * N]."""
@@ -65,17 +96,17 @@ class QAgent:
                 shape = (len(rows), self.policy.n_actions)
                 actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
 
-    def follow(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
+    def follow_advice(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
         """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N]."""
         if advice is not None:
             count = len(actions) // self.seeds
             chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
             actions[chosen] = advice[chosen]
 
-    def guide(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
-        """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.guide``."""
+    def follow_teacher(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
+        """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.replace_actions``."""
         if self.teacher is not None:
-            self.teacher.guide(actions, obs, mask, env_step)
+            self.teacher.replace_actions(actions, obs, mask, env_step)
 
     def begin_with(
         self, saved: Sequence[Mapping[str, Tensor]], *, mode: str, fresh: QNetwork, shrink_perturb: float
@@ -95,10 +126,10 @@ class QAgent:
     @torch.no_grad()
     def shrink_perturb(self, fresh: QNetwork, share: float, seed: int) -> None:
         """Move one seed's weights by a share of the way to fresh ones (Ash & Adams 2020, sec. 4)."""
-        self._updater.move_towards(flat_values(fresh), share, seed)
+        self._updater.move_towards(flat_values(fresh), share, slice(seed, seed + 1))
 
-    def dormant(self, seed: int = 0) -> float | None:
-        """The share of one seed's hidden units that hardly act now; None where nobody knows."""
+    def dormant(self, seed: int) -> float | None:
+        """The share of one seed's hidden units that hardly act now; None if the agent doesn't measure it."""
         return None
 
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -113,14 +144,11 @@ class QAgent:
         """Acts greedily with one seed's weights as they are now, see ``QPolicy.greedy``."""
         return self.policy.single(seed).greedy
 
-    def metrics(self, seed: int = 0) -> dict[str, float]:
-        """Means over the updates since the last call for seed 0 (others: the same ones), empty without any."""
-        if seed == 0:
-            self._metrics = self.means()
-        return self._metrics[seed]
-
     def means(self) -> list[dict[str, float]]:
-        """The same for all seeds: loss, q_mean, td_error_abs, grad_norm."""
+        """For each seed, means over the updates since the last call; empty without any.
+
+        They are loss, q_mean, td_error_abs and grad_norm (before clipping).
+        """
         return self._updater.metrics()
 
     def epsilon(self, env_step: int) -> float:

@@ -14,13 +14,13 @@ from agents.acting.teacher import Teacher
 from agents.agent import QAgent
 from agents.learning.learner import QLearner
 from agents.learning.plasticity import Plasticity
-from agents.memory.batch import Batch, Buffers
 from agents.memory.ring import SequentialMemory
+from agents.memory.transitions import TransitionBuffers, Transitions
 from agents.networks.layers import draw_noise, is_noisy
 
 
 class DQN(QAgent):
-    """Plays N games of each of S seeds and learns from what it remembers of them; see ``QAgent`` for rows and steps.
+    """DQN (Mnih et al. 2015): learns from what it remembers of its games; see ``QAgent`` for rows and steps.
 
     Each seed has networks, memory and random numbers of its own; they share the passes through them.
     """
@@ -42,51 +42,31 @@ class DQN(QAgent):
         learning_starts: int,
         teacher: Teacher | None = None,
     ) -> None:
-        super().__init__(policy=policy, updater=learner, explorations=explorations, teacher=teacher)
+        super().__init__(
+            policy=policy, updater=learner, explorations=explorations, teacher=teacher,
+            all_legal=not memories[0].stores_masks,
+        )  # fmt: skip
         self.learner, self.memories = learner, memories
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
         self.updates_per_step, self.learning_starts = updates_per_step, learning_starts
         self._last_env_step = 0
         self._credit = 0.0  # updates that are due, with a fraction
-        self._buffers: Buffers | None = None
-        self._batch: Batch | None = None  # the last one
+        self._buffers: TransitionBuffers | None = None
+        self.batch: Transitions | None = None  # of the last update
         self._first: list[dict[str, float]] = [{} for _ in memories]  # the dormant share before the first update
 
-    def act(
-        self,
-        obs: np.ndarray,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        *,
-        env_step: int,
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Epsilon-greedy actions, int64 [S * N].
-
-        Args:
-            obs: [S * N, D] float32.
-            mask: [S * N, A] bool or int8; None means that all actions are legal.
-            groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
-            env_step: environment steps so far, for the schedule.
-            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
-        """
-        if not self.memories[0].stores_masks:
-            mask = None  # constant: all actions are always legal
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """See ``QAgent.best``; noisy layers get new noise."""
         self.policy.forget()
-        explore = self.explorers(env_step, len(obs))
         if self.noise:
             draw_noise(self.policy.network, self.noise)
         actions = np.zeros(len(obs), np.int64)
-        by_rows = self.seeds == 1 and self.policy.device.type == "cpu" and not self.policy.is_written_out
-        partly = by_rows and 0 < explore.sum() < len(obs)
-        if partly:  # only rows that don't explore are scored
+        by_rows = self.seeds == 1 and self.policy.device.type == "cpu" and not self.policy.is_fused
+        if by_rows and 0 < explore.sum() < len(obs):  # only rows that don't explore are scored
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
-        self.explore(actions, explore, mask, groups)
-        self.follow(actions, advice, env_step)
-        self.guide(actions, obs, mask, env_step)
         return actions
 
     def observe(
@@ -114,61 +94,67 @@ class DQN(QAgent):
             )  # fmt: skip
 
     def learn(self, env_step: int) -> int:
-        """Make the updates that are due after ``env_step`` environment steps, and return how many: see ``metrics``."""
+        """Make the updates that are due after ``env_step`` environment steps, and return how many: see ``means``."""
+        n_step = self.n_step(env_step)
+        due = self._due(env_step, n_step)
+        for _ in range(due):
+            self.batch = batch = self.sample(env_step, n_step)
+            if self.learner.updates == 0:
+                found = self.plasticity.metrics(self.learner.network, batch)
+                self._first = [{"dormant_at_first": row["dormant"]} for row in found]
+            if self.noise:
+                draw_noise(self.learner.network, self.noise)
+                draw_noise(self.learner.target_network, self.noise)
+            td_error = self.learner.update(batch, env_step)
+            for s, memory in enumerate(self.memories):
+                if memory.priorities is not None:
+                    memory.priorities.update(batch.slots[s], td_error[s].abs())
+            self.plasticity.after_update(self.learner, batch)
+        return due
+
+    def _due(self, env_step: int, n_step: int) -> int:
+        """How many updates the steps since the last call have earned; none as long as the memory is too empty."""
         elapsed, self._last_env_step = env_step - self._last_env_step, env_step
         # Counted in the memory, so that an agent restored without it fills it again before it learns.
-        memory, n_step = self.memories[0], self.n_step(env_step)
+        memory = self.memories[0]
         remembered, room = (rows * memory.num_envs for rows in (len(memory), memory.n_rows))
         if remembered < min(self.learning_starts, room) or not all(x.can_sample(n_step) for x in self.memories):
             return 0
         self._credit += elapsed * self.updates_per_step
         due = int(self._credit)
         self._credit -= due
-        for _ in range(due):
-            self._update(env_step, n_step)
         return due
 
-    def _update(self, env_step: int, n_step: int) -> None:
-        self._batch = batch = self.sample(env_step, n_step)
-        if self.learner.updates == 0:
-            found = self.plasticity.metrics(self.learner.network, batch)
-            self._first = [{"dormant_at_first": row["dormant"]} for row in found]
-        if self.noise:
-            draw_noise(self.learner.network, self.noise)
-            draw_noise(self.learner.target_network, self.noise)
-        td_error = self.learner.update(batch, env_step)
-        for s, memory in enumerate(self.memories):
-            if memory.priorities is not None:
-                memory.priorities.update(batch.slots[s], td_error[s].abs())
-        self.plasticity.after_update(self.learner, batch)
-
-    def sample(self, env_step: int, n_step: int) -> Batch:
-        """A batch [S, B, ...]; on a CPU in buffers that the next one overwrites."""
+    def sample(self, env_step: int, n_step: int) -> Transitions:
+        """A batch [S, B, ...] from the memories; on a CPU in buffers that the next one overwrites."""
         beta, memory = self.importance(env_step), self.memories[0]
         if memory.device.type != "cpu":
             parts = [x.sample(self.batch_size, n_step, self.gamma, beta=beta) for x in self.memories]
             columns: list[Any] = [None if x[0] is None else torch.stack(x) for x in zip(*parts, strict=True)]
-            return Batch(*columns)
+            return Transitions(*columns)
         if self._buffers is None:
-            self._buffers = Buffers(
-                seeds=self.seeds, batch_size=self.batch_size, obs_size=memory.obs.shape[2],
-                n_actions=memory.n_actions, stores_masks=memory.stores_masks,
-            )  # fmt: skip
+            self._buffers = memory.buffers(self.seeds, self.batch_size)
         for s, own in enumerate(self.memories):
             own.sample(self.batch_size, n_step, self.gamma, beta=beta, out=self._buffers.parts[s])
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:
-        """Also dormant: the share of hidden units that hardly act in the last batch; once also in the first batch."""
-        extra, means = self.plasticity.metrics(self.learner.network, self._batch), super().means()
+        """See ``QAgent``; beside these dormant, the share of hidden units that hardly act in the last batch.
+
+        The first time after the first update also dormant_at_first, their share in the first batch.
+        """
+        extra, means = self.plasticity.metrics(self.learner.network, self.batch), super().means()
         if not means[0]:
             return means
         first, self._first = self._first, [{} for _ in means]
         return [row | more | once for row, more, once in zip(means, extra, first, strict=True)]
 
-    def dormant(self, seed: int = 0) -> float | None:
-        """In the batch of the last update, before the first (of this process) None."""
-        return self.plasticity.metrics(self.learner.network, self._batch)[seed].get("dormant")
+    def dormant(self, seed: int) -> float | None:
+        """The share of one seed's hidden units that hardly act in the batch of the last update; None before the first.
+
+        The first is counted in this process: a restored agent doesn't know it until its next update.
+        """
+        return self.plasticity.metrics(self.learner.network, self.batch)[seed].get("dormant")
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""

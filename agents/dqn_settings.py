@@ -1,26 +1,26 @@
-"""The settings of ``DQN``: numbers and switches in, an agent out."""
+"""The settings of ``DQN``, checked, and the agent built from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from agents.acting.exploration import LinearSchedule
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teaching
 from agents.dqn import DQN
-from agents.learning.learner import Munchausen, QLearner
+from agents.learning.learner import MunchausenSettings, QLearner
 from agents.learning.plasticity import Plasticity
 from agents.memory.priorities import Priorities
 from agents.memory.ring import OBS_DTYPES, SequentialMemory
 from agents.networks.base import QNetwork
-from agents.networks.heads import Head
+from agents.networks.heads import Head, heads_with
 from agents.networks.weights import stack
-from agents.settings import MakeNetwork, QSettings, Ranges
+from agents.ranges import Ranges
+from agents.settings import QSettings, Task
 
 RISKS = ("cvar",)
 
@@ -33,7 +33,8 @@ class DQNSettings(QSettings):
         ValueError: in one line, when a number is out of range or switches don't go together.
     """
 
-    ranges: ClassVar[Ranges] = QSettings.ranges | {
+    ranges: ClassVar[Ranges] = {
+        **QSettings.ranges,
         "batch_size": (1, 65_536), "updates_per_step": (0, 16), "learning_starts": (0, 10**9), "n_step": (1, 256),
         "n_step_end": (1, 256), "n_step_fraction": (0, 1), "risk_alpha": (1e-3, 1), "munchausen_alpha": (0, 1),
         "munchausen_temperature": (1e-6, 1e3), "munchausen_lowest": (-1e6, 0), "priority_exponent": (0, 1),
@@ -80,75 +81,53 @@ class DQNSettings(QSettings):
         if self.risk is not None and self.risk not in RISKS:
             raise ValueError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
         if self.risk is not None and not head.has_risk:
-            raise ValueError(f"agent.risk={self.risk} needs agent.head=quantile, not head={self.head} without spread")
-        if self.munchausen and not head.takes_scalar_targets:
-            raise ValueError(f"agent.munchausen=true needs agent.head=scalar or hl_gauss, not head={self.head}")
+            raise ValueError(f"agent.risk={self.risk} needs agent.head={heads_with('has_risk')}, not head={self.head}")
+        if self.munchausen and not head.takes_returns:
+            needed = heads_with("takes_returns")
+            raise ValueError(f"agent.munchausen=true needs agent.head={needed}, not head={self.head}")
         if self.n_step_end is not None and self.n_step_end > self.n_step:
             raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
 
     @property
     def has_noise(self) -> bool:
-        """By the switch."""
+        """True with ``noisy``."""
         return self.noisy
 
-    def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
-        """For acting alone: load weights with ``load_policy``."""
-        return self.policy(self.network(make_network, 0, device), n_actions, device)
-
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
-        """Acts with that network, by the mean or by the risk."""
+        """A policy that acts with that network, by the mean or by the risk."""
         alpha = None if self.risk is None else self.risk_alpha
         return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device, risk_alpha=alpha)
 
-    def build(
-        self,
-        *,
-        make_network: MakeNetwork,
-        num_envs: int,
-        obs_size: int,
-        n_actions: int,
-        total_steps: int,
-        device: torch.device,
-        seeds: Sequence[int],
-        store_masks: bool,
-        gamma: float | None = None,
-        threads: int = 1,
-        teaching: Teaching | None = None,
-    ) -> DQN:
-        """An agent for ``num_envs`` games of each of ``seeds`` over ``total_steps`` steps.
-
-        ``store_masks=False`` means that all actions are always legal; ``threads`` is for updates of several seeds.
-        With ``teaching`` the agent has a teacher, whose weights are to be loaded.
+    def build(self, task: Task) -> DQN:
+        """An agent for that task.
 
         Raises:
-            ValueError: in one line, if the memory would not fit into ``memory_bytes``.
+            ValueError: in one line, if the memory would not fit into ``memory_bytes``, or holds too few steps.
         """
-        drawn = [np.random.SeedSequence(seed).spawn(4) for seed in seeds]
+        drawn = [np.random.SeedSequence(seed).spawn(4) for seed in task.seeds]
         weight_seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
 
         def networks(shift: int) -> QNetwork:
-            return stack([self.network(make_network, seed + shift, device) for seed in weight_seeds])
+            return stack([self.network(task.make_network, seed + shift, task.device) for seed in weight_seeds])
 
-        shape = {"num_envs": num_envs, "obs_size": obs_size, "n_actions": n_actions, "store_masks": store_masks}
-        network = networks(0)
-        updates = int(total_steps * self.updates_per_step)
+        network, updates = networks(0), int(task.total_steps * self.updates_per_step)
         return DQN(
-            policy=self.policy(network, n_actions, device),
-            learner=self._learner(network, networks(0), total_steps, threads),
-            memories=[self._memory(shape, len(seeds), device, part[1]) for part in drawn],
-            explorations=[self.exploration(total_steps, part[2]) for part in drawn],
+            policy=self.policy(network, task.n_actions, task.device),
+            learner=self._learner(network, networks(0), task),
+            memories=[self._memory(task, part[1]) for part in drawn],
+            explorations=[self.exploration(task.total_steps, part[2]) for part in drawn],
             noise=[torch.Generator().manual_seed(int(part[3].generate_state(1)[0])) for part in drawn],
             plasticity=Plasticity(
                 make_fresh=networks, redo_every=self.redo_every, redo_threshold=self.redo_threshold,
                 reset_every=self.reset_every, reset_share=self.reset_share, last_reset=int(0.8 * updates),
             ),
             batch_size=self.batch_size,
-            n_step=self._n_step(total_steps),
-            importance=LinearSchedule(start=self.importance_start, end=1.0, steps=total_steps),
-            gamma=self.gamma if gamma is None else gamma,
+            n_step=self._n_step(task.total_steps),
+            importance=LinearSchedule(start=self.importance_start, end=1.0, steps=task.total_steps),
+            gamma=self.gamma if task.gamma is None else task.gamma,
             updates_per_step=self.updates_per_step,
             learning_starts=self.learning_starts,
-            teacher=self.teacher(teaching, make_network, seeds, n_actions, device),
+            teacher=self.build_teacher(task),
         )  # fmt: skip
 
     def _n_step(self, total_steps: int) -> Callable[[int], int]:
@@ -157,32 +136,33 @@ class DQNSettings(QSettings):
         share = LinearSchedule(start=0.0, end=1.0, steps=self.n_step_fraction * total_steps)
         return lambda env_step: round(self.n_step * (end / self.n_step) ** share(env_step))
 
-    def _memory(
-        self, shape: dict[str, Any], seeds: int, device: torch.device, drawn: np.random.SeedSequence
-    ) -> SequentialMemory:
-        rows = self.memory_capacity // shape["num_envs"]
+    def _memory(self, task: Task, drawn: np.random.SeedSequence) -> SequentialMemory:
+        """The memory of one seed."""
+        rows = self.memory_capacity // task.num_envs
         if rows <= self.n_step:
             raise ValueError(
-                f"agent.memory_capacity={self.memory_capacity} is {rows} steps of each of {shape['num_envs']} games: "
+                f"agent.memory_capacity={self.memory_capacity} is {rows} steps of each of {task.num_envs} games: "
                 f"it must hold more than agent.n_step={self.n_step}"
             )
-        generator, slots = np.random.default_rng(drawn), rows * shape["num_envs"]
+        generator, priorities = np.random.default_rng(drawn), None
+        if self.prioritised:
+            priorities = Priorities(
+                slots=rows * task.num_envs, exponent=self.priority_exponent, device=task.device, generator=generator
+            )
         return SequentialMemory(
-            capacity=self.memory_capacity, obs_dtype=self.obs_dtype, memory_bytes=self.memory_bytes // seeds,
-            device=device, generator=generator, longest=self.n_step, **shape,
-            priorities=Priorities(
-                slots=slots, exponent=self.priority_exponent, device=device, generator=generator
-            ) if self.prioritised else None,
+            capacity=self.memory_capacity, num_envs=task.num_envs, obs_size=task.obs_size, n_actions=task.n_actions,
+            obs_dtype=self.obs_dtype, store_masks=task.store_masks, memory_bytes=self.memory_bytes // len(task.seeds),
+            device=task.device, generator=generator, priorities=priorities, longest=self.n_step,
         )  # fmt: skip
 
-    def _learner(self, network: QNetwork, target_network: QNetwork, total_steps: int, threads: int) -> QLearner:
-        munchausen = Munchausen(
+    def _learner(self, network: QNetwork, target_network: QNetwork, task: Task) -> QLearner:
+        munchausen = MunchausenSettings(
             self.munchausen_alpha, self.munchausen_temperature, self.munchausen_lowest, self.munchausen_corrected
         )
         return QLearner(
             network=network, target_network=target_network, head=self.make_head(),
-            learning_rate=self.learning_rate_schedule(total_steps),
+            learning_rate=self.learning_rate_schedule(task.total_steps),
             weight_decay=self.weight_decay, max_grad_norm=self.max_grad_norm, double=self.double,
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
-            munchausen=munchausen if self.munchausen else None, threads=threads,
+            munchausen=munchausen if self.munchausen else None, threads=task.threads,
         )  # fmt: skip

@@ -48,22 +48,29 @@ def bootstrap(r_t: Tensor, discount_t: Tensor, q_t: Tensor) -> Tensor:
     return r_t + discount_t * torch.where(discount_t > 0, q_t, 0.0)
 
 
-def double_q_target(
-    *, r_t: Tensor, discount_t: Tensor, q_online_t: Tensor, mask_t: Tensor, q_target_of: Callable[[Tensor], Tensor]
+def q_learning_target(
+    *,
+    r_t: Tensor,
+    discount_t: Tensor,
+    q_t: Tensor,
+    mask_t: Tensor,
+    outputs_of: Callable[[Tensor], Tensor],
+    bootstrap_outputs: Callable[[Tensor, Tensor, Tensor], Tensor] = bootstrap,
 ) -> Tensor:
-    """Double Q-learning target [B] (van Hasselt, Guez & Silver 2016, eq. 4), over the next state's legal actions.
+    """DQN's target ``r_t + discount_t Q'(s_t, argmax_a q_t)``, with the target network's Q' and over legal actions.
+
+    If q_t is the target network's as well, this is the target of DQN (Mnih et al. 2015, algorithm 1); if it is the
+    online network's, that of double DQN (van Hasselt, Guez & Silver 2016, eq. 4). All ways of an update use this
+    function, but for ``kernels.mlp.best_legal`` and ``td_errors``, which restate it.
 
     Args:
-        r_t, discount_t: [B], n-step rewards and the discount of what follows (0 after a termination).
-        q_online_t, mask_t: [B, A], the online network's values of the next state, which choose the action.
-        q_target_of: the target network's value [B] of one action [B] per row: only the chosen one has to be scored.
+        r_t, discount_t: [...], n-step rewards and the discount of what follows (0 after a termination).
+        q_t, mask_t: [..., A], the values of the next state that choose the next action, and which actions are legal.
+        outputs_of: the target network's outputs, [...] or [..., Z], for one action [...] of each row: only the chosen
+            one has to be scored.
+        bootstrap_outputs: makes the target of r_t, discount_t and these outputs; a value head's if there are Z of them.
     """
-    return bootstrap(r_t, discount_t, q_target_of(masked_argmax(q_online_t, mask_t)))
-
-
-def q_target(*, r_t: Tensor, discount_t: Tensor, q_target_t: Tensor, mask_t: Tensor) -> Tensor:
-    """DQN's target [B] (Mnih et al. 2015, eq. 2), over the next state's legal actions: q_target_t, mask_t [B, A]."""
-    return bootstrap(r_t, discount_t, masked_max(q_target_t, mask_t))
+    return bootstrap_outputs(r_t, discount_t, outputs_of(masked_argmax(q_t, mask_t)))
 
 
 def huber(td_error: Tensor, delta: float = 1.0) -> Tensor:

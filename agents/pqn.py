@@ -1,7 +1,7 @@
 """PQN: Q-learning from many games in parallel, without memory or target network (Gallici et al. 2024).
 
 A few steps of all games are played, the λ-returns of all states computed backwards and fitted in minibatches; then
-what was played is forgotten. Layer normalisation keeps it stable. Networks, value heads and exploration are ``dqn``'s.
+what was played is forgotten. Layer normalisation keeps it stable. Networks, heads and exploration are those of DQN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agents.learning.fitter import QFitter
 
 
 class PQN(QAgent):
-    """Plays N games of each of S seeds, see ``QAgent`` for rows and steps."""
+    """PQN: fits the λ-returns of what it has just played; see ``QAgent`` for rows and steps."""
 
     def __init__(
         self,
@@ -45,24 +45,12 @@ class PQN(QAgent):
         self._rows: list[dict[str, Tensor]] = []  # what was played since the last update, [S * N, ...] each
         self._v: np.ndarray | None = None  # value of the states last acted in, [S * N]
 
-    def act(
-        self,
-        obs: np.ndarray,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        *,
-        env_step: int,
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Epsilon-greedy actions, int64 [S * N]; arguments as for ``DQN.act``."""
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """See ``QAgent.best``; the states' values are kept for ``observe``."""
         q, legal = self.policy.scores(obs, mask)  # [S, N, A]
         v = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0)  # nothing is to come where nothing is legal
         self._v = v.flatten().cpu().numpy()
-        actions = losses.masked_argmax(q, legal).flatten().cpu().numpy()
-        self.explore(actions, self.explorers(env_step, len(obs)), mask, groups)
-        self.follow(actions, advice, env_step)
-        self.guide(actions, obs, mask, env_step)
-        return actions
+        return losses.masked_argmax(q, legal).flatten().cpu().numpy()
 
     def observe(
         self,

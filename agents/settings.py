@@ -1,4 +1,4 @@
-"""Settings that our agents share: value head, optimiser, exploration."""
+"""What our agents' settings share: value head, optimiser, exploration; and the task that an agent is built for."""
 
 from __future__ import annotations
 
@@ -11,25 +11,42 @@ import torch
 
 from agents.acting.exploration import EpsilonGreedy, LinearSchedule
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teacher, Teaching
+from agents.acting.teacher import Teacher, TeacherSettings
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head, make_head
 from agents.networks.weights import stack
+from agents.ranges import Ranges, check_ranges
 
-Ranges = dict[str, tuple[float, float]]
-_FRESH, _TEACHER = 1000, 1001  # beside the few numbers with which ``build`` spawns
+_FRESH, _TEACHER = 1000, 1001  # purposes of random numbers, apart from those of ``build``, which spawns from 0 on
 
 
 class MakeNetwork(Protocol):
-    """Builds a network of one seed with new weights."""
+    """A function that builds a network of one seed with new weights."""
 
     def __call__(self, *, outputs: int = 1, dueling: bool = False, noisy: bool = False) -> QNetwork:
-        """``outputs`` for each action."""
+        """The network, with so many ``outputs`` for each action."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What an agent is built for: its games, how long it plays them, and on what machine."""
+
+    make_network: MakeNetwork
+    num_envs: int  # games of each seed
+    obs_size: int
+    n_actions: int
+    total_steps: int  # environment steps of each seed, for the schedules
+    device: torch.device
+    seeds: Sequence[int]
+    store_masks: bool  # False: all actions are always legal
+    gamma: float | None = None  # discount per step; None: that of the settings
+    threads: int = 1  # for updates of several seeds at once
+    teacher: TeacherSettings | None = None  # with it the agent has a teacher, whose weights are still to be loaded
 
 
 @dataclass
 class QSettings:
-    """What every agent that learns Q-values has. Steps are environment steps, updates are gradient updates.
+    """The settings of every agent that learns Q-values. Steps are environment steps, updates are gradient updates.
 
     Raises:
         ValueError: in one line, when a number is out of range.
@@ -62,26 +79,23 @@ class QSettings:
     group_weights: list[float] | None = None  # chance of each group (verb) when exploring; null: equal
 
     def __post_init__(self) -> None:
-        for name, (low, high) in self.ranges.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"agent.{name}={value} is not in {low:g}..{high:g}")
+        check_ranges(self, "agent", self.ranges)
         weights = self.group_weights
         if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
             raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
         self.make_head()
 
     def make_head(self) -> Head:
-        """What the network's outputs mean."""
-        return make_head(self.head, atoms=self.atoms, v_min=self.v_min, v_max=self.v_max, huber_delta=self.huber_delta)
+        """The value head: what the network's outputs mean."""
+        return make_head(self.head, **vars(self))
 
     @property
     def has_noise(self) -> bool:
-        """Whether networks have noisy layers."""
+        """True if networks have noisy layers."""
         return False
 
     def network(self, make_network: MakeNetwork, seed: int, device: torch.device) -> QNetwork:
-        """A network of one seed; the global generator stays as it was."""
+        """A new network of one seed; torch's global generator stays as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise).to(device)
@@ -94,29 +108,31 @@ class QSettings:
         drawn = [int(_drawn(seed, *purpose).generate_state(1)[0]) for seed in seeds]
         return stack([self.network(make_network, seed, device) for seed in drawn])
 
-    def teacher(
-        self, teaching: Teaching | None, make_network: MakeNetwork, seeds: Sequence[int], n_actions: int,
-        device: torch.device,
-    ) -> Teacher | None:  # fmt: skip
-        """A teacher whose weights are still to be loaded; None if there is to be none."""
-        if teaching is None:
+    def build_teacher(self, task: Task) -> Teacher | None:
+        """A teacher whose weights are still to be loaded; None if the task has none."""
+        if task.teacher is None:
             return None
+        network = self.fresh_network(task.make_network, task.seeds, task.device)
         return Teacher(
-            policy=self.policy(self.fresh_network(make_network, seeds, device), n_actions, device),
-            teaching=teaching, generators=[np.random.default_rng(_drawn(seed, _TEACHER)) for seed in seeds],
+            policy=self.policy(network, task.n_actions, task.device), settings=task.teacher,
+            generators=[np.random.default_rng(_drawn(seed, _TEACHER)) for seed in task.seeds],
         )  # fmt: skip
 
+    def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
+        """A policy for acting alone: load weights with ``load_policy``."""
+        return self.policy(self.network(make_network, 0, device), n_actions, device)
+
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
-        """Acts with that network."""
+        """A policy that acts with that network."""
         return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device)
 
     def learning_rate_schedule(self, total_steps: int) -> Callable[[int], float]:
-        """By environment step."""
+        """The learning rate by environment step."""
         end = self.learning_rate * self.learning_rate_final_share
         return LinearSchedule(start=self.learning_rate, end=end, steps=total_steps)
 
     def exploration(self, total_steps: int, drawn: np.random.SeedSequence) -> EpsilonGreedy:
-        """Of one seed."""
+        """The exploration of one seed."""
         return EpsilonGreedy(
             schedule=LinearSchedule(
                 start=self.epsilon_start, end=self.epsilon_end, steps=self.epsilon_fraction * total_steps

@@ -80,19 +80,19 @@ def _draw_group(generator: np.random.Generator, counts: np.ndarray, weights: np.
 
 
 class LinearSchedule:
-    """From ``start`` to ``end`` over the first ``steps`` steps, then constant."""
+    """A number that goes linearly from ``start`` to ``end`` over the first ``steps`` steps and then stays there."""
 
     def __init__(self, *, start: float, end: float, steps: float) -> None:
         self.start, self.end, self.steps = start, end, steps
 
     def __call__(self, step: int) -> float:
-        """Value at that step."""
+        """The number at that step."""
         share = 1.0 if self.steps <= 0 else min(max(step / self.steps, 0.0), 1.0)
         return self.start + share * (self.end - self.start)
 
 
 class EpsilonGreedy:
-    """Who explores at this step, and what they do: epsilon by schedule, optionally a ladder of it over the games.
+    """The exploration of one seed: which games explore at a step, with epsilon by schedule, and what they do then.
 
     With ``ladder`` > 0 game i of N explores with ``eps ** (1 + ladder * i / (N - 1))`` (Ape-X, Horgan
     et al. 2018, sec. 4).
@@ -140,7 +140,7 @@ class EpsilonGreedy:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """The generator and the lots, as plain numbers."""
+        """The state of the generator and the lots of ``followers``, as plain numbers."""
         lots = {"calls": self._calls, "lots": self._lots.tolist()}
         return {"generator": dict(self.generator.bit_generator.state), **lots}
 

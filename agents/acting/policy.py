@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from agents import losses
-from agents.fused.mlp import Side, fits
-from agents.fused.products import Rows
+from agents.fused.mlp import MLPForward, can_fuse_mlp
+from agents.fused.products import SeedRows
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head
 from agents.networks.layers import remove_noise
@@ -32,18 +32,18 @@ class QPolicy:
         self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
         self.risk_alpha = risk_alpha
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
-        self._fast: Side | None = None
+        self._forward: MLPForward | None = None  # the fused forward pass, for the number of rows last seen
         self._put: tuple[np.ndarray, Tensor] | None = None
 
     @property
     def seeds(self) -> int:
-        """How many seeds' weights the network holds."""
+        """Number S of seeds whose weights the network holds."""
         return len(next(self.network.parameters()))
 
     @property
-    def is_written_out(self) -> bool:
-        """Whether acting goes by buffers of a fixed number of rows."""
-        return self.flat is not None and fits(self.network)
+    def is_fused(self) -> bool:
+        """True if the fused CPU path computes Q-values."""
+        return self.flat is not None and can_fuse_mlp(self.network)
 
     def single(self, seed: int) -> QPolicy:
         """One seed's policy as it is now, with weights of its own."""
@@ -68,32 +68,32 @@ class QPolicy:
         return self.best(obs, mask)
 
     def best(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        """The same with the noise, if any, that the network has at the moment."""
+        """The actions of ``greedy``, but with the noise, if any, that the network has at the moment."""
         q, legal = self.scores(obs, mask)
         return losses.masked_argmax(q, legal).flatten().cpu().numpy()
 
     @torch.inference_mode()
     def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
-        """What actions count, and the mask, both [S, N / S, A] on the device."""
+        """The numbers that actions are chosen by (Q-values or risks), and the mask: [S, N / S, A], on the device."""
         rows = self.put(obs).unflatten(0, (self.seeds, -1))
         legal = self._mask(mask, rows.shape[1])
-        if self.is_written_out:
-            return self._written_out(rows, legal), legal
+        if self.is_fused:
+            return self._fused_values(rows, legal), legal
         outputs = self.network(rows, legal)
         if self.risk_alpha is None:
             return self.head.mean(outputs), legal
         return self.head.risk(outputs, self.risk_alpha), legal
 
-    def _written_out(self, rows: Tensor, legal: Tensor) -> Tensor:
-        """The values by products into buffers, see ``fused``: they are overwritten by the next call."""
-        if self._fast is None or self._fast.rows != rows.shape[1]:
+    def _fused_values(self, rows: Tensor, legal: Tensor) -> Tensor:
+        """Q-values by the fused CPU path, in a buffer that the next call overwrites."""
+        if self._forward is None or self._forward.rows != rows.shape[1]:
             assert isinstance(self.network, MLP)
             assert self.flat is not None
-            self._fast = Side(self.network, self.flat, rows.shape[1])
-        return torch.from_numpy(self._fast.forward(Rows(rows), legal.numpy()))
+            self._forward = MLPForward(self.network, self.flat, rows.shape[1])
+        return torch.from_numpy(self._forward.forward(SeedRows(rows), legal.numpy()))
 
     def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
-        """Copies of just what one seed needs to act: its weights, as a network of one seed."""
+        """Copies of what one seed needs to act: its weights, as a network of one seed."""
         return {"network": {name: value[seed : seed + 1].clone() for name, value in self.network.state_dict().items()}}
 
     def load_policy(self, state: dict[str, Any]) -> None:
@@ -113,11 +113,11 @@ class QPolicy:
         return rows
 
     def sent(self, obs: np.ndarray) -> Tensor | None:
-        """What ``put`` made of this very array since ``forget``; None if it was not put last."""
+        """The tensor that ``put`` made of this very array; None if it was not the last one put, or since ``forget``."""
         return self._put[1] if self._put is not None and self._put[0] is obs else None
 
     def forget(self) -> None:
-        """Drop what was put last."""
+        """Drop the array that was put last, and its tensor."""
         self._put = None
 
     def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A DQN update of a candidate network written out by hand for the CPU, with any value head.
+"""The fused DQN update of a candidate network on a CPU: gradients without autograd, but for the value head's loss.
 
 The states' rows are packed once and go through both networks; of the network that learns only the taken candidates are
 scored. Seeds are independent of each other and share nothing but threads.
@@ -6,31 +6,35 @@ scored. Seeds are independent of each other and share nothing but threads.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from agents import losses
 from agents.kernels import candidates as kernels
 from agents.kernels import mlp
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 from agents.networks.base import Layout, QNetwork
 from agents.networks.candidates import CandidateNetwork
 from agents.networks.heads import Head
 from agents.networks.weights import FlatParameters
 
 
-def fits(network: QNetwork) -> bool:
-    """Whether the network is one that is written out here."""
+def can_fuse_candidates(network: QNetwork) -> TypeGuard[CandidateNetwork]:
+    """True if ``FusedCandidates`` covers the network: on a CPU, neither dueling nor noisy."""
     if not isinstance(network, CandidateNetwork) or network.value is not None or network.noisy:
         return False
     return network.head.weight.device.type == "cpu"
 
 
 class States:
-    """B observations of one seed, packed: their entities, and candidates to score."""
+    """B observations of one seed, with their entities and the candidates to score packed side by side."""
 
     def __init__(self, layout: Layout, size: int) -> None:
         self.layout, self.size = layout, size
@@ -62,8 +66,8 @@ class States:
         return self.layout.size - self.layout.candidates * self.layout.candidate_features
 
 
-class CandidateSide:
-    """One seed of one network: its weights, and the buffers of its way forward."""
+class CandidateForward:
+    """The forward pass of one seed of one network into buffers, kept for the way back."""
 
     def __init__(self, network: CandidateNetwork, flat: FlatParameters, seed: int, size: int) -> None:
         layout, self.outputs = network.layout, network.outputs
@@ -88,18 +92,18 @@ class CandidateSide:
         return self.at.get(f"{name}.gain", -1), self.at.get(f"{name}.bias", -1)
 
     def activate(self, y: Tensor, bias: str, norm: str) -> None:
-        """See ``fused_kernels.activate``."""
+        """Bias, normalisation and rectifier in place, see ``kernels.mlp.activate``."""
         mlp.activate(_joint(y), self.values, self.at[f"{bias}.bias"], *self._norm(norm), *self.kept[norm])
 
     def deactivate(self, d: Tensor, y: Tensor, bias: str, norm: str) -> None:
-        """See ``fused_kernels.deactivate``."""
+        """The way back through ``activate``, see ``kernels.mlp.deactivate``."""
         mlp.deactivate(
             _joint(d), _joint(y), self.values, self.flat_gradients, self.at[f"{bias}.bias"], *self._norm(norm),
             *self.kept[norm],
         )  # fmt: skip
 
     def embed(self, states: States) -> None:
-        """State embeddings and what they add to each candidate."""
+        """Compute the state embeddings [B, H] and what they add to each candidate's features, [B, H]."""
         present = int(states.starts[-1])
         torch.mm(states.entities[:present], self.w["entity.0"], out=self.each[:present])
         kernels.pool(self.each.numpy(), states.starts, states.obs, self.n_globals, self.pooled.numpy())
@@ -126,15 +130,15 @@ def _kept(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _joint(rows: Tensor) -> np.ndarray:
-    """[1, R, H] of [R, H]: kernels know seeds."""
+    """A view [1, R, H] of rows [R, H], as kernels take the rows of one seed."""
     return rows.numpy()[None]
 
 
 class CandidateSeed:
-    """The update of one seed."""
+    """The fused update of one seed."""
 
     def __init__(
-        self, *, online: CandidateSide, target: CandidateSide, layout: Layout, size: int, double: bool, head: Head
+        self, *, online: CandidateForward, target: CandidateForward, layout: Layout, size: int, double: bool, head: Head
     ) -> None:
         self.online, self.target, self.double, self.head, self.size = online, target, double, head, size
         self.before, self.after = States(layout, size), States(layout, size)
@@ -142,42 +146,53 @@ class CandidateSeed:
         self.d_rows = [torch.empty(size, width) for _ in range(3)]
         self.d_pooled = torch.empty(size, 2 * width)
         self.d_each = torch.empty_like(online.each)
-        self.a_t, self.place = np.zeros((2, size), np.int64)
-        self.out_t = torch.zeros(size, online.outputs)
+        self.q_t, self.place = torch.zeros(size, layout.candidates), torch.zeros(size, layout.candidates).long()
         self.td, self.d_out = torch.empty(size), torch.empty(size, online.outputs)
         self.sums = np.zeros(3)
 
-    def gradients(self, batch: Batch) -> None:
+    def gradients(self, batch: Transitions) -> None:
         """Fill this seed's gradients and TD errors from its part [B, ...] of a batch."""
-        self._look_ahead(batch.obs_t.numpy(), batch.mask_t.numpy())
+        q_t, outputs_of = self._look_ahead(batch.obs_t.numpy(), batch.mask_t.numpy())
+        target = losses.q_learning_target(
+            r_t=batch.r_t, discount_t=batch.discount_t, q_t=q_t, mask_t=batch.mask_t, outputs_of=outputs_of,
+            bootstrap_outputs=self.head.bootstrap,
+        )  # fmt: skip
         self.before.see(batch.obs_tm1.numpy())
         self.before.taken(batch.a_tm1.numpy())
         self.online.embed(self.before)
-        self._differentiate(self.online.score(self.before), batch)
+        self._differentiate(self.online.score(self.before), target, batch.weights)
         self._backward()
 
-    def _look_ahead(self, obs: np.ndarray, mask: np.ndarray) -> None:
-        """The target network's outputs for the next action, [B, Z]."""
+    def _look_ahead(self, obs: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The values [B, K] that choose the next action, and the target network's outputs [B, Z] for it."""
         after = self.after
         after.see(obs)
         after.legal(mask)
         chooser = self.online if self.double else self.target
         chooser.embed(after)
-        outputs = chooser.score(after)
+        outputs = chooser.score(after)  # [L, Z]
         q = self.head.mean(outputs).numpy()
-        kernels.best_of_rows(q, after.count, after.row, after.slot, self.a_t, self.place)
-        if self.double:
-            after.taken(self.a_t)
-            self.target.embed(after)
-            self.out_t.copy_(self.target.score(after))
-        else:  # rows without a legal action are ends: what stands there isn't used
-            torch.index_select(outputs, 0, torch.from_numpy(np.maximum(self.place, 0)), out=self.out_t)
+        kernels.unpack_values(q, after.row, after.slot, self.q_t.numpy(), self.place.numpy())
+        return self.q_t, self._outputs_by_target if self.double else partial(self._outputs_at, outputs)
 
-    def _differentiate(self, out_tm1: Tensor, batch: Batch) -> None:
-        """TD errors, the loss's slope in out_tm1, and sums for the curves."""
+    def _outputs_by_target(self, a: Tensor) -> Tensor:
+        """The target network's outputs [B, Z] of the actions a [B]: these alone are scored."""
+        self.after.taken(a.numpy())
+        self.target.embed(self.after)
+        return self.target.score(self.after)
+
+    def _outputs_at(self, outputs: Tensor, a: Tensor) -> Tensor:
+        """Outputs [B, Z] of the actions a [B], from those of the packed candidates [L, Z].
+
+        Where no action is legal, as at an end, they are those of another row.
+        """
+        return outputs.index_select(0, self.place.gather(1, a.unsqueeze(1)).squeeze(1))
+
+    def _differentiate(self, out_tm1: Tensor, target: Tensor, weights: Tensor) -> None:
+        """Fill the TD errors [B] and the loss's slope in out_tm1 [B, Z], and add to the sums for the curves."""
         leaf = out_tm1.detach().clone().requires_grad_()
-        loss, td_error = self.head.loss(out_tm1=leaf, r_t=batch.r_t, discount_t=batch.discount_t, out_t=self.out_t)
-        total = (loss * batch.weights).mean()
+        loss, td_error = self.head.loss(out_tm1=leaf, target=target)
+        total = (loss * weights).mean()
         self.d_out.copy_(torch.autograd.grad(total, leaf)[0])
         self.td.copy_(td_error)
         self.sums += [float(total.detach()), float(self.head.mean(out_tm1).mean()), float(td_error.abs().mean())]
@@ -208,7 +223,7 @@ class CandidateSeed:
 
 
 class FusedCandidates:
-    """The same for S seeds, on ``threads`` threads."""
+    """The fused updates of S seeds, on ``threads`` threads."""
 
     def __init__(
         self, *, network: CandidateNetwork, online: FlatParameters, target_network: CandidateNetwork,
@@ -216,8 +231,8 @@ class FusedCandidates:
     ) -> None:  # fmt: skip
         self.seeds = [
             CandidateSeed(
-                online=CandidateSide(network, online, s, batch_size),
-                target=CandidateSide(target_network, target, s, batch_size),
+                online=CandidateForward(network, online, s, batch_size),
+                target=CandidateForward(target_network, target, s, batch_size),
                 layout=network.layout, size=batch_size, double=double, head=head,
             ) for s in range(len(online.values))
         ]  # fmt: skip
@@ -226,10 +241,9 @@ class FusedCandidates:
         if threads > 1 and len(self.seeds) > 1:  # each on one: products this small gain nothing from two
             self._workers = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
-    def gradients(self, batch: Batch) -> Tensor:
+    def gradients(self, batch: Transitions) -> Tensor:
         """Fill the online network's gradients from a batch [S, B, ...]; returns TD errors [S, B]."""
-        columns: list[Any] = [[None] * len(self.seeds) if x is None else list(x) for x in batch]
-        parts = [Batch(*part) for part in zip(*columns, strict=True)]
+        parts = [batch.map(itemgetter(s)) for s in range(len(self.seeds))]
         if self._workers is None:
             for seed, part in zip(self.seeds, parts, strict=True):
                 seed.gradients(part)

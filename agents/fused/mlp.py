@@ -1,20 +1,20 @@
-"""Updates of an MLP written out by hand for the CPU: products into buffers, one compiled pass between them.
+"""Fused updates of an MLP on a CPU: gradients without autograd, as products into buffers with compiled passes between.
 
-For small networks autograd's bookkeeping costs several times the arithmetic. The numbers are those of the general way
-in ``learner`` and ``fitting``, up to the order of floating-point sums (tested).
+For small networks autograd's bookkeeping costs several times the arithmetic. The numbers are those of ``QLearner`` and
+``QFitter`` by autograd, up to the order of floating-point sums (tested).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agents.fused.products import ImageProduct, Product, Rows
+from agents.fused.products import ImageProduct, Product, SeedRows
 from agents.kernels import mlp as kernels
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork
 from agents.networks.mlp import MLP
 from agents.networks.weights import FlatParameters
@@ -22,15 +22,15 @@ from agents.networks.weights import FlatParameters
 _NONE = np.zeros((0, 0), np.float32)
 
 
-def fits(network: QNetwork) -> bool:
-    """Whether the network is one that is written out here: on a CPU, scalar values, at most one convolution."""
+def can_fuse_mlp(network: QNetwork) -> TypeGuard[MLP]:
+    """True if ``MLPForward`` and ``FusedMLP`` cover the network: on a CPU, scalar values, at most one convolution."""
     if not isinstance(network, MLP) or len(network.see) > 1 or network.noisy or network.outputs > 1:
         return False
     return network.head.weight.device.type == "cpu" and network.n_actions <= network.SMALL
 
 
-class Side:
-    """One network's products and the buffers of its way forward, for ``rows`` rows of S seeds."""
+class MLPForward:
+    """The forward pass of one network of S seeds into buffers for ``rows`` rows, kept for the way back."""
 
     def __init__(self, network: MLP, flat: FlatParameters, rows: int) -> None:
         self.values = flat.values.numpy()
@@ -50,14 +50,14 @@ class Side:
             each = hidden.each.shape
             self.centred.append(np.empty(each if layer.gain >= 0 else (0, 0, 0), np.float32))
             self.scale.append(np.empty(each[:2], np.float32))
-        self.q = Rows(torch.empty(self.seeds, rows, network.n_actions))
-        self.state_value = Rows(torch.empty(self.seeds, rows, 1))
+        self.q = SeedRows(torch.empty(self.seeds, rows, network.n_actions))
+        self.state_value = SeedRows(torch.empty(self.seeds, rows, 1))
 
-    def empty(self, rows: int, layer: Product) -> Rows:
-        """A buffer for a layer's outputs, all positions of a row side by side."""
-        return Rows(torch.empty(self.seeds, rows, layer.positions * layer.outputs), layer.outputs)
+    def empty(self, rows: int, layer: Product) -> SeedRows:
+        """An empty buffer for a layer's outputs, all positions of a row side by side."""
+        return SeedRows(torch.empty(self.seeds, rows, layer.positions * layer.outputs), layer.outputs)
 
-    def forward(self, obs: Rows, mask: np.ndarray) -> np.ndarray:
+    def forward(self, obs: SeedRows, mask: np.ndarray) -> np.ndarray:
         """Q-values [S, R, A] of obs [S, R, D], mask [S, R, A], in a buffer that the next call overwrites."""
         x = obs
         for i, layer in enumerate(self.layers):
@@ -78,11 +78,11 @@ class FusedMLP:
     def __init__(
         self, *, network: MLP, flat: FlatParameters, batch_size: int, online_rows: int, huber_delta: float
     ) -> None:
-        self.online, self.batch_size, self.huber_delta = Side(network, flat, online_rows), batch_size, huber_delta
+        self.online, self.batch_size, self.huber_delta = MLPForward(network, flat, online_rows), batch_size, huber_delta
         side, seeds = self.online, self.online.seeds
         self.d_hidden = [side.empty(batch_size, layer) for layer in side.layers]
-        self.d_q = Rows(torch.empty(seeds, batch_size, network.n_actions))
-        self.d_value = Rows(torch.empty(seeds, batch_size, 1))
+        self.d_q = SeedRows(torch.empty(seeds, batch_size, network.n_actions))
+        self.d_value = SeedRows(torch.empty(seeds, batch_size, 1))
         self.td, self.slope = torch.empty(seeds, batch_size), np.empty((seeds, batch_size), np.float32)
         self.sums = np.zeros((seeds, 3))  # of loss, q and absolute TD error
         self.td_array = self.td.numpy()
@@ -90,14 +90,14 @@ class FusedMLP:
 
     def fit(self, obs: Tensor, mask: np.ndarray, a: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Tensor:
         """Gradients of fitting targets [S, B]; obs [S, B, D], mask [S, B, A], the others [S, B]. Returns TD errors."""
-        seen = Rows(obs)
+        seen = SeedRows(obs)
         q = self.online.forward(seen, mask)
         kernels.fit_errors(q, a, target, weights, self.huber_delta, self.td_array, self.slope, self.sums)
         self.backward(seen, a, mask)
         return self.td
 
-    def backward(self, obs: Rows, a: np.ndarray, mask: np.ndarray) -> None:
-        """From ``slope`` to the gradients, by way of the first B rows."""
+    def backward(self, obs: SeedRows, a: np.ndarray, mask: np.ndarray) -> None:
+        """Fill the gradients from ``slope``, the loss's slope in the first B rows' Q-values of the actions a [S, B]."""
         side, d = self.online, self.d_hidden[-1]
         kernels.spread_slope(
             self.slope, a, mask, self.d_q.array, self.d_value.array, side.gradients, side.head.bias, side.value_bias
@@ -118,7 +118,7 @@ class FusedMLP:
 
 
 class FusedDQN(FusedMLP):
-    """The same for (double) DQN's targets."""
+    """Fills the gradients of the Huber loss of (double) DQN's TD errors, see ``losses.q_learning_target``."""
 
     def __init__(
         self, *, network: MLP, online: FlatParameters, target_network: MLP, target: FlatParameters, batch_size: int,
@@ -126,19 +126,21 @@ class FusedDQN(FusedMLP):
     ) -> None:  # fmt: skip
         rows = (2 if double else 1) * batch_size
         super().__init__(network=network, flat=online, batch_size=batch_size, online_rows=rows, huber_delta=huber_delta)
-        self.target, self.double = Side(target_network, target, batch_size), double
+        self.target, self.double = MLPForward(target_network, target, batch_size), double
         self.a_t = np.zeros((self.online.seeds, batch_size), np.int64)
-        self._batch: Batch | None = None  # the buffers last seen, and their arrays
+        self._batch: Transitions | None = None  # the buffers last seen, and their arrays
         self._arrays: Any = None
         self._seen: Any = None
 
-    def gradients(self, batch: Batch) -> Tensor:
-        """Fill the online network's gradients from a batch of ``batch.Buffers``; returns TD errors [S, B]."""
+    def gradients(self, batch: Transitions) -> Tensor:
+        """Fill the online network's gradients from a batch of ``TransitionBuffers``; returns TD errors [S, B].
+
+        The target is that of ``losses.q_learning_target``, restated by the kernels ``best_legal`` and ``td_errors``.
+        """
         if batch is not self._batch:
-            arrays: list[Any] = [None if x is None else x.numpy() for x in batch]
-            self._batch, self._arrays = batch, Batch(*arrays)
+            self._batch, self._arrays = batch, batch.map(Tensor.numpy)
             assert batch.obs is not None
-            self._seen = Rows(batch.obs_tm1), Rows(batch.obs_t), Rows(batch.obs)
+            self._seen = SeedRows(batch.obs_tm1), SeedRows(batch.obs_t), SeedRows(batch.obs)
         given, (obs_tm1, obs_t, obs) = self._arrays, self._seen
         q = self.online.forward(*((obs, given.mask) if self.double else (obs_tm1, given.mask_tm1)))
         q_t = self.target.forward(obs_t, given.mask_t)

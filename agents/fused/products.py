@@ -1,4 +1,4 @@
-"""The products of an MLP's layers, written out by hand: ``y = x W`` for S seeds and the way back.
+"""The products of an MLP's layers without autograd: ``y = x W`` for S seeds and the way back.
 
 A library does large dense products best; few inputs or outputs, inputs that are mostly zero and convolutions of these
 are compiled loops. Which way a layer goes depends on its sizes, and for wide inputs on the share of zeros it sees.
@@ -23,8 +23,11 @@ SPARSE = 0.8  # share of zeros above which they are left out
 _NONE, _NO_PLACES = np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32)
 
 
-class Rows:
-    """Numbers [S, R, I] as a tensor and as an array; ``each`` [S, R * positions, O] is a layer's output by position."""
+class SeedRows:
+    """R rows of numbers of each of S seeds, [S, R, I], as a tensor and as an array in the same memory.
+
+    With ``outputs`` given, they are a layer's outputs, and ``each`` [S, R * positions, O] has a row for each position.
+    """
 
     def __init__(self, tensor: Tensor, outputs: int | None = None) -> None:
         self.tensor, self.array = tensor, tensor.numpy()
@@ -50,7 +53,7 @@ class Product:
         self._starts, self._places, self._factors = _NO_PLACES, _NO_PLACES, _NONE
         self._scratch = np.zeros((self.outputs, self.inputs) if self.outputs <= NARROW else (0, 0), np.float32)
 
-    def forward(self, x: Rows, y: Rows, *, first: bool) -> None:
+    def forward(self, x: SeedRows, y: SeedRows, *, first: bool) -> None:
         """Fill y [S, R, O] from x [S, R, I]; ``first`` says that x is what the network sees."""
         self._is_sparse = first and self.inputs >= WIDE and kernels.share_of_zeros(x.array) > SPARSE
         if self._is_sparse:
@@ -70,7 +73,7 @@ class Product:
             self._starts = np.empty((2, max(x.shape[1], x.shape[2]) + 1), np.int32)
         return self._starts, self._places, self._factors
 
-    def backward(self, d: Rows, x: Rows, d_x: Rows | None) -> None:
+    def backward(self, d: SeedRows, x: SeedRows, d_x: SeedRows | None) -> None:
         """Fill the weights' gradient and, if wanted, d_x [S, B, I] from d [S, B, O] and x [S, >= B, I]."""
         if self._is_sparse and d_x is None:
             kernels.sparse_in_back(d.array, x.array, self.gradients, self.first, *self._room(x.array))
@@ -95,10 +98,10 @@ class ImageProduct(Product):
         self._shape = (*layer.shape_in, layer.part.kernel, layer.part.stride)
         self.positions = layer.shape[0] * layer.shape[1]
 
-    def forward(self, x: Rows, y: Rows, *, first: bool) -> None:
+    def forward(self, x: SeedRows, y: SeedRows, *, first: bool) -> None:
         """Fill y [S, R, H' * W' * O] from x [S, R, H * W * C]."""
         kernels.sparse_convolution(x.array, self.values, self.first, self.outputs, y.array, *self._shape)
 
-    def backward(self, d: Rows, x: Rows, d_x: Rows | None) -> None:
+    def backward(self, d: SeedRows, x: SeedRows, d_x: SeedRows | None) -> None:
         """Fill the weights' gradient from d [S, B, H' * W' * O]."""
         kernels.sparse_convolution_back(d.array, x.array, self.gradients, self.first, self.outputs, *self._shape)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.kernels.compiled import kernel
+from agents.kernels.compiled import fast_kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, algorithm 1
 
 
-@kernel
+@fast_kernel
 def clipped_adamw(  # type: ignore[no-untyped-def]
     values, gradients, mean, square, grad_norm, norm_sum, rate, size_scale, decay, max_norm, target, share
 ):
-    """``rate`` and ``size_scale`` carry the bias corrections; all numbers float32, arrays [S, P]."""
+    """One step of AdamW for each seed, its gradient clipped; ``target`` moves a ``share`` of the way to the new values.
+
+    ``rate`` and ``size_scale`` carry the bias corrections. All numbers are float32, arrays [S, P]; an empty target
+    stays as it is. ``grad_norm`` [S] is written, ``norm_sum`` [S] added to.
+    """
     keep_1, keep_2, one = np.float32(BETA_1), np.float32(BETA_2), np.float32(1)
     for s in range(values.shape[0]):
         value, gradient, m, v = values[s], gradients[s], mean[s], square[s]

@@ -1,4 +1,4 @@
-"""The parts of a candidate network's hand-written update that are no matrix products, for one seed; float32 throughout.
+"""The parts of a candidate network's fused update that are no matrix products, for one seed; float32 throughout.
 
 B observations [B, D] hold E entity rows of Fe features and K candidate rows of Fc; only rows that are there are packed
 side by side. ``starts`` [B + 1] says where an observation's entities begin.
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from agents.kernels.compiled import kernel
+from agents.kernels.compiled import fast_kernel
 
 
-@kernel
+@fast_kernel
 def pack_entities(obs: Any, first: int, count: int, features: int, packed: Any, starts: Any) -> None:
     """packed [P, Fe] and starts from the ``count`` rows from ``first`` on; feature 0 says whether a row is there."""
     rows = 0
@@ -29,7 +29,7 @@ def pack_entities(obs: Any, first: int, count: int, features: int, packed: Any, 
     starts[obs.shape[0]] = rows
 
 
-@kernel
+@fast_kernel
 def pack_legal(obs: Any, first: int, features: int, mask: Any, packed: Any, row: Any, slot: Any) -> int:
     """packed [L, Fc] with row and slot [L] of the legal candidates, mask [B, K]; returns L."""
     count = 0
@@ -45,7 +45,7 @@ def pack_legal(obs: Any, first: int, features: int, mask: Any, packed: Any, row:
     return count
 
 
-@kernel
+@fast_kernel
 def pack_taken(obs: Any, first: int, features: int, a: Any, packed: Any) -> None:
     """packed [B, Fc] of the taken candidates a [B]."""
     for b in range(obs.shape[0]):
@@ -55,7 +55,7 @@ def pack_taken(obs: Any, first: int, features: int, a: Any, packed: Any) -> None
             target[i] = source[i]
 
 
-@kernel
+@fast_kernel
 def pool(hidden: Any, starts: Any, obs: Any, n_globals: int, out: Any) -> None:
     """Rectify hidden [P, H] in place; out [B, G + 2H] is the globals, mean and largest of each set (0 if empty)."""
     width = hidden.shape[1]
@@ -78,7 +78,7 @@ def pool(hidden: Any, starts: Any, obs: Any, n_globals: int, out: Any) -> None:
             mean[i] *= share
 
 
-@kernel
+@fast_kernel
 def unpool(d_pooled: Any, hidden: Any, starts: Any, pooled: Any, n_globals: int, d_hidden: Any) -> None:
     """The way back through ``pool``: d_hidden [P, H] from d_pooled [B, 2H]; equal largest values each get the whole."""
     width = hidden.shape[1]
@@ -93,7 +93,7 @@ def unpool(d_pooled: Any, hidden: Any, starts: Any, pooled: Any, n_globals: int,
                 out[i] = slope if row[i] > 0 else np.float32(0)
 
 
-@kernel
+@fast_kernel
 def add_rows_of(y: Any, table: Any, row: Any) -> None:
     """y [L, H] += table[row[l]] of table [B, H]."""
     for k in range(y.shape[0]):
@@ -102,7 +102,7 @@ def add_rows_of(y: Any, table: Any, row: Any) -> None:
             out[i] += source[i]
 
 
-@kernel
+@fast_kernel
 def add_bias(y: Any, values: Any, first: int) -> None:
     """y [L, Z] += the bias [Z] at ``first`` of the flat values [P]."""
     width = y.shape[1]
@@ -113,7 +113,7 @@ def add_bias(y: Any, values: Any, first: int) -> None:
             row[i] += bias[i]
 
 
-@kernel
+@fast_kernel
 def sum_rows(d: Any, gradients: Any, first: int) -> None:
     """A bias's gradient: the sum of d [B, Z], at ``first`` of the flat gradients [P]."""
     width = d.shape[1]
@@ -125,12 +125,12 @@ def sum_rows(d: Any, gradients: Any, first: int) -> None:
             total[i] += row[i]
 
 
-@kernel
-def best_of_rows(q: Any, count: int, row: Any, slot: Any, best: Any, place: Any) -> None:
-    """The slot ``best`` [B] of the largest q [L] in each row and where it lies (0 and -1 in rows without any)."""
-    best[:] = 0
-    place[:] = -1
-    for k in range(count):
-        b = row[k]
-        if place[b] < 0 or q[k] > q[place[b]]:
-            place[b], best[b] = k, slot[k]
+@fast_kernel
+def unpack_values(q: Any, row: Any, slot: Any, values: Any, place: Any) -> None:
+    """values [B, K] of the packed legal candidates' q [L], and the ``place`` [B, K] in 0..L-1 of each.
+
+    What stands at illegal candidates is left as it is, but for place 0 at the first of each row.
+    """
+    place[:, 0] = 0
+    for k in range(q.size):
+        values[row[k], slot[k]], place[row[k], slot[k]] = q[k], k

@@ -1,4 +1,4 @@
-"""The parts of a hand-written update that are no matrix products, each one compiled pass over a batch of S seeds.
+"""The parts of an MLP's fused update that are no matrix products, each one compiled pass over a batch of S seeds.
 
 Arrays are [S, R, H] float32: R rows of a batch, H units. Parameters and gradients are the flat arrays [S, P] of
 ``FlatParameters``; an offset says where a layer's bias, gain or shift begins, -1 that there is none.
@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.kernels.compiled import kernel
+from agents.kernels.compiled import fast_kernel
 
-EPSILON = np.float32(1e-5)  # of the layer normalisation, as in ``layers.SeedNorm``
+NORM_EPSILON = np.float32(1e-5)  # of the layer normalisation, as in ``networks.layers.SeedNorm``
 
 
-@kernel
+@fast_kernel
 def activate(y: Any, values: Any, bias: int, gain: int, shift: int, centred: Any, scale: Any) -> None:
     """Bias, layer normalisation (if ``gain`` >= 0) and rectifier, in place on y.
 
@@ -38,7 +38,7 @@ def activate(y: Any, values: Any, bias: int, gain: int, shift: int, centred: Any
             mean, squares = total / np.float32(width), np.float32(0)
             for i in range(width):
                 squares += (row[i] - mean) * (row[i] - mean)
-            inverse = np.float32(1) / np.sqrt(squares / np.float32(width) + EPSILON)
+            inverse = np.float32(1) / np.sqrt(squares / np.float32(width) + NORM_EPSILON)
             scale[s, r] = inverse
             g, c, kept = row_values[gain : gain + width], row_values[shift : shift + width], centred[s, r]
             for i in range(width):
@@ -46,7 +46,7 @@ def activate(y: Any, values: Any, bias: int, gain: int, shift: int, centred: Any
                 row[i] = max(kept[i] * g[i] + c[i], np.float32(0))
 
 
-@kernel
+@fast_kernel
 def deactivate(
     d: Any, y: Any, values: Any, gradients: Any, bias: int, gain: int, shift: int, centred: Any, scale: Any
 ) -> None:
@@ -90,9 +90,9 @@ def deactivate(
                 d_bias[i] += slope[i]
 
 
-@kernel
+@fast_kernel
 def finish_q(q: Any, value: Any, mask: Any, values: Any, bias: int, value_bias: int) -> None:
-    """Bias of the last layer and, if ``value_bias`` >= 0, dueling (see ``networks.dueling``): q [S, R, A] in place.
+    """Bias of the last layer and, if ``value_bias`` >= 0, dueling (``networks.base.dueling``): q [S, R, A] in place.
 
     ``value`` [S, R, 1] is the value stream before its bias, mask [S, R, A].
     """
@@ -115,9 +115,12 @@ def finish_q(q: Any, value: Any, mask: Any, values: Any, bias: int, value_bias: 
                 row[a] += change
 
 
-@kernel
+@fast_kernel
 def best_legal(q: Any, mask: Any, first: int, best: Any) -> None:
-    """The best legal action [S, B] of the rows from ``first`` on of q; mask [S, B, A]. 0 where none is legal."""
+    """The best legal action [S, B] of the rows from ``first`` on of q; mask [S, B, A]. 0 where none is legal.
+
+    Restates ``losses.masked_argmax``, the choice of the next action in ``losses.q_learning_target``.
+    """
     for s in range(best.shape[0]):
         for r in range(best.shape[1]):
             row, chosen = q[s, first + r], -1
@@ -127,9 +130,9 @@ def best_legal(q: Any, mask: Any, first: int, best: Any) -> None:
             best[s, r] = max(chosen, 0)
 
 
-@kernel
+@fast_kernel
 def fit_errors(q: Any, a: Any, target: Any, weights: Any, delta: float, td: Any, slope: Any, sums: Any) -> None:
-    """``td_errors`` for targets [S, B] that are given."""
+    """TD errors, slope and sums as in ``td_errors``, for targets [S, B] that are given."""
     seeds, rows = td.shape
     for s in range(seeds):
         for r in range(rows):
@@ -137,7 +140,7 @@ def fit_errors(q: Any, a: Any, target: Any, weights: Any, delta: float, td: Any,
         _huber(td[s], q[s], a[s], weights[s], delta, slope[s], sums[s])
 
 
-@kernel
+@fast_kernel
 def _huber(td: Any, q: Any, a: Any, weights: Any, delta: float, slope: Any, sums: Any) -> None:
     """Slope [B] of one seed's weighted mean Huber loss, and its sums [3]."""
     rows, loss, total, absolute = td.size, 0.0, 0.0, 0.0
@@ -152,12 +155,14 @@ def _huber(td: Any, q: Any, a: Any, weights: Any, delta: float, slope: Any, sums
     sums[2] += absolute / rows
 
 
-@kernel
+@fast_kernel
 def td_errors(
     q_tm1: Any, a_tm1: Any, q_t: Any, a_t: Any, r_t: Any, discount_t: Any, weights: Any, delta: float,
     td: Any, slope: Any, sums: Any,
 ) -> None:  # fmt: skip
     """TD errors [S, B], the weighted mean Huber loss's ``slope`` [S, B] in q_tm1[a_tm1], and sums for the curves.
+
+    Restates the equation of ``losses.q_learning_target`` for the next actions a_t [S, B] of ``best_legal``.
 
     q_tm1 [S, >= B, A] online, q_t [S, B, A] of the target network at a_t. ``sums`` [S, 3] gains the means of loss, q
     and absolute TD error.
@@ -172,7 +177,7 @@ def td_errors(
         _huber(td[s], q_tm1[s], a_tm1[s], weights[s], delta, slope[s], sums[s])
 
 
-@kernel
+@fast_kernel
 def spread_slope(
     slope: Any, a_tm1: Any, mask: Any, d_q: Any, d_value: Any, gradients: Any, bias: int, value_bias: int
 ) -> None:

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from agents.kernels.compiled import kernel
+from agents.kernels.compiled import fast_kernel
 
 
-@kernel
+@fast_kernel
 def matrix(flat: Any, s: int, first: int, inputs: int, outputs: int) -> Any:
     """A seed's weights [I, O], a view."""
     return flat[s][first : first + inputs * outputs].reshape(inputs, outputs)
 
 
-@kernel
+@fast_kernel
 def narrow_in(x: Any, values: Any, first: int, y: Any) -> None:
     """y = x W for few inputs."""
     seeds, rows, width = y.shape
@@ -34,7 +34,7 @@ def narrow_in(x: Any, values: Any, first: int, y: Any) -> None:
                     out[o] += factor * w[o]
 
 
-@kernel
+@fast_kernel
 def narrow_in_back(d: Any, x: Any, gradients: Any, first: int) -> None:
     """The gradient xᵀ d from d [S, B, O] and x [S, >= B, I], for few inputs."""
     seeds, rows, width = d.shape
@@ -49,7 +49,7 @@ def narrow_in_back(d: Any, x: Any, gradients: Any, first: int) -> None:
                     g[o] += factor * slope[o]
 
 
-@kernel
+@fast_kernel
 def narrow_out(x: Any, values: Any, first: int, turned: Any, y: Any) -> None:
     """y = x W for few outputs; ``turned`` [O, I] is scratch."""
     for s in range(y.shape[0]):
@@ -66,7 +66,7 @@ def narrow_out(x: Any, values: Any, first: int, turned: Any, y: Any) -> None:
                 y[s, r, o] = total
 
 
-@kernel
+@fast_kernel
 def narrow_out_back(d: Any, x: Any, values: Any, gradients: Any, first: int, turned: Any, d_x: Any) -> None:
     """The gradient xᵀ d and d_x [S, B, I] = d Wᵀ from d [S, B, O] and x [S, >= B, I]; ``turned`` [O, I] is scratch."""
     outputs = d.shape[2]
@@ -100,7 +100,7 @@ def narrow_out_back(d: Any, x: Any, values: Any, gradients: Any, first: int, tur
 CHUNK, BLOCK = 8, 512  # inputs looked at together; inputs whose weights stay in the cache while all rows pass
 
 
-@kernel
+@fast_kernel
 def any_there(row: Any, begin: int) -> bool:
     """Whether one of the next ``CHUNK`` entries is not zero."""
     found = 0
@@ -109,7 +109,7 @@ def any_there(row: Any, begin: int) -> bool:
     return found > 0
 
 
-@kernel
+@fast_kernel
 def by_row(x: Any, rows: int, begin: int, end: int, starts: Any, places: Any, factors: Any) -> None:
     """The entries of x [R, I] in columns begin .. end - 1 that are not zero, row after row; ``starts`` [R + 1]."""
     count, whole = 0, end - (end - begin) % CHUNK
@@ -127,7 +127,7 @@ def by_row(x: Any, rows: int, begin: int, end: int, starts: Any, places: Any, fa
     starts[rows] = count
 
 
-@kernel
+@fast_kernel
 def by_input(rows: int, inputs: int, given: Any, places: Any, factors: Any, starts: Any, from_rows: Any, values: Any
 ) -> None:  # fmt: skip
     """What ``by_row`` found, input after input: rows and values; ``starts`` [I + 1]."""
@@ -146,7 +146,7 @@ def by_input(rows: int, inputs: int, given: Any, places: Any, factors: Any, star
     starts[0] = 0
 
 
-@kernel
+@fast_kernel
 def add_rows(out: Any, table: Any, places: Any, factors: Any, begin: int, end: int) -> None:
     """out [O] += the sum of factors[k] * table[places[k]] for k in begin .. end - 1, four at a time."""
     k = begin
@@ -163,7 +163,7 @@ def add_rows(out: Any, table: Any, places: Any, factors: Any, begin: int, end: i
         k += 1
 
 
-@kernel
+@fast_kernel
 def sparse_in(x: Any, values: Any, first: int, y: Any, starts: Any, places: Any, factors: Any) -> None:
     """y = x W for inputs that are mostly zero: their weights are not even read; the last three are scratch."""
     seeds, rows, width = y.shape
@@ -177,7 +177,7 @@ def sparse_in(x: Any, values: Any, first: int, y: Any, starts: Any, places: Any,
                 add_rows(y[s, r], weight, places[0], factors[0], starts[0, r], starts[0, r + 1])
 
 
-@kernel
+@fast_kernel
 def sparse_in_back(d: Any, x: Any, gradients: Any, first: int, starts: Any, places: Any, factors: Any) -> None:
     """The gradient xᵀ d from d [S, B, O] and x [S, >= B, I] that is mostly zero."""
     seeds, rows, width = d.shape
@@ -191,7 +191,7 @@ def sparse_in_back(d: Any, x: Any, gradients: Any, first: int, starts: Any, plac
             add_rows(gradient[i], d[s], places[1], factors[1], starts[1, i], starts[1, i + 1])
 
 
-@kernel
+@fast_kernel
 def sparse_convolution(
     x: Any, values: Any, first: int, outputs: int, y: Any, height: int, width: int, channels: int, side: int,
     stride: int,
@@ -225,7 +225,7 @@ def sparse_convolution(
                             target[o] += value * factors[o]
 
 
-@kernel
+@fast_kernel
 def sparse_convolution_back(
     d: Any, x: Any, gradients: Any, first: int, outputs: int, height: int, width: int, channels: int, side: int,
     stride: int,
@@ -256,7 +256,7 @@ def sparse_convolution_back(
                             target[o] += value * source[o]
 
 
-@kernel
+@fast_kernel
 def share_of_zeros(x: Any) -> float:
     """How much of x [S, R, I] is zero, from every eighth row."""
     zeros, seen = 0, 0

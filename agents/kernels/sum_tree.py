@@ -1,4 +1,7 @@
-"""A sum tree's nodes set, searched and updated by compiled loops; ``memory.sum_tree`` says what they mean."""
+"""Compiled loops over a sum tree: its leaves are set, found and given new priorities.
+
+``nodes`` float64 [2 * size] is the tree of ``memory.sum_tree.SumTree``, whose leaves are its last half.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ SMALLEST = 1e-6  # the paper's epsilon: a TD error of zero is drawn again too
 
 
 @njit(cache=True, nogil=True)
-def _put(nodes: np.ndarray, node: int, value: float) -> None:
-    """A leaf's value; each sum above it is taken anew from its two children, so that no error adds up."""
+def _set_leaf(nodes: np.ndarray, node: int, value: float) -> None:
+    """Set a leaf (here a node) and compute each sum above it anew from its two children, so that no error adds up."""
     while nodes[node] != value:  # where nothing changed, nothing above does
         nodes[node] = value
         node >>= 1
@@ -27,17 +30,23 @@ def _check(indices: np.ndarray, slots: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def set_leaf(nodes: np.ndarray, slots: int, indices: np.ndarray, values: np.ndarray) -> None:
+def set_leaves(nodes: np.ndarray, slots: int, indices: np.ndarray, values: np.ndarray) -> None:
+    """Give the leaves ``indices`` these values, both [B], one after the other, and update the sums above them.
+
+    Raises:
+        ValueError: if a leaf is not in 0..slots - 1, or a value is negative or NaN.
+    """
     _check(indices, slots)
     for b in range(len(values)):
         if not values[b] >= 0:
             raise ValueError("a priority is negative or not a number")
     for b in range(len(indices)):
-        _put(nodes, len(nodes) // 2 + indices[b], values[b])
+        _set_leaf(nodes, len(nodes) // 2 + indices[b], values[b])
 
 
 @njit(cache=True, nogil=True)
-def find_leaf(nodes: np.ndarray, points: np.ndarray, indices: np.ndarray) -> None:
+def find_leaves(nodes: np.ndarray, points: np.ndarray, indices: np.ndarray) -> None:
+    """Fill ``indices`` [B] with the leaves at which the running sum of values passes ``points`` [B]."""
     size = len(nodes) // 2
     for b in range(len(points)):
         node, point = 1, points[b]
@@ -54,10 +63,17 @@ def find_leaf(nodes: np.ndarray, points: np.ndarray, indices: np.ndarray) -> Non
 def update_leaves(  # type: ignore[no-untyped-def]
     nodes, slots, indices, td_error_abs, exponent, largest
 ) -> None:
+    """Set leaves ``indices`` [B] to the priorities of their TD errors [B], and raise ``largest`` [1] to the largest.
+
+    Leaves of value 0 stay so: their slots cannot be drawn.
+
+    Raises:
+        ValueError: if a leaf is not in 0..slots - 1.
+    """
     _check(indices, slots)
     for b in range(len(indices)):
         leaf = len(nodes) // 2 + indices[b]
         if nodes[leaf] != 0:
             value = (np.float64(td_error_abs[b]) + SMALLEST) ** exponent
             largest[0] = max(largest[0], value)
-            _put(nodes, leaf, value)
+            _set_leaf(nodes, leaf, value)

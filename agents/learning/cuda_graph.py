@@ -11,22 +11,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 
 WARM_UP = 3  # calls before recording, in which libraries and the allocator settle; they count like any other
 
 
-class Captured:
-    """Calls ``step`` on a copy of each batch: as it is at first, later as a graph with one result tensor."""
+class CUDAGraphStep:
+    """Calls ``step`` on a copy of each batch: as it is at first, later as a CUDA graph with one result tensor."""
 
-    def __init__(self, step: Callable[[Batch], Tensor]) -> None:
+    def __init__(self, step: Callable[[Transitions], Tensor]) -> None:
         self._step = step
-        self._batch: Batch | None = None
+        self._batch: Transitions | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
         self._result: Tensor | None = None
         self._calls = 0
 
-    def __call__(self, batch: Batch) -> Tensor:
+    def __call__(self, batch: Transitions) -> Tensor:
         """The step's result for this batch, [S, B]."""
         self._keep(batch)
         assert self._batch is not None
@@ -41,15 +41,15 @@ class Captured:
         assert self._result is not None
         return self._result
 
-    def _keep(self, batch: Batch) -> None:
+    def _keep(self, batch: Transitions) -> None:
         if self._batch is None:
-            self._batch = Batch(*(None if x is None else x.clone() for x in batch))  # type: ignore[arg-type]
+            self._batch = batch.map(Tensor.clone)
             return
         for kept, given in zip(self._batch, batch, strict=True):
             if kept is not None and given is not None:
                 kept.copy_(given, non_blocking=True)
 
-    def _on_side(self, batch: Batch) -> Tensor:
+    def _on_side(self, batch: Transitions) -> Tensor:
         """Run in a stream of its own, as recording wants it."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())

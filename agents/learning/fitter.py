@@ -1,4 +1,4 @@
-"""Fitting a Q-network to given returns, for S seeds at once: what an agent without target network needs."""
+"""Gradient updates that fit a Q-network of S seeds to given returns, without a target network."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from agents.fused import mlp
-from agents.fused.mlp import FusedMLP
+from agents.fused.mlp import FusedMLP, can_fuse_mlp
 from agents.learning.updater import Updater
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head, ScalarHead
@@ -16,7 +15,12 @@ from agents.networks.mlp import MLP
 
 
 class QFitter(Updater):
-    """Minimises a value head's loss between Q(s, a) and a target return."""
+    """Minimises a value head's loss between Q(s, a) and a target return.
+
+    With ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``).
+    """
+
+    fused: FusedMLP | None
 
     def __init__(
         self,
@@ -34,29 +38,26 @@ class QFitter(Updater):
             max_grad_norm=max_grad_norm,
         )  # fmt: skip
         self.n_actions = n_actions
-        self._writes_out = fused_update and isinstance(head, ScalarHead) and mlp.fits(network)
+        self.is_fused = fused_update and isinstance(head, ScalarHead) and can_fuse_mlp(network)
 
     def update(self, batch: dict[str, Tensor], env_step: int) -> None:
         """One gradient update on ``obs`` [S, B, D], ``mask`` [S, B, A] (optional), ``a``, ``target``, ``weights``."""
         if "mask" not in batch:
             one = torch.ones(1, 1, 1, dtype=torch.bool, device=batch["a"].device)
             batch["mask"] = one.expand(*batch["a"].shape, self.n_actions)
-        teaching = self.teaching(env_step)
-        by_hand = self._by_hand(batch["a"].shape[1]) if teaching == 0 else None
-        if by_hand is None:
-            self._differentiate(batch, teaching)
-        else:
+        teacher_weight = self.teacher_weight(env_step)
+        if self.is_fused and teacher_weight == 0:
             arrays = (batch[name].numpy() for name in ("mask", "a", "target", "weights"))
-            by_hand.fit(batch["obs"], *arrays)
+            self._fused_for(batch["a"].shape[1]).fit(batch["obs"], *arrays)
+        else:
+            self._differentiate(batch, teacher_weight)
         self.optimizer.begin(self.learning_rate(env_step))
         self.optimizer.step()
         self.updates += 1
         self._counted += 1
 
-    def _by_hand(self, batch_size: int) -> FusedMLP | None:
-        """The update written out by hand for batches of that size, if it is one that is."""
-        if not self._writes_out:
-            return None
+    def _fused_for(self, batch_size: int) -> FusedMLP:
+        """The fused update for batches of that size, made anew when the size changes."""
         if self.fused is None or self.fused.batch_size != batch_size:
             self._collect()
             assert isinstance(self.network, MLP)
@@ -67,11 +68,11 @@ class QFitter(Updater):
             )  # fmt: skip
         return self.fused
 
-    def _differentiate(self, batch: dict[str, Tensor], teaching: float) -> None:
-        """The general way, by autograd."""
+    def _differentiate(self, batch: dict[str, Tensor], teacher_weight: float) -> None:
+        """Fill the gradients by autograd, for any network and head that takes returns."""
         weights = batch["weights"]
-        outputs, taught = self._outputs(batch["obs"], batch["mask"], batch["a"], teaching)  # [S, B, Z]
-        loss, td_error = self.head.scalar_loss(out_tm1=outputs, target=batch["target"])
+        outputs, taught = self._outputs(batch["obs"], batch["mask"], batch["a"], teacher_weight)  # [S, B, Z]
+        loss, td_error = self.head.loss(out_tm1=outputs, target=batch["target"])
         loss = ((loss + taught) * weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():

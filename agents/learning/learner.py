@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from agents import losses
-from agents.fused import candidates, mlp
-from agents.fused.candidates import FusedCandidates
-from agents.fused.mlp import FusedDQN
-from agents.learning.cuda_graph import Captured
-from agents.learning.updater import Updater, rows_of
-from agents.memory.batch import Batch
-from agents.networks.base import QNetwork
+from agents.fused.candidates import FusedCandidates, can_fuse_candidates
+from agents.fused.mlp import FusedDQN, can_fuse_mlp
+from agents.learning.cuda_graph import CUDAGraphStep
+from agents.learning.updater import Updater
+from agents.memory.transitions import Transitions
+from agents.networks.base import QNetwork, taken
 from agents.networks.heads import Head, ScalarHead
 from agents.networks.weights import FlatParameters, load_weights
 
 
-class Munchausen(NamedTuple):
-    """Settings of ``losses.munchausen_target``."""
+class MunchausenSettings(NamedTuple):
+    """The numbers of Munchausen-DQN's target, see ``losses.munchausen_target``."""
 
-    alpha: float
-    temperature: float
-    lowest: float
-    corrected: bool
+    alpha: float  # share of the policy's log-probability that is added to the reward
+    temperature: float  # of the policy, in units of Q
+    lowest: float  # the bonus is not below it
+    corrected: bool  # measure the policy by the uniform one over the legal actions
 
 
 class QLearner(Updater):
     """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
 
-    The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. Where it is
-    written out by hand (``fused_update``) the update runs without autograd; on a GPU it is a graph that is replayed
-    (``captured``).
+    The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. With
+    ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``, on a CPU);
+    with ``cuda_graph`` an update on a GPU is recorded once and replayed.
     """
+
+    fused: FusedDQN | FusedCandidates | None
 
     def __init__(
         self,
@@ -50,9 +52,9 @@ class QLearner(Updater):
         target_every: int,
         tau: float | None,
         batch_size: int,
-        munchausen: Munchausen | None = None,
+        munchausen: MunchausenSettings | None = None,
         fused_update: bool = True,
-        captured: bool = True,
+        cuda_graph: bool = True,
         threads: int = 1,
     ) -> None:
         super().__init__(
@@ -65,51 +67,56 @@ class QLearner(Updater):
         self.target_flat.values.copy_(self.flat.values)
         self.fused = self._fuse(batch_size, threads) if fused_update else None
         on_gpu = self.flat.values.device.type == "cuda"
-        self._run = Captured(self.step) if on_gpu and captured else self.step
+        self._run = CUDAGraphStep(self.step) if on_gpu and cuda_graph else self.step
 
     def _fuse(self, batch_size: int, threads: int) -> FusedDQN | FusedCandidates | None:
-        """The update written out by hand, if it is one that is."""
+        """The fused update of this network, head and target; None if there is none."""
         if self.munchausen is not None:
             return None
         network, target_network, head = self.network, self.target_network, self.head
         given: dict[str, Any] = {"online": self.flat, "target": self.target_flat, "batch_size": batch_size}
         given |= {"network": network, "target_network": target_network, "double": self.double}
-        if candidates.fits(network):
+        if can_fuse_candidates(network):
             return FusedCandidates(**given, head=head, threads=threads)
-        if isinstance(head, ScalarHead) and mlp.fits(network):
+        if isinstance(head, ScalarHead) and can_fuse_mlp(network):
             return FusedDQN(**given, huber_delta=head.huber_delta)
         return None
 
-    def update(self, batch: Batch, env_step: int) -> Tensor:
+    def update(self, batch: Transitions, env_step: int) -> Tensor:
         """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
         self.optimizer.begin(self.learning_rate(env_step))
-        teaching = self.teaching(env_step)
-        # The teacher's loss is written for autograd alone; what it leaves is shared by all ways: weights and optimiser.
-        td_error = self._run(batch) if teaching == 0 else self.step(batch, teaching)
+        teacher_weight = self.teacher_weight(env_step)
+        # The teacher's loss needs autograd; all ways share what an update leaves behind: weights and optimiser.
+        td_error = self._run(batch) if teacher_weight == 0 else self.step(batch, teacher_weight)
         self.updates += 1
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)
         self._counted += 1
         return td_error
 
-    def step(self, batch: Batch, teaching: float = 0.0) -> Tensor:
-        """What an update does with numbers alone: gradients, optimiser, moving target."""
-        by_hand = self.fused if teaching == 0 else None
-        td_error = self._gradients(batch, teaching) if by_hand is None else by_hand.gradients(batch)
+    def step(self, batch: Transitions, teacher_weight: float = 0.0) -> Tensor:
+        """The part of an update that a CUDA graph can replay: gradients, optimiser, moving target network.
+
+        Returns the TD errors [S, B].
+        """
+        fused = self.fused if teacher_weight == 0 else None
+        td_error = self._differentiate(batch, teacher_weight) if fused is None else fused.gradients(batch)
         self.optimizer.step(*(() if self.tau is None else (self.target_flat.values, self.tau)))
         return td_error
 
-    def _gradients(self, batch: Batch, teaching: float) -> Tensor:
-        """The general way, by autograd."""
+    def _differentiate(self, batch: Transitions, teacher_weight: float) -> Tensor:
+        """Fill the gradients by autograd, for any network and head; returns TD errors [S, B]."""
         with torch.no_grad():
-            target = self._munchausen_target(batch) if self.munchausen else self._target_outputs(batch)
-        out_tm1, taught = self._outputs(batch.obs_tm1, batch.mask_tm1, batch.a_tm1, teaching)
-        if self.munchausen:
-            loss, td_error = self.head.scalar_loss(out_tm1=out_tm1, target=target)
-        else:
-            loss, td_error = self.head.loss(
-                out_tm1=out_tm1, r_t=batch.r_t, discount_t=batch.discount_t, out_t=target
-            )  # [S, B], [S, B]
+            if self.munchausen is not None:
+                target = self._munchausen_target(batch, self.munchausen)
+            else:
+                q_t, outputs_of = self._look_ahead(batch)
+                target = losses.q_learning_target(
+                    r_t=batch.r_t, discount_t=batch.discount_t, q_t=q_t, mask_t=batch.mask_t, outputs_of=outputs_of,
+                    bootstrap_outputs=self.head.bootstrap,
+                )  # fmt: skip
+        out_tm1, taught = self._outputs(batch.obs_tm1, batch.mask_tm1, batch.a_tm1, teacher_weight)
+        loss, td_error = self.head.loss(out_tm1=out_tm1, target=target)  # [S, B], [S, B]
         loss = ((loss + taught) * batch.weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
@@ -117,26 +124,26 @@ class QLearner(Updater):
             self._sums[:, :3] += torch.stack([loss, q_mean, td_error.abs().mean(1)], dim=1)
         return td_error
 
-    def _target_outputs(self, batch: Batch) -> Tensor:
-        """The target network's outputs [S, B, Z] for the next action, which the network chooses if ``double``."""
-        obs_t, mask_t = batch.obs_t, batch.mask_t
-        chooser = self.network if self.double else self.target_network
-        outputs = chooser(obs_t, mask_t)  # [S, B, A, Z]
-        a_t = losses.masked_argmax(self.head.mean(outputs), mask_t)
-        if self.double:
-            return self.target_network.of(obs_t, mask_t, a_t)
-        return outputs.gather(2, a_t[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
+    def _look_ahead(self, batch: Transitions) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """The values [S, B, A] that choose the next action, and the target network's outputs [S, B, Z] for it.
 
-    def _munchausen_target(self, batch: Batch) -> Tensor:
-        assert self.munchausen is not None
+        With ``double`` the network chooses, and the target network need not score other actions.
+        """
+        obs_t, mask_t = batch.obs_t, batch.mask_t
+        if self.double:
+            return self.head.mean(self.network(obs_t, mask_t)), partial(self.target_network.of, obs_t, mask_t)
+        outputs = self.target_network(obs_t, mask_t)  # [S, B, A, Z]
+        return self.head.mean(outputs), partial(taken, outputs)
+
+    def _munchausen_target(self, batch: Transitions, settings: MunchausenSettings) -> Tensor:
         q_tm1, q_t = (
             self.head.mean(self.target_network(obs, mask))
             for obs, mask in ((batch.obs_tm1, batch.mask_tm1), (batch.obs_t, batch.mask_t))
         )
         return losses.munchausen_target(
             r_t=batch.r_t, discount_t=batch.discount_t, q_tm1=q_tm1, mask_tm1=batch.mask_tm1, a_tm1=batch.a_tm1,
-            q_t=q_t, mask_t=batch.mask_t, alpha=self.munchausen.alpha, temperature=self.munchausen.temperature,
-            lowest=self.munchausen.lowest, correct=self.munchausen.corrected,
+            q_t=q_t, mask_t=batch.mask_t, alpha=settings.alpha, temperature=settings.temperature,
+            lowest=settings.lowest, correct=settings.corrected,
         )  # fmt: skip
 
     def set_weights(self, values: Tensor) -> None:
@@ -144,11 +151,10 @@ class QLearner(Updater):
         super().set_weights(values)
         self.target_flat.values.copy_(values)
 
-    def move_towards(self, values: Tensor, share: float, seed: int | None = None) -> None:
-        """The target network follows."""
-        super().move_towards(values, share, seed)
-        own = rows_of(seed)
-        self.target_flat.values[own].copy_(self.flat.values[own])
+    def move_towards(self, values: Tensor, share: float, seeds: slice) -> None:
+        """See ``Updater``; the target networks become copies of the moved ones."""
+        super().move_towards(values, share, seeds)
+        self.target_flat.values[seeds].copy_(self.flat.values[seeds])
 
     def state_dict(self) -> dict[str, Any]:
         """Also the target network's weights."""

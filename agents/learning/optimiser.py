@@ -1,7 +1,7 @@
 """AdamW over all parameters of S seeds as one flat array [S, P], with each seed's gradient clipped by its own norm.
 
 One pass over memory does what a list of tensors does in dozens: on a CPU a compiled one, on a GPU a few tensor
-operations without synchronisation, so that an update can be captured as a graph. Moving the target network along
+operations without synchronisation, so that a CUDA graph can replay an update. Moving the target network along
 (``share``) is part of the pass.
 """
 

@@ -1,4 +1,4 @@
-"""Keeping a network able to learn: its dormant units are counted, recycled or started anew together with the rest."""
+"""Plasticity, a network's ability to learn: counts dormant units, recycles them, restarts all weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.learning.learner import QLearner
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork, Units
 from agents.networks.weights import flat_values
 
@@ -17,7 +17,7 @@ DORMANT = 0.025  # share of its layer's mean activation below which a unit count
 
 
 @torch.no_grad()
-def activity(network: QNetwork, batch: Batch) -> list[tuple[Units, Tensor]]:
+def activity(network: QNetwork, batch: Transitions) -> list[tuple[Units, Tensor]]:
     """Each layer's units and their mean absolute activation over a batch, as a share of the layer's mean: [S, H].
 
     This is the dormancy score of Sokar et al. 2023, eq. 1.
@@ -40,7 +40,7 @@ def activity(network: QNetwork, batch: Batch) -> list[tuple[Units, Tensor]]:
 
 
 @torch.no_grad()
-def recycle(learner: QLearner, batch: Batch, fresh: QNetwork, threshold: float) -> Tensor:
+def recycle(learner: QLearner, batch: Transitions, fresh: QNetwork, threshold: float) -> Tensor:
     """Give dormant units the incoming weights of ``fresh`` and outgoing weights of 0 (ReDo, Sokar et al. 2023, alg. 1).
 
     Returns how many there were, [S]. The optimiser forgets what it knew of those weights.
@@ -71,13 +71,13 @@ def recycle(learner: QLearner, batch: Batch, fresh: QNetwork, threshold: float) 
 def restart(learner: QLearner, fresh: QNetwork, share: float) -> None:
     """Move all weights towards ``fresh`` ones: all the way with share 1, shrink-and-perturb with less.
 
-    Nikishin et al. 2022, sec. 4; Ash & Adams 2020, sec. 4. The target network follows, the optimiser starts anew.
+    Nikishin et al. 2022, sec. 4; Ash & Adams 2020, sec. 4. The target network becomes a copy, the optimiser forgets.
     """
-    learner.move_towards(flat_values(fresh), share)
+    learner.move_towards(flat_values(fresh), share, slice(None))
 
 
 class Plasticity:
-    """Recycles and restarts every so many updates (None: never), each time with weights from new seeds."""
+    """Recycles dormant units and restarts all weights, each every so many updates (None: never), with new weights."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Plasticity:
         self.reset_every, self.reset_share, self.last_reset = reset_every, reset_share, last_reset
         self.drawn = 0  # fresh networks so far
 
-    def after_update(self, learner: QLearner, batch: Batch) -> None:
+    def after_update(self, learner: QLearner, batch: Transitions) -> None:
         """Do what is due after this update."""
         if self.redo_every is not None and learner.updates % self.redo_every == 0:
             recycle(learner, batch, self._fresh(), self.redo_threshold)
@@ -106,7 +106,7 @@ class Plasticity:
         self.drawn += 1
         return self.make_fresh(self.drawn)
 
-    def metrics(self, network: QNetwork, batch: Batch | None) -> list[dict[str, float]]:
+    def metrics(self, network: QNetwork, batch: Transitions | None) -> list[dict[str, float]]:
         """The share of dormant units in the batch, for each seed; nothing without a batch."""
         if batch is None:
             return [{} for _ in next(network.parameters())]

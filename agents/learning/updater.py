@@ -1,9 +1,9 @@
-"""What all gradient updates share: flat parameters with their optimiser, and means for the curves."""
+"""What all gradient updates share: flat parameters with their optimiser, a teacher, and means for the curves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -11,20 +11,23 @@ from torch import Tensor
 
 from agents.acting.teacher import Teacher
 from agents.learning.optimiser import FlatAdamW
-from agents.networks.base import QNetwork
+from agents.networks.base import QNetwork, taken
 from agents.networks.heads import Head
 from agents.networks.weights import FlatParameters, load_weights
 
-METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+_METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
 
 
-def rows_of(seed: int | None) -> slice:
-    """The rows of one seed in tensors [S, ...]; None: of all."""
-    return slice(None) if seed is None else slice(seed, seed + 1)
+class FusedUpdate(Protocol):
+    """An update without autograd, see ``fused``: it fills the gradients and keeps sums for the curves."""
+
+    sums: np.ndarray  # [S, 3], of loss, q and absolute TD error over the updates since somebody set it to zero
 
 
 class Updater:
     """A network of S seeds that learns."""
+
+    fused: FusedUpdate | None  # None: gradients come by autograd
 
     def __init__(
         self,
@@ -40,8 +43,8 @@ class Updater:
         self.optimizer = FlatAdamW(self.flat, weight_decay=weight_decay, max_grad_norm=max_grad_norm)
         self.updates = 0
         self.teacher: Teacher | None = None
-        self.fused: Any = None  # where the update is written out by hand: adds up ``sums`` [S, 3] of its own
-        self._sums = torch.zeros(len(self.flat.values), len(METRICS), device=self.flat.values.device)
+        self.fused = None
+        self._sums = torch.zeros(len(self.flat.values), len(_METRICS), device=self.flat.values.device)
         self._counted = 0  # updates since the last read of the sums
 
     def set_weights(self, values: Tensor) -> None:
@@ -49,27 +52,26 @@ class Updater:
         self.flat.values.copy_(values)
         self.optimizer.forget(torch.ones_like(values, dtype=torch.bool))
 
-    def move_towards(self, values: Tensor, share: float, seed: int | None = None) -> None:
-        """Move the weights of one seed (None: of all) by a share of the way to ``values`` [S, P].
+    def move_towards(self, values: Tensor, share: float, seeds: slice) -> None:
+        """Move the weights of some of the S seeds by a share of the way to ``values`` [S, P].
 
         The optimiser forgets what it knew of them.
         """
-        own, moved = rows_of(seed), torch.zeros_like(values, dtype=torch.bool)
-        self.flat.values[own].lerp_(values[own], share)
-        moved[own] = True
+        moved = torch.zeros_like(values, dtype=torch.bool)
+        self.flat.values[seeds].lerp_(values[seeds], share)
+        moved[seeds] = True
         self.optimizer.forget(moved)
 
-    def teaching(self, env_step: int) -> float:
+    def teacher_weight(self, env_step: int) -> float:
         """Weight of the teacher's loss at that step; 0 without a teacher."""
         return 0.0 if self.teacher is None else self.teacher.weight(env_step)
 
-    def _outputs(self, obs: Tensor, mask: Tensor, a: Tensor, teaching: float) -> tuple[Tensor, Tensor | float]:
+    def _outputs(self, obs: Tensor, mask: Tensor, a: Tensor, teacher_weight: float) -> tuple[Tensor, Tensor | float]:
         """Outputs [S, B, Z] of the actions a [S, B], and what the teacher's loss adds for each row, [S, B] or 0."""
-        if teaching == 0 or self.teacher is None:
+        if teacher_weight == 0 or self.teacher is None:
             return self.network.of(obs, mask, a), 0.0
         outputs = self.network(obs, mask)  # [S, B, A, Z]: all legal actions are compared with the teacher's
-        taken = outputs.gather(2, a[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
-        return taken, teaching * self.teacher.loss(self.head.mean(outputs), obs, mask)
+        return taken(outputs, a), teacher_weight * self.teacher.loss(self.head.mean(outputs), obs, mask)
 
     def metrics(self) -> list[dict[str, float]]:
         """Means over the updates since the last call, for each seed; empty if there were none."""
@@ -79,10 +81,10 @@ class Updater:
         means = (self._sums / self._counted).tolist()
         self._sums.zero_()
         self._counted = 0
-        return [dict(zip(METRICS, row, strict=True)) for row in means]
+        return [dict(zip(_METRICS, row, strict=True)) for row in means]
 
     def _collect(self) -> None:
-        """Take over what the optimiser and the update by hand have added up."""
+        """Add what the optimiser and the fused update have summed to the sums of all."""
         self._sums[:, 3] += self.optimizer.norm_sum
         self.optimizer.norm_sum.zero_()
         if self.fused is not None:

@@ -1,4 +1,4 @@
-"""Sequential experience memory: a ring of T batch steps x N games; n-step transitions are made when sampling."""
+"""Sequential experience memory: a ring of T batch steps x N games, from which n-step transitions are sampled."""
 
 from __future__ import annotations
 
@@ -8,26 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents import losses
-from agents.kernels import gather
-from agents.memory.batch import Batch, Buffers, Part
 from agents.memory.priorities import Priorities
+from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
+from agents.memory.transitions import SeedBuffers, TransitionBuffers, Transitions
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
 _LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
-
-
-def pack_mask(mask: np.ndarray) -> np.ndarray:
-    """Eight actions to a byte: [N, A] bool or int8 -> uint8 [N, ceil(A / 8)]."""
-    return np.packbits(np.ascontiguousarray(mask).view(np.bool_), axis=1, bitorder="little")
-
-
-def unpack_mask(bits: Tensor, n_actions: int) -> Tensor:
-    """The inverse: uint8 [B, ceil(A / 8)] -> bool [B, A]."""
-    if bits.device.type == "cpu":  # several times faster than shifting
-        return torch.from_numpy(np.unpackbits(bits.numpy(), axis=1, count=n_actions, bitorder="little").view(np.bool_))
-    shifts = torch.arange(8, device=bits.device, dtype=torch.uint8)
-    return ((bits.unsqueeze(2) >> shifts) & 1).flatten(1)[:, :n_actions].bool()
 
 
 class SequentialMemory:
@@ -80,9 +66,9 @@ class SequentialMemory:
         self.cursor = 0  # row to write next
         self.filled = 0  # rows written so far, at most T
         self._valid_slots = self.valid.view(-1).numpy()
-        on_cpu = device.type == "cpu"
-        columns = self._columns() if on_cpu else {}
-        self._arrays = {name: x.view(-1, *x.shape[2:]).numpy() for name, x in columns.items()}  # over slots, [T * N]
+        kept = self.obs, self.mask_bits, self.a, self.r, self.terminated, self.truncated
+        self.columns = MemoryColumns(*(None if x is None else x.view(-1, *x.shape[2:]) for x in kept))  # [T * N, ...]
+        self.arrays = self.columns.as_arrays() if device.type == "cpu" else None
 
     def __len__(self) -> int:
         """Rows in the memory, of ``num_envs`` steps each."""
@@ -153,15 +139,15 @@ class SequentialMemory:
         """Whether a transition of up to ``n_step`` steps can be drawn: its last observation must be stored."""
         window = self.filled - (n_step if self.priorities is None else self.longest)
         # A game that was reset at one row was not at the next, so two rows always hold a start.
-        return window >= 2 or (window == 1 and bool(self.valid[self._row(0)].any()))
+        return window >= 2 or (window == 1 and bool(self.valid[self._oldest_row()].any()))
 
     def sample(
-        self, batch_size: int, n_step: int, gamma: float, *, beta: float = 1.0, out: Part | None = None
-    ) -> Batch:
+        self, batch_size: int, n_step: int, gamma: float, *, beta: float = 1.0, out: SeedBuffers | None = None
+    ) -> Transitions:
         """``batch_size`` transitions, with replacement, from the starts whose n-step window is stored.
 
         Starts are drawn uniformly, or by priority: then ``weights`` are importance weights with the exponent ``beta``.
-        On a CPU the batch is read into ``out`` if given (a part of ``Buffers``).
+        On a CPU the batch is read into ``out`` if given (a part of ``TransitionBuffers``).
 
         Raises:
             ValueError: if there is nothing to draw from yet.
@@ -169,84 +155,37 @@ class SequentialMemory:
         if not self.can_sample(n_step):
             raise ValueError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
         if self.priorities is None:
-            slots, weights = self._draw_slots(batch_size, self.filled - n_step), None
+            oldest, count = self._oldest_row() * self.num_envs, (self.filled - n_step) * self.num_envs
+            slots = draw_starts(self.generator, self._valid_slots, oldest=oldest, count=count, batch_size=batch_size)
+            weights = None
         else:
             drawn, chances = self.priorities.sample(batch_size)
             weights = self.priorities.weights(chances, self.filled * self.num_envs, beta)
             slots = drawn.cpu().numpy()
-        if self.device.type == "cpu":
-            return self._read(slots, n_step, gamma, weights, self._room(batch_size) if out is None else out)
-        return self.read_tensors(torch.from_numpy(slots).to(self.device), n_step, gamma, weights)
+        how: dict[str, Any] = {"n_step": n_step, "num_envs": self.num_envs, "gamma": gamma, "weights": weights}
+        if self.arrays is None:
+            starts = torch.from_numpy(slots).to(self.device)
+            return read_tensors(self.columns, starts, n_actions=self.n_actions, **how)
+        out = self.buffers(1, batch_size).parts[0] if out is None else out
+        return read_compiled(self.arrays, slots, out=out, **how)
 
-    def _room(self, batch_size: int) -> Part:
-        return Buffers(
-            seeds=1, batch_size=batch_size, obs_size=self.obs.shape[2], n_actions=self.n_actions,
+    def buffers(self, seeds: int, batch_size: int) -> TransitionBuffers:
+        """Room for batches of as many memories like this one, for ``sample``."""
+        return TransitionBuffers(
+            seeds=seeds, batch_size=batch_size, obs_size=self.obs.shape[2], n_actions=self.n_actions,
             stores_masks=self.stores_masks,
-        ).parts[0]  # fmt: skip
-
-    def _read(self, slots: np.ndarray, n_step: int, gamma: float, weights: Tensor | None, out: Part) -> Batch:
-        """Transitions that start at ``slots`` [B], by compiled passes."""
-        own, to, last = self._arrays, out.arrays, np.empty_like(slots)
-        gather.n_step(
-            slots, n_step, self.num_envs, gamma ** np.arange(n_step + 1), own["r"], own["terminated"],
-            own["truncated"], own["a"], last, to.r_t, to.discount_t, to.a_tm1,
-        )  # fmt: skip
-        for rows, obs, mask in ((slots, to.obs_tm1, to.mask_tm1), (last, to.obs_t, to.mask_t)):
-            gather.obs_rows(own["obs"], rows, obs)
-            if self.mask_bits is not None:
-                gather.mask_rows(own["mask_bits"], rows, mask)
-        if weights is not None:
-            out.batch.weights.copy_(weights)
-        to.slots[:] = slots
-        return out.batch
-
-    def read_tensors(self, slots: Tensor, n_step: int, gamma: float, weights: Tensor | None) -> Batch:
-        """Transitions that start at ``slots`` [B], by tensor operations on the memory's device."""
-        steps_on = torch.arange(n_step, device=slots.device) * self.num_envs
-        flat = (slots.unsqueeze(1) + steps_on) % (self.n_rows * self.num_envs)  # [B, n]
-        r, terminated, truncated = (c.view(-1)[flat] for c in (self.r, self.terminated, self.truncated))  # [B, n]
-        r_t, discount_t, steps = losses.n_step_return(r, terminated, truncated, gamma)
-        last = (slots + steps * self.num_envs) % (self.n_rows * self.num_envs)  # the row after the window, wrapped
-        return Batch(
-            obs_tm1=self._obs(slots), mask_tm1=self._mask(slots), a_tm1=self.a.view(-1)[slots].long(),
-            r_t=r_t, discount_t=discount_t, obs_t=self._obs(last), mask_t=self._mask(last),
-            weights=torch.ones_like(r_t) if weights is None else weights.to(r_t), slots=slots,
         )  # fmt: skip
 
-    def _draw_slots(self, batch_size: int, window: int) -> np.ndarray:
-        """Slots [B] of valid starts among the oldest ``window`` rows."""
-        valid, steps = self._valid_slots, window * self.num_envs
-        oldest = (self.cursor - self.filled) % self.n_rows * self.num_envs
-        drawn = self.generator.integers(0, steps, size=batch_size)
-        slots, bad = np.empty_like(drawn), np.empty_like(drawn)
-        for _ in range(64):  # few rows are resets, so redrawing them is cheaper than listing all others
-            count = gather.find_starts(drawn, oldest, valid, slots, bad)
-            if count == 0:
-                return slots
-            drawn[bad[:count]] = self.generator.integers(0, steps, size=count)
-        starts = (np.arange(steps) + oldest) % len(valid)
-        starts = starts[valid[starts]]
-        return starts[self.generator.integers(0, len(starts), size=batch_size)]
+    def _oldest_row(self) -> int:
+        return (self.cursor - self.filled) % self.n_rows
 
-    def _row(self, age: Any) -> Any:
-        """Row in the ring of an age (int, array or tensor)."""
-        return (age + self.cursor - self.filled) % self.n_rows
-
-    def _obs(self, flat: Tensor) -> Tensor:
-        return self.obs.view(-1, self.obs.shape[2]).index_select(0, flat)
-
-    def _mask(self, flat: Tensor) -> Tensor:
-        if self.mask_bits is None:
-            return torch.ones(1, 1, dtype=torch.bool, device=self.device).expand(len(flat), self.n_actions)
-        return unpack_mask(self.mask_bits.view(-1, self.mask_bits.shape[2]).index_select(0, flat), self.n_actions)
-
-    def _columns(self) -> dict[str, Tensor]:
+    def _saved_columns(self) -> dict[str, Tensor]:
         names = ("obs", "a", "r", "terminated", "truncated", "valid") + (("mask_bits",) if self.stores_masks else ())
         return {name: getattr(self, name) for name in names}
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of the filled rows, the ring's place and the generator, as tensors and plain numbers."""
-        rows = {name: column[: self.filled].clone() for name, column in self._columns().items()}
+        rows = {name: column[: self.filled].clone() for name, column in self._saved_columns().items()}
         place = {"cursor": self.cursor, "filled": self.filled, "n_rows": self.n_rows}
         drawn_by = {} if self.priorities is None else {"priorities": self.priorities.state_dict()}
         return {"columns": rows} | place | self.generator_state() | drawn_by
@@ -264,7 +203,7 @@ class SequentialMemory:
         self.generator.bit_generator.state = state["generator"]
         if "columns" not in state:
             return
-        columns = self._columns()
+        columns = self._saved_columns()
         for name, stored in state["columns"].items():
             ours = (self.n_rows, *columns[name].shape[1:]) if name in columns else "absent"
             theirs = (state["n_rows"], *stored.shape[1:])

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.kernels.sum_tree import find_leaf, set_leaf
+from agents.kernels.sum_tree import find_leaves, set_leaves
 
 
 class SumTree:
@@ -60,7 +60,7 @@ class SumTree:
         if not indices.numel():
             return
         if self.compiled:
-            set_leaf(self.nodes.numpy(), self.slots, as_array(indices), as_array(values.double()))
+            set_leaves(self.nodes.numpy(), self.slots, as_array(indices), as_array(values.double()))
             return
         # Slots named twice are all written the last value, as a device keeps no order between its writes.
         ordered, order = torch.sort(indices, stable=True)  # [B]
@@ -81,7 +81,7 @@ class SumTree:
         """
         if self.compiled:
             indices = torch.empty(len(points), dtype=torch.int64)
-            find_leaf(self.nodes.numpy(), as_array(points), indices.numpy())
+            find_leaves(self.nodes.numpy(), as_array(points), indices.numpy())
             return indices
         node = torch.ones(len(points), dtype=torch.int64, device=self.device)
         for _ in range(self.levels):
@@ -92,5 +92,5 @@ class SumTree:
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
-    """In one memory layout, as the loops are compiled for each."""
+    """A tensor as an array in one piece of memory: compiled loops are compiled for each memory layout."""
     return tensor.contiguous().numpy()

@@ -69,17 +69,22 @@ class QNetwork(nn.Module):
         raise NotImplementedError
 
     def units(self) -> list[Units]:
-        """Its layers of hidden units."""
+        """The network's layers of hidden units."""
         raise NotImplementedError
 
 
 class NetworkSettings(Protocol):
-    """What every network's settings offer."""
+    """The settings of any network: they build it."""
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
     ) -> QNetwork:
         """A network of one seed for observations of that layout, with that many outputs for each action."""
+
+
+def taken(outputs: Tensor, a: Tensor) -> Tensor:
+    """Outputs [S, B, Z] of the actions a [S, B], from those of all actions [S, B, A, Z]."""
+    return outputs.gather(2, a[:, :, None, None].expand(-1, -1, 1, outputs.shape[3])).squeeze(2)
 
 
 def dueling(value: Tensor, advantage: Tensor, mask: Tensor) -> Tensor:

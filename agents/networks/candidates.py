@@ -1,7 +1,7 @@
 """The candidate network: Q(s, a) by one scorer that all candidates share, on top of a state embedding computed once.
 
 Sets come in two ways: packed, where only rows that are present are computed (on a CPU), or whole, with absent rows
-masked out (on a GPU, where shapes must not depend on the data so that an update can be captured as a graph). Both give
+masked out (on a GPU, where shapes must not depend on the data so that a CUDA graph can replay an update). Both give
 the same numbers.
 """
 
@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling
+from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, SeedNorm, hidden, linear
+from agents.ranges import check_ranges
 
 
 class _SetPool(torch.autograd.Function):
@@ -156,16 +157,15 @@ class CandidateNetwork(QNetwork):
     def of(self, obs: Tensor, mask: Tensor, a_tm1: Tensor) -> Tensor:
         """[S, B, Z] of the taken candidates a_tm1 [S, B]: they alone are scored, unless dueling needs the others."""
         if self.value is not None:
-            index = a_tm1[:, :, None, None].expand(-1, -1, 1, self.outputs)
-            return self(obs, mask).gather(2, index).squeeze(2)
+            return taken(self(obs, mask), a_tm1)
         rows = torch.arange(obs.shape[1], device=obs.device) * self.layout.candidates + a_tm1  # [S, B]
         candidates = self._candidates(obs)
-        taken = candidates.gather(1, rows.unsqueeze(2).expand(-1, -1, candidates.shape[2]))
-        features = self.candidate(taken.to(self.candidate.weight.dtype))
+        chosen = candidates.gather(1, rows.unsqueeze(2).expand(-1, -1, candidates.shape[2]))
+        features = self.candidate(chosen.to(self.candidate.weight.dtype))
         return self.head(self.scorer(self.meet(features + self.state_to_scorer(self.embed(obs)))))
 
     def units(self) -> list[Units]:
-        """Entity, state, meeting of state and candidate, scorer."""
+        """Layers of entities, of the state, of a candidate in its state (``meet``), and of the scorer."""
         width, n_globals = self.head.weight.shape[1], self.layout.globals
         entity, state, scorer = (list[Any](part)[0] for part in (self.entity, self.state, self.scorer))
         heads = [self.state_to_scorer] if self.value is None else [self.state_to_scorer, self.value]
@@ -191,8 +191,7 @@ class CandidateSettings:
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= 8192:
-            raise ValueError(f"network.width={self.width} is not in 1..8192")
+        check_ranges(self, "network", {"width": (1, 8192)})
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False

@@ -1,14 +1,14 @@
 """Value heads: what a network's Z outputs for an action mean, and how they are fitted.
 
-``[...]`` is any leading shape, [B] or [S, B]. A new head is one class here and one line in ``_HEADS``.
+``[...]`` is any leading shape, [B] or [S, B]. A new head is one class here, a dataclass that derives from ``Head`` and
+has a ``name``: ``agent.head=NAME`` finds it, and its fields are the agent's settings of the same names.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,38 +17,36 @@ from agents import losses
 
 
 class Head:
-    """What every value head offers. Losses are per sample; TD errors are the target's mean less the own, detached."""
+    """A value head. Losses are per sample; TD errors are the target's mean less the own, detached."""
 
-    name: ClassVar[str]
-    takes_scalar_targets: ClassVar[bool] = False
-    has_risk: ClassVar[bool] = False
+    name: ClassVar[str]  # as in agent.head=NAME
+    takes_returns: ClassVar[bool] = False  # a given return [...] is a target for ``loss``
+    has_risk: ClassVar[bool] = False  # ``risk`` is defined
 
     @property
     def outputs(self) -> int:
-        """Z."""
+        """Number Z of outputs for each action."""
         raise NotImplementedError
 
     def mean(self, outputs: Tensor) -> Tensor:
         """The Q-value [...] of outputs [..., Z]."""
         raise NotImplementedError
 
-    def loss(self, *, out_tm1: Tensor, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss [...] and TD error [...] against ``r_t + discount_t Z_t``.
+    def bootstrap(self, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> Tensor:
+        """The target of ``r_t + discount_t Z_t`` as ``loss`` takes it: a return [...], or several numbers [..., M].
 
         Args:
-            out_tm1: [..., Z], the network's outputs for the action taken.
             r_t, discount_t: [...]; where the discount is 0 the target is r_t alone and out_t may be anything.
             out_t: [..., Z], the target network's outputs for the next action.
         """
         raise NotImplementedError
 
-    def scalar_loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss [...] and TD error [...] of out_tm1 [..., Z] against a given return, target [...].
+    def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss [...] and TD error [...] of the outputs out_tm1 [..., Z] for the action taken.
 
-        Raises:
-            ValueError: if the head learns more than a mean.
+        ``target`` is what ``bootstrap`` makes; where ``takes_returns``, that is a return [...].
         """
-        raise ValueError(f"head={self.name} has no scalar target: it learns a distribution; take scalar or hl_gauss")
+        raise NotImplementedError
 
     def risk(self, outputs: Tensor, alpha: float) -> Tensor:
         """Mean [...] of the lowest share alpha of the returns that outputs [..., Z] expect.
@@ -56,7 +54,7 @@ class Head:
         Raises:
             ValueError: if the head has no quantiles.
         """
-        raise ValueError(f"head={self.name} has no risk: only head=quantile knows the lowest returns")
+        raise ValueError(f"head={self.name} has no risk: only head={heads_with('has_risk')} knows the lowest returns")
 
     def _check(self, per_sample: Tensor, *outputs: Tensor) -> None:
         for each in outputs:
@@ -70,23 +68,23 @@ class ScalarHead(Head):
     huber_delta: float
 
     name: ClassVar[str] = "scalar"
-    takes_scalar_targets: ClassVar[bool] = True
+    takes_returns: ClassVar[bool] = True
 
     @property
     def outputs(self) -> int:
-        """1."""
+        """One."""
         return 1
 
     def mean(self, outputs: Tensor) -> Tensor:
         """See ``Head``."""
         return outputs.squeeze(-1)
 
-    def loss(self, *, out_tm1: Tensor, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``Head``."""
-        self._check(r_t, out_tm1, out_t)
-        return self.scalar_loss(out_tm1=out_tm1, target=losses.bootstrap(r_t, discount_t, self.mean(out_t)))
+    def bootstrap(self, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> Tensor:
+        """See ``Head``: a return [...]."""
+        self._check(r_t, out_t)
+        return losses.bootstrap(r_t, discount_t, self.mean(out_t))
 
-    def scalar_loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Head``."""
         self._check(target, out_tm1)
         td_error = target.detach() - self.mean(out_tm1)
@@ -95,30 +93,35 @@ class ScalarHead(Head):
 
 @dataclass(frozen=True)
 class QuantileHead(Head):
-    """N quantiles of the return, equally likely (QR-DQN: Dabney, Rowland, Bellemare & Munos 2018)."""
+    """Equally likely quantiles of the return, ``atoms`` of them (QR-DQN: Dabney, Rowland, Bellemare & Munos 2018)."""
 
-    quantiles: int
+    atoms: int
     huber_delta: float
 
     name: ClassVar[str] = "quantile"
     has_risk: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        _check_atoms(self.quantiles)
+        _check_atoms(self.atoms)
 
     @property
     def outputs(self) -> int:
-        """N."""
-        return self.quantiles
+        """One for each quantile."""
+        return self.atoms
 
     def mean(self, outputs: Tensor) -> Tensor:
         """See ``Head``."""
         return outputs.mean(-1)
 
-    def loss(self, *, out_tm1: Tensor, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> tuple[Tensor, Tensor]:
+    def bootstrap(self, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> Tensor:
+        """See ``Head``: the quantiles [..., Z] of the target (eq. 13 and algorithm 1)."""
+        self._check(r_t, out_t)
+        return losses.bootstrap(r_t.unsqueeze(-1), discount_t.unsqueeze(-1), out_t)
+
+    def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Head``."""
-        self._check(r_t, out_tm1, out_t)
-        target = losses.bootstrap(r_t.unsqueeze(-1), discount_t.unsqueeze(-1), out_t.detach())  # [..., N]
+        self._check(target[..., 0], out_tm1, target)
+        target = target.detach()
         loss = losses.quantile_huber(out_tm1, target, self.huber_delta)
         return loss, self.mean(target) - self.mean(out_tm1).detach()
 
@@ -127,8 +130,25 @@ class QuantileHead(Head):
         return losses.lower_tail_mean(outputs, alpha)
 
 
-class _HistogramHead(Head):
-    """Outputs are logits of a distribution over fixed values."""
+@dataclass(frozen=True)
+class HistogramHead(Head):
+    """A head whose outputs are logits of a distribution over fixed values between v_min and v_max."""
+
+    atoms: int
+    v_min: float
+    v_max: float
+
+    def __post_init__(self) -> None:
+        _check_atoms(self.atoms)
+        if not -math.inf < self.v_min < self.v_max < math.inf:
+            raise ValueError(
+                f"agent.v_min={self.v_min} is not below agent.v_max={self.v_max}, or one of them is no finite number"
+            )
+
+    @property
+    def outputs(self) -> int:
+        """One for each atom."""
+        return self.atoms
 
     def values(self, outputs: Tensor) -> Tensor:
         """The return [Z] that each output stands for."""
@@ -145,81 +165,62 @@ class _HistogramHead(Head):
 
 
 @dataclass(frozen=True)
-class CategoricalHead(_HistogramHead):
+class CategoricalHead(HistogramHead):
     """Logits of atoms from v_min to v_max (C51: Bellemare, Dabney & Munos 2017)."""
 
-    atoms: int
-    v_min: float
-    v_max: float
-
     name: ClassVar[str] = "categorical"
-
-    def __post_init__(self) -> None:
-        _check_atoms(self.atoms)
-        _check_support(self.v_min, self.v_max)
-
-    @property
-    def outputs(self) -> int:
-        """Z."""
-        return self.atoms
 
     def values(self, outputs: Tensor) -> Tensor:
         """The atoms [Z]."""
         return _linspace(self.v_min, self.v_max, self.atoms, outputs)
 
-    def loss(self, *, out_tm1: Tensor, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``Head``. The target's mean is that of its projection: returns beyond the support count as its ends."""
-        self._check(r_t, out_tm1, out_t)
-        follows = discount_t.unsqueeze(-1) > 0
-        probabilities = torch.where(follows, out_t.detach(), 0.0).softmax(-1)
-        atoms = self.values(out_tm1)
-        moved = r_t.unsqueeze(-1) + discount_t.unsqueeze(-1) * atoms  # [..., Z]
-        return self._cross_entropy(out_tm1, losses.categorical_projection(probabilities, moved, atoms))
+    def bootstrap(self, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> Tensor:
+        """See ``Head``: probabilities [..., Z] of the atoms (algorithm 1).
+
+        The target's mean is that of its projection: returns beyond the support count as its ends.
+        """
+        self._check(r_t, out_t)
+        r_t, discount_t, atoms = r_t.unsqueeze(-1), discount_t.unsqueeze(-1), self.values(out_t)
+        probabilities = torch.where(discount_t > 0, out_t, 0.0).softmax(-1)
+        return losses.categorical_projection(probabilities, losses.bootstrap(r_t, discount_t, atoms), atoms)
+
+    def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``Head``."""
+        self._check(target[..., 0], out_tm1, target)
+        return self._cross_entropy(out_tm1, target.detach())
 
 
 @dataclass(frozen=True)
-class HLGaussHead(_HistogramHead):
+class HLGaussHead(HistogramHead):
     """Logits of bins between v_min and v_max, fitted to a blurred target (HL-Gauss: Farebrother et al. 2024, sec. 3.1).
 
     The mean is that of the bins' centres. It can't reach v_min or v_max: leave a bin of room beyond the returns.
     """
 
-    bins: int
-    v_min: float
-    v_max: float
     sigma_share: float = 0.75  # of a bin's width
 
     name: ClassVar[str] = "hl_gauss"
-    takes_scalar_targets: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        _check_atoms(self.bins)
-        _check_support(self.v_min, self.v_max)
-
-    @property
-    def outputs(self) -> int:
-        """Z."""
-        return self.bins
+    takes_returns: ClassVar[bool] = True
 
     @property
     def width(self) -> float:
         """Width of a bin."""
-        return (self.v_max - self.v_min) / self.bins
+        return (self.v_max - self.v_min) / self.atoms
 
     def values(self, outputs: Tensor) -> Tensor:
         """The bins' centres [Z]."""
         half = self.width / 2
-        return _linspace(self.v_min + half, self.v_max - half, self.bins, outputs)
+        return _linspace(self.v_min + half, self.v_max - half, self.atoms, outputs)
 
-    def loss(self, *, out_tm1: Tensor, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> tuple[Tensor, Tensor]:
-        """See ``Head``."""
-        self._check(r_t, out_tm1, out_t)
-        return self.scalar_loss(out_tm1=out_tm1, target=losses.bootstrap(r_t, discount_t, self.mean(out_t)))
+    def bootstrap(self, r_t: Tensor, discount_t: Tensor, out_t: Tensor) -> Tensor:
+        """See ``Head``: a return [...]."""
+        self._check(r_t, out_t)
+        return losses.bootstrap(r_t, discount_t, self.mean(out_t))
 
-    def scalar_loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Head``. The target's mean is that of its histogram: returns beyond the support count as its ends."""
         self._check(target, out_tm1)
-        edges = _linspace(self.v_min, self.v_max, self.bins + 1, out_tm1)
+        edges = _linspace(self.v_min, self.v_max, self.atoms + 1, out_tm1)
         return self._cross_entropy(
             out_tm1, losses.gauss_histogram(target.detach(), edges, self.sigma_share * self.width)
         )
@@ -234,25 +235,25 @@ def _check_atoms(atoms: int) -> None:
         raise ValueError(f"agent.atoms={atoms} is below 2")
 
 
-def _check_support(v_min: float, v_max: float) -> None:
-    if not -math.inf < v_min < v_max < math.inf:
-        raise ValueError(f"agent.v_min={v_min} is not below agent.v_max={v_max}, or one of them is no finite number")
+def _heads() -> dict[str, type[Head]]:
+    """All classes of this module that derive from ``Head`` and have a name."""
+    classes = [x for x in globals().values() if isinstance(x, type) and issubclass(x, Head)]
+    return {head.name: head for head in classes if hasattr(head, "name")}
 
 
-_HEADS: dict[str, Callable[[int, float, float, float], Head]] = {
-    "scalar": lambda atoms, v_min, v_max, huber_delta: ScalarHead(huber_delta),
-    "quantile": lambda atoms, v_min, v_max, huber_delta: QuantileHead(atoms, huber_delta),
-    "categorical": lambda atoms, v_min, v_max, huber_delta: CategoricalHead(atoms, v_min, v_max),
-    "hl_gauss": lambda atoms, v_min, v_max, huber_delta: HLGaussHead(atoms, v_min, v_max),
-}
+def heads_with(quality: str) -> str:
+    """The names of all heads with ``takes_returns`` or ``has_risk``, for messages: "scalar or hl_gauss"."""
+    return " or ".join(name for name, head in _heads().items() if getattr(head, quality))
 
 
-def make_head(name: str, *, atoms: int, v_min: float, v_max: float, huber_delta: float) -> Head:
-    """The head of that name, from those of the numbers that it needs.
+def make_head(name: str, /, **settings: Any) -> Head:
+    """The head of that name, its fields taken from the settings; a field that isn't among these keeps its default.
 
     Raises:
         ValueError: in one line, if the name is unknown or a number that the head needs makes no sense.
     """
-    if name not in _HEADS:
-        raise ValueError(f"agent.head={name} is not one of {', '.join(_HEADS)}")
-    return _HEADS[name](atoms, v_min, v_max, huber_delta)
+    known = _heads()
+    if name not in known:
+        raise ValueError(f"agent.head={name} is not one of {', '.join(known)}")
+    own: Any = known[name]
+    return own(**{field.name: settings[field.name] for field in fields(own) if field.name in settings})

@@ -49,12 +49,12 @@ class NoisyLinear(SeedLinear):
         start = self.SIGMA / math.sqrt(inputs)
         self.weight_sigma = nn.Parameter(torch.full((1, inputs, outputs), start))
         self.bias_sigma = nn.Parameter(torch.full((1, 1, outputs), start)) if bias else None
-        self._noise: Tensor | None = None  # [S, 1, in + out], always in the same place: see ``captured``
+        self._noise: Tensor | None = None  # [S, 1, in + out], always in the same place, for a CUDA graph to read
         self._is_on = False
 
     @property
     def noise_size(self) -> int:
-        """Random numbers of one draw."""
+        """How many random numbers ``set_noise`` takes."""
         return self.weight.shape[1] + self.weight.shape[2]
 
     def set_noise(self, normal: Tensor | None) -> None:
@@ -69,7 +69,7 @@ class NoisyLinear(SeedLinear):
             self._noise.copy_(shaped)
 
     def effective(self) -> tuple[Tensor, Tensor | None]:
-        """Mean plus noise."""
+        """The means plus the noise that is set."""
         if self._noise is None or not self._is_on:
             return self.weight, self.bias
         noise_in, noise_out = self._noise.split((self.weight.shape[1], self.weight.shape[2]), dim=2)
@@ -95,7 +95,7 @@ class SeedNorm(nn.Module):
 
 
 def hidden(inputs: int, width: int, *, layer_norm: bool, noisy: bool = False) -> nn.Sequential:
-    """Linear, normalised if asked for, rectified."""
+    """A hidden layer: linear, normalised if asked for, rectified."""
     norm = [SeedNorm(width)] if layer_norm else []
     return nn.Sequential(linear(inputs, width, noisy=noisy), *norm, nn.ReLU())
 
@@ -122,5 +122,5 @@ def remove_noise(network: nn.Module) -> None:
 
 
 def is_noisy(network: nn.Module) -> bool:
-    """Whether a network explores by noise of its own."""
+    """True if a network has noisy layers, so that it explores by noise of its own."""
     return any(isinstance(module, NoisyLinear) for module in network.modules())

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from agents.kernels.products import sparse_convolution
-from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling
+from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, hidden, linear
+from agents.ranges import check_ranges
 
 
 class MLP(QNetwork):
@@ -69,8 +70,7 @@ class MLP(QNetwork):
         """[S, B, Z] of the taken actions a_tm1 [S, B]: with many actions only their part of the last layer is read."""
         features = self.features(obs)
         if self.value is not None or self.n_actions * self.outputs <= self.SMALL:
-            index = a_tm1[:, :, None, None].expand(-1, -1, 1, self.outputs)
-            return self._score(features, mask).gather(2, index).squeeze(2)
+            return taken(self._score(features, mask), a_tm1)
         weight, bias = self.head.effective()
         assert bias is not None
         seed = torch.arange(len(a_tm1), device=a_tm1.device).unsqueeze(1)
@@ -126,7 +126,7 @@ class PatchLayer(nn.Module):
         )
 
     def _without_patches(self, x: Tensor) -> Tensor:
-        """The same by a compiled loop that skips zeros, for acting."""
+        """[S, B, H', W', C'] as ``forward``, without gradients, by a compiled loop that skips zeros."""
         linear, rest = self.inner[0], self.inner[1:]
         assert isinstance(linear, SeedLinear)
         assert linear.bias is not None
@@ -180,9 +180,7 @@ class ImageSettings:
     def __post_init__(self) -> None:
         check_widths("network.channels", self.channels)
         check_widths("network.width", self.width)
-        for name in ("kernel", "stride"):
-            if not 1 <= getattr(self, name) <= 64:
-                raise ValueError(f"network.{name}={getattr(self, name)} is not in 1..64")
+        check_ranges(self, "network", {"kernel": (1, 64), "stride": (1, 64)})
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
@@ -202,10 +200,10 @@ class ImageSettings:
 
 
 def check_widths(name: str, widths: Sequence[int]) -> None:
-    """Whether these can be the sizes of layers.
+    """Check that these can be the sizes of layers.
 
     Raises:
-        ValueError: if not.
+        ValueError: in one line, if they can't.
     """
     if not 1 <= len(widths) <= 16 or not all(1 <= width <= 8192 for width in widths):
         raise ValueError(f"{name}={list(widths)} needs 1 to 16 widths, each in 1..8192")

@@ -36,7 +36,7 @@ class FlatParameters:
 
 
 def check_fit(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
-    """Whether saved weights have the names and shapes of a network's own.
+    """Check that saved weights have the names and shapes of a network's own.
 
     Raises:
         ValueError: in one line, naming the first that differs.

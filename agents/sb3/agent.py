@@ -64,8 +64,8 @@ class SB3Policy:
         load_weights(self.policy, state["network"])
 
     def _scores(self, obs: np.ndarray, mask: np.ndarray | None) -> Tensor:
-        n_actions = int(self.policy.action_space.n)  # type: ignore[attr-defined]
-        legal = np.ones((len(obs), n_actions), np.bool_) if mask is None else np.asarray(mask, np.bool_)
+        actions: Any = self.policy.action_space
+        legal = np.ones((len(obs), int(actions.n)), np.bool_) if mask is None else np.asarray(mask, np.bool_)
         batch = torch.from_numpy(np.ascontiguousarray(obs, np.float32)).to(self.device)
         return self.score(self.policy, batch, torch.from_numpy(legal).to(self.device))
 
@@ -135,15 +135,11 @@ class SB3Agent:
         if remaining > 0:  # SB3 wants the steps to add, and counts on if it isn't told to begin anew
             self.model.learn(remaining, callback=_StepCallback(on_step), reset_num_timesteps=False)
 
-    def metrics(self) -> dict[str, float]:
-        """Means of what training logged since the last call (loss, learning_rate, ...); empty if nothing."""
+    def means(self) -> list[dict[str, float]]:
+        """For its one seed, means of what training logged since the last call (loss, learning_rate, ...) or nothing."""
         means = {name: float(np.mean(values)) for name, values in self._log.values.items()}
         self._log.values.clear()
-        return means
-
-    def means(self) -> list[dict[str, float]]:
-        """The same as a list, of its one seed."""
-        return [self.metrics()]
+        return [means]
 
     def epsilon(self, env_step: int) -> float:
         """Chance to explore at that step; 0 for MaskablePPO, which samples from its policy instead."""
@@ -191,13 +187,14 @@ class SB3Agent:
             ValueError: in one line, if it belongs to a network or memory of another size.
         """
         self.load_policy(state)
-        self.model.policy.optimizer.load_state_dict(state["optimizer"])
+        model: Any = self.model
+        model.policy.optimizer.load_state_dict(state["optimizer"])
         for name, value in state["counters"].items():
-            setattr(self.model, name, value)
-        self.model._last_obs = None  # makes SB3 reset its environment
+            setattr(model, name, value)
+        model.set_env(model.get_env(), force_reset=True)
         if "memory" not in state:
             return
-        buffer: Any = self.model.replay_buffer  # type: ignore[union-attr]
+        buffer = model.replay_buffer
         for name, stored in state["memory"]["columns"].items():
             column = getattr(buffer, name)
             fits = len(stored) == len(column) if state["memory"]["full"] else len(stored) < len(column)

@@ -20,6 +20,7 @@ from agents.networks.base import Layout
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
 from agents.sb3.settings import SB3DQNSettings
+from agents.settings import Task
 from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
@@ -127,7 +128,7 @@ class Training:
             memory_capacity=50_000,
             obs_dtype="float32" if layout.size < 100 else "float16",
         )
-        self.agent: DQN = settings.build(
+        task = Task(
             make_network=partial(case.network.build, layout=layout, n_actions=actions),
             num_envs=GAMES,
             obs_size=layout.size,
@@ -138,6 +139,7 @@ class Training:
             store_masks=not self.env.mask_is_constant,
             threads=cores(),
         )
+        self.agent: DQN = settings.build(task)
         self.obs: Any
         self.infos: Any
         self.obs, self.infos = self.env.reset(seed=0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 from agents.networks.candidates import CandidateNetwork
 from agents.networks.mlp import MLP
 from experiments.bench.cases import GAMES, STEPS_PER_UPDATE, Training
@@ -58,7 +58,7 @@ def floor(training: Training) -> float:
     return sum(product_seconds(shape, agent.policy.device) for shape in products(agent.policy.network, batch))
 
 
-def products(network: Any, batch: Batch) -> list[Shape]:
+def products(network: Any, batch: Transitions) -> list[Shape]:
     """The matrix products of an update without double: online and target forward, then back to all weights."""
     size = batch.a_tm1.shape[1]
     if isinstance(network, MLP):

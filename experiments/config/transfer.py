@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.learning.transfer import MODES
 from experiments.config.errors import need_within
 
@@ -49,8 +49,8 @@ class TransferSettings:
         """True if the source teaches, too. A teacher of weight 0 only acts."""
         return self.teacher is not False
 
-    def teaching(self) -> Teaching | None:
+    def teaching(self) -> TeacherSettings | None:
         """How the source teaches; None if it doesn't."""
         if not self.teaches:
             return None
-        return Teaching(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)
+        return TeacherSettings(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)

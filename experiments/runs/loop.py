@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.settings import Task
 from experiments.common.machine import device_of, threads_of
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import Setup, brings_own_loop
@@ -32,7 +33,7 @@ class BatchLoop:
         self.env = seeds.SeedGames(games)
         layout, n_actions = network_layout(self.env), n_actions_of(self.env)
         self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
-        self.agent = transfer.agent_settings(setup).build(
+        task = Task(
             make_network=self.make_network,
             num_envs=self.config.num_envs,
             obs_size=layout.size,
@@ -43,8 +44,9 @@ class BatchLoop:
             seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
             threads=threads_of(self.config),
-            teaching=setup.transfer.teaching(),
+            teacher=setup.transfer.teaching(),
         )
+        self.agent = transfer.agent_settings(setup).build(task)
         self.windows = [setup.domain.window(own) for own in games]
         self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]

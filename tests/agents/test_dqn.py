@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,9 @@ from agents.dqn_settings import DQNSettings
 from agents.networks.base import Layout
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import ImageSettings, MLPSettings
+from agents.settings import Task
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize(
@@ -39,9 +32,9 @@ def test_updates_are_spread_evenly_and_begin_after_learning_starts(per_step: flo
 @pytest.mark.parametrize("switches", [{}, {"dueling": True, "noisy": True}], ids=["fused", "general"])
 def test_metrics_are_means_since_the_last_read(switches: dict[str, Any]) -> None:
     agent = build(seeds=(0, 1), **switches)
-    assert [agent.metrics(s) for s in (0, 1)] == [{}, {}]
+    assert agent.means() == [{}, {}]
     play(agent, Chain(num_envs=16), 0, 400)
-    metrics = [agent.metrics(s) for s in (0, 1)]
+    metrics = agent.means()
     assert metrics[0] != metrics[1]
     for row in metrics:
         assert set(row) == {"loss", "q_mean", "td_error_abs", "grad_norm", "dormant", "dormant_at_first"}
@@ -49,9 +42,9 @@ def test_metrics_are_means_since_the_last_read(switches: dict[str, Any]) -> None
         assert 0 < row["loss"] <= row["td_error_abs"]
         assert 0 <= row["dormant"] <= 1
         assert 0 <= row["dormant_at_first"] <= 1
-    assert [agent.metrics(s) for s in (0, 1)] == [{}, {}]
+    assert agent.means() == [{}, {}]
     play(agent, Chain(num_envs=16), 400, 800)
-    assert "dormant_at_first" not in agent.metrics()
+    assert "dormant_at_first" not in agent.means()[0]
 
 
 @pytest.mark.parametrize("switches", [{}, {"noisy": True}], ids=["fused", "general"])
@@ -92,15 +85,15 @@ def test_importance_weights_grow_to_full() -> None:
     agent = build(total_steps=1_000, importance_start=0.4, prioritised=True)
     assert [agent.importance(step) for step in (0, 500, 1_000, 2_000)] == pytest.approx([0.4, 0.7, 1.0, 1.0])
     play(agent, Chain(num_envs=8), 0, 600)
-    assert agent._buffers is not None
-    priorities, batch = agent.memories[0].priorities, agent._buffers.batch
+    assert agent.batch is not None
+    priorities, batch = agent.memories[0].priorities, agent.batch
     assert priorities is not None
     assert batch.weights.max() == 1
     assert batch.weights.min() < 0.9
     plain = build(total_steps=1_000)
     play(plain, Chain(num_envs=8), 0, 600)
-    assert plain._buffers is not None
-    assert set(plain._buffers.batch.weights.flatten().tolist()) == {1.0}
+    assert plain.batch is not None
+    assert set(plain.batch.weights.flatten().tolist()) == {1.0}
 
 
 def test_td_errors_become_priorities() -> None:
@@ -108,8 +101,8 @@ def test_td_errors_become_priorities() -> None:
     agent = build(prioritised=True, priority_exponent=0.5, seeds=(0, 1), updates_per_step=1 / 8, huber_delta=0.01)
     play(agent, Chain(num_envs=16), 0, 400)
     assert agent.learner.fused is not None
-    assert agent._buffers is not None
-    td_error, slots = agent.learner.fused.td.abs().double(), agent._buffers.batch.slots
+    assert agent.batch is not None
+    td_error, slots = agent.learner.fused.td.abs().double(), agent.batch.slots
     for s, memory in enumerate(agent.memories):
         assert memory.priorities is not None
         values = memory.priorities.tree.values()[slots[s]]
@@ -153,11 +146,12 @@ def test_other_networks_and_constant_masks_run(kind: str, seeds: tuple[int, ...]
         "image": (Layout(75, 0, 0, 0, 0, image=(5, 5, 3)), ImageSettings(channels=[4, 4], width=[8]), 6),
     }[kind]
     store_masks, rows = kind == "candidates", 4 * len(seeds)
-    agent = DQNSettings(learning_starts=0, batch_size=4, memory_capacity=100, updates_per_step=1.0).build(
+    task = Task(
         make_network=lambda **options: network.build(layout=layout, n_actions=n_actions, **options),  # type: ignore[attr-defined]
         num_envs=4, obs_size=layout.size, n_actions=n_actions, total_steps=100, device=torch.device("cpu"),
         seeds=seeds, store_masks=store_masks, gamma=0.9,
     )  # fmt: skip
+    agent = DQNSettings(learning_starts=0, batch_size=4, memory_capacity=100, updates_per_step=1.0).build(task)
     rng, no, start = np.random.default_rng(0), np.zeros(rows, bool), agent.learner.flat.values.clone()
     mask = (rng.random((rows, n_actions)) < (0.5 if store_masks else 2)).astype(np.int8)
     for k in range(10):
@@ -170,7 +164,7 @@ def test_other_networks_and_constant_masks_run(kind: str, seeds: tuple[int, ...]
         agent.learn(4 * k + 4)
     assert agent.updates > 0
     assert (agent.learner.flat.values != start).any(1).all()
-    assert all(np.isfinite(agent.metrics(s)["loss"]) for s in range(len(seeds)))
+    assert all(np.isfinite(row["loss"]) for row in agent.means())
     q = agent.q_values(obs, mask)
     assert q.shape == (rows, n_actions)
     assert (np.isneginf(q) == (mask == 0)).all()

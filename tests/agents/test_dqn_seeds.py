@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,7 @@ from agents.memory.ring import SequentialMemory
 
 SUPPORT = {"atoms": 11, "v_min": -0.3, "v_max": 1.3}
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 COMBINATIONS: dict[str, dict[str, Any]] = {
@@ -57,6 +49,7 @@ def test_three_seeds_are_three_agents(name: str, fused: bool) -> None:
     together, *singles = agents
     games, own = Chain(num_envs=12), [Chain(num_envs=4) for _ in seeds]
     actions = np.array(play(together, games, 0, last))  # [steps, S * N]
+    means = together.means()
     for s, (single, env) in enumerate(zip(singles, own, strict=True)):
         assert np.array_equal(play(single, env, 0, last), actions[:, 4 * s : 4 * s + 4])
         assert single.updates == together.updates == last // 4 - 49
@@ -64,7 +57,7 @@ def test_three_seeds_are_three_agents(name: str, fused: bool) -> None:
             ours, theirs = together.learner.state_dict()[part], single.learner.state_dict()[part]
             for key, value in theirs.items():
                 torch.testing.assert_close(ours[key][s : s + 1], value, rtol=1e-4, atol=1e-5, msg=key)
-        assert together.metrics(s) == pytest.approx(single.metrics(), rel=1e-3, abs=1e-5)
+        assert means[s] == pytest.approx(single.means()[0], rel=1e-3, abs=1e-5)
     assert not np.array_equal(actions[:, :4], actions[:, 4:8])
 
 
@@ -83,7 +76,7 @@ def test_a_restored_agent_goes_on_as_the_uninterrupted_one(switches: dict[str, A
     assert play(agent, env, stop, stop + 200) == play(restored, twin, stop, stop + 200)
     assert agent.updates - state["updates"] in (45, 46)
     assert_same_state(agent.state_dict(), restored.state_dict())
-    assert [agent.metrics(s) for s in (0, 1)] == [restored.metrics(s) for s in (0, 1)]
+    assert agent.means() == restored.means()
 
 
 def test_same_seed_same_everything_and_other_seeds_differ() -> None:

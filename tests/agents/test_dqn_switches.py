@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,7 @@ from chain import QUIT, RIGHT, Chain, assert_optimal, build, every_state, make_n
 from agents.dqn import DQN
 from agents.dqn_settings import DQNSettings
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 SUPPORT = {"atoms": 31, "v_min": -0.3, "v_max": 1.3}
@@ -69,8 +61,8 @@ def test_the_number_of_steps_falls_geometrically() -> None:
     env = Chain(num_envs=8, limit=1_000)
     for first, last, steps in ((0, 520, 7), (520, 1_040, 5), (1_040, 2_400, 3)):
         play(agent, env, first, last)
-        assert agent._buffers is not None
-        discounts = agent._buffers.batch.discount_t.unique()
+        assert agent.batch is not None
+        discounts = agent.batch.discount_t.unique()
         assert discounts[discounts > 0].tolist() == [0.5**steps]
     constant = build(n_step=4)
     assert {constant.n_step(step) for step in (0, 9_999, 20_000)} == {4}

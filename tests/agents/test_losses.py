@@ -44,28 +44,40 @@ def test_n_step_return_stops_at_the_end(end: int, total: float, discount_if_trun
         assert [value.item() for value in result] == [total, discount, steps]
 
 
-def test_double_q_target_by_hand() -> None:
+def q_target(
+    r_t: Tensor, discount_t: Tensor, mask_t: Tensor, *, q_choose: Tensor, q_value: Tensor | None = None
+) -> Tensor:
+    """The target [B] where q_choose [B, A] choose and q_value [B, A] (None: the same) say what that is worth."""
+    values = q_choose if q_value is None else q_value
+    return losses.q_learning_target(
+        r_t=r_t, discount_t=discount_t, q_t=q_choose, mask_t=mask_t,
+        outputs_of=lambda a: values.gather(1, a.unsqueeze(1)).squeeze(1),
+    )  # fmt: skip
+
+
+def test_double_q_learning_target_by_hand() -> None:
     """The online network picks among legal actions, the target network says what that is worth."""
     q_online = torch.tensor([[1.0, 2.0, 9.0], [3.0, 2.0, 1.0]])
-    q_target = torch.tensor([[10.0, 20.0, 90.0], [30.0, 20.0, 10.0]])
+    q_value = torch.tensor([[10.0, 20.0, 90.0], [30.0, 20.0, 10.0]])
     mask = torch.tensor([[True, True, False], [True, True, True]])
-    target = losses.double_q_target(
-        r_t=torch.tensor([1.0, -1.0]),
-        discount_t=torch.tensor([0.5, 0.9]),
-        q_online_t=q_online,
-        mask_t=mask,
-        q_target_of=lambda a: q_target.gather(1, a.unsqueeze(1)).squeeze(1),
-    )
+    target = q_target(
+        torch.tensor([1.0, -1.0]), torch.tensor([0.5, 0.9]), mask, q_choose=q_online, q_value=q_value
+    )  # fmt: skip
     torch.testing.assert_close(target, torch.tensor([1 + 0.5 * 20, -1 + 0.9 * 30]))
 
 
 def test_double_q_uses_the_online_choice_not_the_targets_maximum() -> None:
-    q_online, q_target = torch.tensor([[5.0, 4.0]]), torch.tensor([[1.0, 100.0]])
-    mask = torch.ones(1, 2, dtype=torch.bool)
-    common = {"r_t": torch.zeros(1), "discount_t": torch.ones(1), "mask_t": mask}
-    double = losses.double_q_target(**common, q_online_t=q_online, q_target_of=lambda a: q_target[0, a])
-    assert double.item() == 1
-    assert losses.q_target(**common, q_target_t=q_target).item() == 100
+    q_online, q_value = torch.tensor([[5.0, 4.0]]), torch.tensor([[1.0, 100.0]])
+    given = torch.zeros(1), torch.ones(1), torch.ones(1, 2, dtype=torch.bool)
+    assert q_target(*given, q_choose=q_online, q_value=q_value).item() == 1
+    assert q_target(*given, q_choose=q_value).item() == 100
+
+
+def test_the_target_is_the_maximum_where_the_values_choose() -> None:
+    q, mask = legal_rows(1, 2, 5, 7)
+    r_t, discount_t = torch.arange(4.0), torch.full((4,), 0.9)
+    expected = losses.bootstrap(r_t, discount_t, losses.masked_max(q, mask))
+    assert torch.equal(q_target(r_t, discount_t, mask, q_choose=q), expected)
 
 
 def test_terminal_rows_give_exactly_the_reward() -> None:
@@ -73,7 +85,7 @@ def test_terminal_rows_give_exactly_the_reward() -> None:
     r_t, zero = torch.tensor([0.1, -3.3]), torch.zeros(2)
     nothing_legal = torch.zeros(2, 4, dtype=torch.bool)
     q = torch.full((2, 4), WORST)
-    assert torch.equal(losses.q_target(r_t=r_t, discount_t=zero, q_target_t=q, mask_t=nothing_legal), r_t)
+    assert torch.equal(q_target(r_t, zero, nothing_legal, q_choose=q), r_t)
     assert torch.equal(losses.bootstrap(r_t, zero, torch.tensor([torch.nan, torch.inf])), r_t)
 
 
@@ -271,5 +283,9 @@ def test_nothing_waits_for_the_data() -> None:
             temperature=0.03, lowest=-1.0, correct=correct,
         )  # fmt: skip
         assert target.shape == (2, 3)
+    target = losses.q_learning_target(
+        r_t=r_t, discount_t=r_t, q_t=q, mask_t=mask, outputs_of=lambda a: q.gather(2, a.unsqueeze(2)).squeeze(2)
+    )
+    assert target.shape == (2, 3)
     assert losses.q_lambda_returns(r_t, r_t, r_t, 0.5, mask[..., 0]).shape == (2, 3)
     assert losses.distillation(q, q, mask, 0.1).shape == (2, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,12 @@ from agents.pqn_settings import PQNSettings
 
 HL_GAUSS = {"head": "hl_gauss", "atoms": 31, "v_min": -0.3, "v_max": 1.3}
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only wait for each other on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def by_autograd(agent: PQN) -> PQN:
-    """The same without products written out by hand."""
-    agent.fitter._writes_out, agent.policy.flat = False, None
+    """The same agent, without fused updates and forward passes."""
+    agent.fitter.is_fused, agent.policy.flat = False, None
     return agent
 
 
@@ -61,12 +53,12 @@ def naive_returns(rows: list[dict[str, Any]], v: list[np.ndarray], lambda_: floa
     return returns
 
 
-@pytest.mark.parametrize("written_out", [True, False])
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("lambda_", [0.0, 0.65, 1.0])
-def test_the_fit_is_to_naive_lambda_returns(lambda_: float, written_out: bool) -> None:
+def test_the_fit_is_to_naive_lambda_returns(lambda_: float, fused: bool) -> None:
     """The loss of the one update after a rollout, over games that end, are cut and reset; resets don't count."""
     agent, env = build_pqn(minibatches=1, epochs=1, lambda_=lambda_, epsilon_start=1.0), Chain(num_envs=8, limit=3)
-    if not written_out:
+    if not fused:
         by_autograd(agent)
     rows, values, taken = [], [], []
     for step in range(17):
@@ -82,7 +74,7 @@ def test_the_fit_is_to_naive_lambda_returns(lambda_: float, written_out: bool) -
     counts = ~np.stack([row["reset_rows"] for row in rows[:16]])
     assert 0.1 < 1 - counts.mean() < 0.4
     errors = np.where(counts, naive_returns(rows[:16], values, lambda_) - np.stack(taken[:16]), 0.0)
-    assert agent.metrics()["loss"] == pytest.approx(float((0.5 * errors**2).mean()), rel=1e-4)
+    assert agent.means()[0]["loss"] == pytest.approx(float((0.5 * errors**2).mean()), rel=1e-4)
 
 
 def test_what_a_reset_row_holds_does_not_matter() -> None:
@@ -107,21 +99,22 @@ def test_what_a_reset_row_holds_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switches", "written_out"), [({}, True), ({"dueling": True, "epsilon_ladder": 1.0}, False), (HL_GAUSS, False)]
+    ("switches", "fused"), [({}, True), ({"dueling": True, "epsilon_ladder": 1.0}, False), (HL_GAUSS, False)]
 )
-def test_two_seeds_are_two_agents(switches: dict[str, Any], written_out: bool) -> None:
+def test_two_seeds_are_two_agents(switches: dict[str, Any], fused: bool) -> None:
     """The same actions over some 150 updates, and nearly the same numbers in the end."""
     agents = [build_pqn(num_envs=4, seeds=seeds, **switches) for seeds in ((3, 4), (3,), (4,))]
     for agent in agents:
-        if not written_out:
+        if not fused:
             by_autograd(agent)
     together, *singles = agents
     actions = np.array(play(together, Chain(num_envs=8), 0, 1_200))  # [steps, S * N]
+    means = together.means()
     for s, single in enumerate(singles):
         assert np.array_equal(play(single, Chain(num_envs=4), 0, 1_200), actions[:, 4 * s : 4 * s + 4])
         assert single.updates == together.updates == 18 * 8
         torch.testing.assert_close(together.fitter.flat.values[s], single.fitter.flat.values[0], rtol=1e-4, atol=1e-5)
-        assert together.metrics(s) == pytest.approx(single.metrics(), rel=1e-3, abs=1e-5)
+        assert means[s] == pytest.approx(single.means()[0], rel=1e-3, abs=1e-5)
     assert not np.array_equal(actions[:, :4], actions[:, 4:])
 
 
@@ -139,7 +132,7 @@ def test_a_restored_agent_goes_on_as_the_uninterrupted_one(switches: dict[str, A
     assert play(agent, env, 320, 1_320) == play(restored, twin, 320, 1_320)
     assert agent.updates > state["updates"] > 0
     assert_same_state(agent.state_dict(), restored.state_dict())
-    assert [agent.metrics(s) for s in (0, 1)] == [restored.metrics(s) for s in (0, 1)]
+    assert agent.means() == restored.means()
 
 
 def test_without_its_memory_a_rollout_begins_anew() -> None:
@@ -168,19 +161,19 @@ def test_masks_are_respected_and_may_be_absent() -> None:
             obs_tm1=obs, mask_tm1=None, a_tm1=a, r_t=rng.random(8), terminated_t=no, truncated_t=no, reset_rows=no
         )
         agent.learn(8 * step + 8)
-    assert agent.metrics()["loss"] > 0
+    assert agent.means()[0]["loss"] > 0
     assert np.isfinite(agent.q_values(obs, None)).all()
 
 
 def test_metrics_of_all_seeds_are_read_once() -> None:
     agent = build_pqn(seeds=(0, 1))
-    assert [agent.metrics(s) for s in (0, 1)] == [{}, {}]
+    assert agent.means() == [{}, {}]
     play(agent, Chain(num_envs=16), 0, 200)
-    first, second = (agent.metrics(s) for s in (0, 1))
+    first, second = agent.means()
     assert set(first) == {"loss", "q_mean", "td_error_abs", "grad_norm"}
     assert first != second
     assert all(np.isfinite(value) for value in [*first.values(), *second.values()])
-    assert [agent.metrics(s) for s in (0, 1)] == [{}, {}]
+    assert agent.means() == [{}, {}]
 
 
 def test_a_policy_alone_acts_like_its_seed_of_the_agent() -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.acting.teacher import Teaching
+from agents.acting.teacher import TeacherSettings
 from agents.dqn import DQN
 from agents.dqn_settings import DQNSettings
 from agents.networks.base import Layout, QNetwork
 from agents.networks.mlp import MLPSettings
 from agents.pqn import PQN
 from agents.pqn_settings import PQNSettings
+from agents.settings import Task
 
 LEFT, RIGHT, QUIT = range(3)
 STATES = 6
@@ -97,11 +98,19 @@ def make_network(width: int = 32, **options: Any) -> QNetwork:
     return MLPSettings(width=[width]).build(layout=LAYOUT, n_actions=3, **options)
 
 
+def make_task(num_envs: int, seeds: tuple[int, ...], total_steps: int, teacher: TeacherSettings | None) -> Task:
+    """The chain's games, as an agent is built for them."""
+    return Task(
+        make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
+        device=torch.device("cpu"), seeds=seeds, store_masks=True, teacher=teacher,
+    )  # fmt: skip
+
+
 def build(
     num_envs: int = 8,
     seeds: tuple[int, ...] = (0,),
     total_steps: int = 20_000,
-    teaching: Teaching | None = None,
+    teacher: TeacherSettings | None = None,
     **changes: Any,
 ) -> DQN:
     """A DQN for the chain."""
@@ -109,27 +118,21 @@ def build(
         "batch_size": 64, "updates_per_step": 1 / 16, "learning_starts": 200, "n_step": 1, "target_every": 50,
         "learning_rate": 3e-3, "memory_capacity": 4_000, "gamma": 0.8,
     }  # fmt: skip
-    return DQNSettings(**(defaults | changes)).build(
-        make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
-    )  # fmt: skip
+    return DQNSettings(**(defaults | changes)).build(make_task(num_envs, seeds, total_steps, teacher))
 
 
 def build_pqn(
     num_envs: int = 8,
     seeds: tuple[int, ...] = (0,),
     total_steps: int = 20_000,
-    teaching: Teaching | None = None,
+    teacher: TeacherSettings | None = None,
     **changes: Any,
 ) -> PQN:
     """A PQN for the chain."""
     defaults: dict[str, Any] = {
         "gamma": 0.8, "rollout": 16, "minibatches": 4, "epochs": 2, "learning_rate": 3e-3, "epsilon_fraction": 0.4,
     }  # fmt: skip
-    return PQNSettings(**(defaults | changes)).build(
-        make_network=make_network, num_envs=num_envs, obs_size=STATES + 1, n_actions=3, total_steps=total_steps,
-        device=torch.device("cpu"), seeds=seeds, store_masks=True, teaching=teaching,
-    )  # fmt: skip
+    return PQNSettings(**(defaults | changes)).build(make_task(num_envs, seeds, total_steps, teacher))
 
 
 def play(agent: DQN | PQN, env: Chain, first: int, last: int) -> list[list[int]]:

@@ -9,7 +9,7 @@ import torch
 from states import LAYOUT, last_legal, observations
 
 from agents.learning.learner import QLearner
-from agents.memory.batch import Buffers
+from agents.memory.transitions import TransitionBuffers
 from agents.networks.base import QNetwork
 from agents.networks.candidates import CandidateSettings
 from agents.networks.heads import make_head
@@ -35,7 +35,7 @@ def make_learner(network: QNetwork, head: str, fused_update: bool, **changes: An
     )  # fmt: skip
 
 
-def fill(buffers: Buffers, number: int) -> None:
+def fill(buffers: TransitionBuffers, number: int) -> None:
     """A random batch; every third game is over at t: no candidate is legal there."""
     obs, mask = observations(number, seeds=len(buffers.obs), rows=2 * ROWS)
     mask[:, ROWS::3] = False

@@ -14,9 +14,9 @@ from states import LAYOUT
 
 from agents import losses
 from agents.acting.policy import QPolicy
-from agents.acting.teacher import Teacher, Teaching
+from agents.acting.teacher import Teacher, TeacherSettings
 from agents.dqn_settings import DQNSettings
-from agents.memory.batch import Buffers
+from agents.memory.transitions import TransitionBuffers
 from agents.networks.heads import ScalarHead, make_head
 
 CPU = torch.device("cpu")
@@ -31,12 +31,12 @@ def make_teacher(seeds: int = 1, **changes: Any) -> Teacher:
         for parameter in network.parameters():
             parameter.add_(torch.randn(parameter.shape) * 0.3)
     policy = QPolicy(network=network, head=ScalarHead(1.0), n_actions=6, device=CPU)
-    teaching = Teaching(**{"weight": 0.5, "temperature": 0.2, "acting": 0.0, "steps": 100, **changes})
-    return Teacher(policy=policy, teaching=teaching, generators=[np.random.default_rng(s) for s in range(seeds)])
+    settings = TeacherSettings(**{"weight": 0.5, "temperature": 0.2, "acting": 0.0, "steps": 100, **changes})
+    return Teacher(policy=policy, settings=settings, generators=[np.random.default_rng(s) for s in range(seeds)])
 
 
-def buffers_of(seeds: int = 1) -> Buffers:
-    return Buffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+def buffers_of(seeds: int = 1) -> TransitionBuffers:
+    return TransitionBuffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
 
 
 def test_weight_falls_linearly_to_exactly_nothing() -> None:
@@ -70,7 +70,7 @@ def test_gradients_are_those_of_both_losses(kind: str, seeds: int) -> None:
     assert taught.optimizer.steps == 1
 
 
-def test_by_hand_again_once_it_has_faded() -> None:
+def test_fused_again_once_it_has_faded() -> None:
     """Same bits as an agent without a teacher from the same state: weights, moments and steps of the optimiser."""
     network, buffers = make_candidates(1, 1), buffers_of()
     taught, plain = (make_learner(network, "scalar", True) for _ in range(2))
@@ -111,8 +111,8 @@ def always_left() -> dict[str, torch.Tensor]:
 
 
 def teaches(make: Any, seeds: tuple[int, ...] = (0,), epsilon: float = 0.0, **changes: Any) -> Any:
-    teaching = Teaching(**{"weight": 1.0, "temperature": 0.2, "acting": 0.5, "steps": 4_000, **changes})
-    agent = make(seeds=seeds, teaching=teaching, epsilon_start=epsilon, epsilon_end=epsilon)
+    settings = TeacherSettings(**{"weight": 1.0, "temperature": 0.2, "acting": 0.5, "steps": 4_000, **changes})
+    agent = make(seeds=seeds, teacher=settings, epsilon_start=epsilon, epsilon_end=epsilon)
     fresh = DQNSettings().fresh_network(make_network, seeds, CPU)
     agent.begin_with([always_left()] * len(seeds), mode="random_init", fresh=fresh, shrink_perturb=0.0)
     return agent
@@ -133,8 +133,8 @@ def test_a_falling_share_of_actions_is_the_teachers(make: Any) -> None:
 @BOTH
 def test_random_numbers_of_all_else_stay_as_they_are(make: Any) -> None:
     """A teacher that has faded out from the start changes nothing but its own state."""
-    teaching = Teaching(weight=1.0, temperature=0.1, acting=0.5, steps=1)
-    taught, plain = make(teaching=teaching), make()
+    settings = TeacherSettings(weight=1.0, temperature=0.1, acting=0.5, steps=1)
+    taught, plain = make(teacher=settings), make()
     assert play(taught, Chain(num_envs=8), 8, 1_200) == play(plain, Chain(num_envs=8), 8, 1_200)
     theirs, ours = plain.state_dict(), taught.state_dict()
     assert theirs.pop("teacher") is None
@@ -149,7 +149,7 @@ def test_seeds_and_a_resumed_run_go_on_with_their_teacher(make: Any) -> None:
     played = [actions[8:] for actions in play(both, env, 0, 1_200)]
     alone = teaches(make, seeds=(1,))
     assert played[:20] == play(alone, Chain(num_envs=8), 0, 160)
-    again = make(seeds=(0, 1), teaching=both.teacher.teaching, epsilon_start=0.0, epsilon_end=0.0)
+    again = make(seeds=(0, 1), teacher=both.teacher.settings, epsilon_start=0.0, epsilon_end=0.0)
     again.load_state_dict(reload(both.state_dict()))
     twin = env.copy()
     assert play(both, env, 1_200, 2_000) == play(again, twin, 1_200, 2_000)

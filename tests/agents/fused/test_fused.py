@@ -1,4 +1,4 @@
-"""The update written out by hand against the general one by autograd: two learners side by side."""
+"""The fused update against the general one by autograd: two learners side by side."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from agents.acting.policy import QPolicy
-from agents.fused.mlp import fits
+from agents.fused.mlp import can_fuse_mlp
 from agents.learning.fitter import QFitter
-from agents.learning.learner import Munchausen, QLearner
-from agents.memory.batch import Buffers
+from agents.learning.learner import MunchausenSettings, QLearner
+from agents.memory.transitions import TransitionBuffers
 from agents.networks.base import Layout, QNetwork
 from agents.networks.candidates import CandidateSettings
 from agents.networks.heads import Head, QuantileHead, ScalarHead
@@ -50,12 +50,14 @@ def make_learner(network: QNetwork, fused_update: bool, head: Head | None = None
     )  # fmt: skip
 
 
-def make_buffers(shape: str, seeds: int = 1, stores_masks: bool = True) -> Buffers:
+def make_buffers(shape: str, seeds: int = 1, stores_masks: bool = True) -> TransitionBuffers:
     inputs, _, actions = SHAPES[shape]
-    return Buffers(seeds=seeds, batch_size=ROWS, obs_size=inputs, n_actions=actions, stores_masks=stores_masks)
+    return TransitionBuffers(
+        seeds=seeds, batch_size=ROWS, obs_size=inputs, n_actions=actions, stores_masks=stores_masks
+    )
 
 
-def fill(buffers: Buffers, number: int, zeros: float = 0.0) -> None:
+def fill(buffers: TransitionBuffers, number: int, zeros: float = 0.0) -> None:
     """A random batch: a fifth of the rows ended, errors on both sides of Huber's border, weights, illegal actions."""
     rng = torch.Generator().manual_seed(number)
     kept = torch.rand(buffers.obs.shape, generator=rng) >= zeros
@@ -72,7 +74,9 @@ def fill(buffers: Buffers, number: int, zeros: float = 0.0) -> None:
     buffers.weights.copy_(torch.rand(buffers.r.shape, generator=rng))
 
 
-def assert_equal_over_updates(general: QLearner, fused: QLearner, buffers: Buffers, zeros: float = 0.0) -> None:
+def assert_equal_over_updates(
+    general: QLearner, fused: QLearner, buffers: TransitionBuffers, zeros: float = 0.0
+) -> None:
     """TD errors at each update; weights, target weights and metrics in the end."""
     assert general.fused is None
     assert fused.fused is not None
@@ -131,7 +135,7 @@ def one_update(fused: bool, change: Any, double: bool = True) -> tuple[Tensor, T
 def test_what_follows_an_end_does_not_count(fused: bool, double: bool) -> None:
     """Not even if it is no number."""
 
-    def spoil(buffers: Buffers) -> None:
+    def spoil(buffers: TransitionBuffers) -> None:
         ended = buffers.discount == 0
         assert 0 < ended.sum() < ROWS
         buffers.batch.obs_t[ended] = torch.nan
@@ -145,7 +149,7 @@ def test_weights_scale_the_slope_and_not_the_td_error(fused: bool) -> None:
     """Rows of weight 0 teach nothing; weight 2 is worth two rows (the gradient is below the clipping here)."""
 
     def only(row: int, weight: float) -> Any:
-        def change(buffers: Buffers) -> None:
+        def change(buffers: TransitionBuffers) -> None:
             buffers.weights.zero_()
             buffers.weights[0, row] = weight
 
@@ -159,10 +163,10 @@ def test_weights_scale_the_slope_and_not_the_td_error(fused: bool) -> None:
     assert not one_update(fused, lambda b: b.weights.zero_())[1].any()
 
 
-def test_only_what_is_written_out_is_fused() -> None:
+def test_what_has_no_fused_way_is_not_fused() -> None:
     network = make_network("narrow")
     assert make_learner(network, True).fused is not None
-    settings = Munchausen(alpha=0.9, temperature=0.03, lowest=-1.0, corrected=True)
+    settings = MunchausenSettings(alpha=0.9, temperature=0.03, lowest=-1.0, corrected=True)
     assert make_learner(network, True, munchausen=settings).fused is None
     several = make_network("narrow", outputs=5)
     assert make_learner(several, True, QuantileHead(5, 1.0)).fused is None
@@ -174,9 +178,9 @@ def test_only_what_is_written_out_is_fused() -> None:
         CandidateSettings(width=8).build(layout=candidates, n_actions=4),
         MLPSettings(width=[4]).build(layout=candidates, n_actions=4097),
     ):
-        assert not fits(other)
-    assert fits(MLPSettings(width=[4]).build(layout=candidates, n_actions=4096))
-    assert fits(ImageSettings(channels=[4], width=[4]).build(layout=image, n_actions=3))
+        assert not can_fuse_mlp(other)
+    assert can_fuse_mlp(MLPSettings(width=[4]).build(layout=candidates, n_actions=4096))
+    assert can_fuse_mlp(ImageSettings(channels=[4], width=[4]).build(layout=image, n_actions=3))
 
 
 @pytest.mark.parametrize("shape", ["narrow", "sparse", "image"])
@@ -187,8 +191,8 @@ def test_acting_is_that_of_the_network(shape: str) -> None:
     policy = QPolicy(network=learner.network, head=ScalarHead(1.0), n_actions=3, device=torch.device("cpu"))
     slow = QPolicy(network=copy.deepcopy(network), head=ScalarHead(1.0), n_actions=3, device=torch.device("cpu"))
     policy.flat = learner.flat
-    assert policy.is_written_out
-    assert not slow.is_written_out
+    assert policy.is_fused
+    assert not slow.is_fused
     earlier: list[tuple[np.ndarray, np.ndarray]] = []
     for rows in (6, 6, 10, 2):
         inputs = SHAPES[shape][0]
@@ -202,7 +206,7 @@ def test_acting_is_that_of_the_network(shape: str) -> None:
     assert all((np.array_equal(q, kept)) for q, kept in earlier)
 
 
-def as_fitting(buffers: Buffers, stores_masks: bool) -> dict[str, Tensor]:
+def as_fitting(buffers: TransitionBuffers, stores_masks: bool) -> dict[str, Tensor]:
     """The first half of a batch, with its rewards as targets."""
     batch = {"obs": buffers.batch.obs_tm1, "a": buffers.a, "target": buffers.r, "weights": buffers.weights}
     return batch | ({"mask": buffers.batch.mask_tm1} if stores_masks else {})

@@ -1,4 +1,4 @@
-"""The candidate network's hand-written update against the general one by autograd."""
+"""The candidate network's fused update against the general one by autograd."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import torch
 from learners import ROWS, fill, make_learner, make_network
 from states import LAYOUT
 
-from agents.fused.candidates import FusedCandidates, fits
-from agents.learning.learner import Munchausen, QLearner
-from agents.memory.batch import Buffers
+from agents.fused.candidates import FusedCandidates, can_fuse_candidates
+from agents.learning.learner import MunchausenSettings, QLearner
+from agents.memory.transitions import TransitionBuffers
 from agents.networks.heads import make_head
 from agents.networks.mlp import MLPSettings
 
@@ -18,7 +18,7 @@ def assert_same(general: QLearner, fused: QLearner, seeds: int) -> None:
     """TD errors at each of 20 updates; weights, target weights and metrics in the end."""
     assert general.fused is None
     assert isinstance(fused.fused, FusedCandidates)
-    buffers = Buffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    buffers = TransitionBuffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
     start = general.flat.values.clone()
     for number in range(20):
         fill(buffers, number)
@@ -52,7 +52,7 @@ def test_equal_largest_entities_each_get_the_whole_gradient() -> None:
     """Two entities alike: both ways count both."""
     network = make_network(1, 1)
     general, fused = (make_learner(network, "scalar", way) for way in (False, True))
-    buffers = Buffers(seeds=1, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    buffers = TransitionBuffers(seeds=1, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
     fill(buffers, 0)
     entities = buffers.obs[:, :, 3:23].unflatten(2, (5, 4))
     entities[:, :, 1] = entities[:, :, 0]
@@ -61,10 +61,10 @@ def test_equal_largest_entities_each_get_the_whole_gradient() -> None:
     torch.testing.assert_close(fused.flat.gradients, general.flat.gradients, rtol=1e-4, atol=1e-6)
 
 
-def test_only_what_is_written_out_is_fused() -> None:
-    assert fits(make_network(2, 5))
-    assert not fits(make_network(1, 1, dueling=True))
-    assert not fits(make_network(1, 1, noisy=True))
-    assert not fits(MLPSettings(width=[4]).build(layout=LAYOUT, n_actions=6))
-    munchausen = Munchausen(0.9, 0.03, -1.0, True)
+def test_what_has_no_fused_way_is_not_fused() -> None:
+    assert can_fuse_candidates(make_network(2, 5))
+    assert not can_fuse_candidates(make_network(1, 1, dueling=True))
+    assert not can_fuse_candidates(make_network(1, 1, noisy=True))
+    assert not can_fuse_candidates(MLPSettings(width=[4]).build(layout=LAYOUT, n_actions=6))
+    munchausen = MunchausenSettings(0.9, 0.03, -1.0, True)
     assert make_learner(make_network(1, 1), "scalar", True, munchausen=munchausen).fused is None

@@ -1,4 +1,4 @@
-"""Products written out by hand against plain ones, forwards and backwards: narrow, wide, sparse, convolutions."""
+"""Products without autograd against plain ones, forwards and backwards: narrow, wide, sparse, convolutions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from agents.fused.products import ImageProduct, Product, Rows
+from agents.fused.products import ImageProduct, Product, SeedRows
 from agents.kernels import products as kernels
 from agents.networks.layers import SeedLinear
 from agents.networks.mlp import Convolution, PatchLayer
@@ -46,9 +46,9 @@ def test_products_and_their_gradients(inputs: int, zeros: float, outputs: int, s
     others[flat.slices["b.weight"]] = False
     for first in (True, False):
         y, d_x = torch.full((seeds, ROWS, outputs), 5.0), torch.full((seeds, BACK, inputs), 5.0)
-        product.forward(Rows(x), Rows(y), first=first)
+        product.forward(SeedRows(x), SeedRows(y), first=first)
         torch.testing.assert_close(y, x @ linear.weight.detach(), rtol=1e-4, atol=1e-4)
-        product.backward(Rows(d), Rows(x), None if first else Rows(d_x))
+        product.backward(SeedRows(d), SeedRows(x), None if first else SeedRows(d_x))
         expected = x[:, :BACK].transpose(1, 2) @ d
         torch.testing.assert_close(flat.gradient_views["b.weight"], expected, rtol=1e-4, atol=1e-4)
         if not first:
@@ -63,9 +63,9 @@ def test_zeros_are_looked_for_anew_in_each_batch() -> None:
     for number, (zeros, rows) in enumerate([(0.0, 9), (0.97, 9), (1.0, 5), (0.95, 30), (0.5, 4)]):
         x, d = random(2, rows, 300, seed=number, zeros=zeros), random(2, rows, 11, seed=50 + number)
         y = torch.empty(2, rows, 11)
-        product.forward(Rows(x), Rows(y), first=True)
+        product.forward(SeedRows(x), SeedRows(y), first=True)
         torch.testing.assert_close(y, x @ linear.weight.detach(), rtol=1e-4, atol=1e-4)
-        product.backward(Rows(d), Rows(x), None)
+        product.backward(SeedRows(d), SeedRows(x), None)
         assert (zeros > 0.8) == product._is_sparse
         torch.testing.assert_close(flat.gradient_views["b.weight"], x.transpose(1, 2) @ d, rtol=1e-4, atol=1e-4)
 
@@ -91,9 +91,9 @@ def test_convolutions_are_those_of_torch(kernel: int, stride: int) -> None:
     assert product.positions == layer.shape[0] * layer.shape[1]
     x = random(seeds, ROWS, 7 * 6 * 3, seed=1, zeros=0.8)
     y, d = torch.full((seeds, ROWS, product.positions * channels), 5.0), None
-    product.forward(Rows(x), Rows(y), first=True)
+    product.forward(SeedRows(x), SeedRows(y), first=True)
     d = random(seeds, BACK, product.positions * channels, seed=2)
-    product.backward(Rows(d), Rows(x), None)
+    product.backward(SeedRows(d), SeedRows(x), None)
     for s in range(seeds):
         weight = flat.values[s, flat.slices["inner.0.weight"]].view(3 * kernel**2, channels).T
         weight = weight.reshape(channels, 3, kernel, kernel).clone().requires_grad_()

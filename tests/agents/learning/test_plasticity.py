@@ -12,7 +12,7 @@ from torch import Tensor
 
 from agents.learning.learner import QLearner
 from agents.learning.plasticity import Plasticity, activity, recycle, restart
-from agents.memory.batch import Buffers
+from agents.memory.transitions import TransitionBuffers
 from agents.networks.base import Layout, QNetwork
 from agents.networks.candidates import CandidateSettings
 from agents.networks.heads import ScalarHead
@@ -43,9 +43,9 @@ def make_learner(network: QNetwork) -> QLearner:
     )  # fmt: skip
 
 
-def make_buffers(seed: int = 0) -> Buffers:
+def make_buffers(seed: int = 0) -> TransitionBuffers:
     """A random batch of two seeds."""
-    buffers = Buffers(seeds=2, batch_size=16, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    buffers = TransitionBuffers(seeds=2, batch_size=16, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
     obs, mask = observations(seed, seeds=2, rows=32)
     buffers.obs.copy_(obs)
     buffers.mask.copy_(mask)
@@ -54,7 +54,7 @@ def make_buffers(seed: int = 0) -> Buffers:
     return buffers
 
 
-def trained(kind: str, **options: Any) -> tuple[QLearner, Buffers]:
+def trained(kind: str, **options: Any) -> tuple[QLearner, TransitionBuffers]:
     """A learner whose optimiser has moments everywhere."""
     learner, buffers = make_learner(make_network(kind, **options)), make_buffers()
     for _ in range(3):
@@ -62,7 +62,7 @@ def trained(kind: str, **options: Any) -> tuple[QLearner, Buffers]:
     return learner, buffers
 
 
-def outputs(learner: QLearner, buffers: Buffers) -> Tensor:
+def outputs(learner: QLearner, buffers: TransitionBuffers) -> Tensor:
     """Of the states by which units are judged."""
     batch = buffers.batch
     with torch.no_grad():
@@ -86,7 +86,7 @@ def test_scores_by_hand() -> None:
     layer: Any = network.body[0]
     layer[0].weight.data = torch.tensor([[[1.0, -2.0, 0.0]]])
     layer[0].bias.data.zero_()
-    buffers = Buffers(seeds=1, batch_size=3, obs_size=1, n_actions=2, stores_masks=False)
+    buffers = TransitionBuffers(seeds=1, batch_size=3, obs_size=1, n_actions=2, stores_masks=False)
     buffers.obs[0, :, 0] = torch.tensor([1.0, 2.0, -3.0, 99.0, 99.0, 99.0])  # the first half, tm1, counts
     ((units, score),) = activity(network, buffers.batch)
     assert units.name == "layer0"

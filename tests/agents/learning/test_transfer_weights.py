@@ -15,6 +15,7 @@ from agents.learning import transfer
 from agents.networks.base import Layout, QNetwork
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import ImageSettings, MLPSettings
+from agents.settings import Task
 
 CPU = torch.device("cpu")
 
@@ -25,10 +26,11 @@ def make_candidates(**options: Any) -> QNetwork:
 
 def agent_of(seeds: tuple[int, ...] = (0, 1), width: int = 8, **settings: Any) -> Any:
     made = CandidateSettings(width=width)
-    return DQNSettings(memory_capacity=64, **settings).build(
+    task = Task(
         make_network=lambda **options: made.build(layout=LAYOUT, n_actions=6, **options),
         num_envs=2, obs_size=LAYOUT.size, n_actions=6, total_steps=100, device=CPU, seeds=seeds, store_masks=True,
     )  # fmt: skip
+    return DQNSettings(memory_capacity=64, **settings).build(task)
 
 
 def weights(network: QNetwork) -> dict[str, Tensor]:

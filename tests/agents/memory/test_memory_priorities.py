@@ -10,11 +10,11 @@ import pytest
 import torch
 from remembered import Games, Row, make_memory, make_prioritised, naive_transition
 
-from agents.memory.batch import Batch
 from agents.memory.ring import SequentialMemory
+from agents.memory.transitions import Transitions
 
 
-def starts(batch: Batch) -> set[tuple[int, int]]:
+def starts(batch: Transitions) -> set[tuple[int, int]]:
     """Row and game of each."""
     return {(k, g) for k, g in batch.obs_tm1.int().tolist()}
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from remembered import Games, make_memory, make_prioritised
+from torch import Tensor
 
 from agents.kernels import gather
-from agents.memory.batch import Batch, Buffers
 from agents.memory.ring import SequentialMemory
+from agents.memory.sampling import read_compiled, read_tensors
+from agents.memory.transitions import TransitionBuffers, Transitions
 
 
 class Numbers(Games):
@@ -29,7 +31,7 @@ class Numbers(Games):
         return row | {"obs_tm1": np.where(self.rng.random(shape) < 0.2, -0.0, numbers).astype(np.float32)}
 
 
-def assert_same(compiled: Batch, tensors: Batch) -> None:
+def assert_same(compiled: Transitions, tensors: Transitions) -> None:
     """All that both give; the compiled way adds observations side by side."""
     for name in ("obs_tm1", "obs_t"):
         ours, theirs = getattr(compiled, name), getattr(tensors, name).float()
@@ -52,6 +54,12 @@ def filled(obs_dtype: str, masks: bool, rows: int, seed: int) -> SequentialMemor
     return memory
 
 
+def by_tensors(memory: SequentialMemory, slots: Tensor, n_step: int, weights: Tensor | None = None) -> Transitions:
+    return read_tensors(
+        memory.columns, slots, n_step=n_step, num_envs=memory.num_envs, gamma=0.9, weights=weights, n_actions=11
+    )
+
+
 @pytest.mark.parametrize("obs_dtype", ["float16", "float32", "uint8"])
 @pytest.mark.parametrize("masks", [True, False])
 @pytest.mark.parametrize("rows", [9, 21, 50])
@@ -61,7 +69,7 @@ def test_the_compiled_way_is_the_tensor_way(obs_dtype: str, masks: bool, rows: i
     memory = filled(obs_dtype, masks, rows, seed=rows + n_step)
     batch = memory.sample(300, n_step, 0.9)
     assert 0 < (batch.discount_t == 0).sum() < 300
-    assert_same(batch, memory.read_tensors(batch.slots, n_step, 0.9, None))
+    assert_same(batch, by_tensors(memory, batch.slots, n_step))
     if rows == 50:  # some transitions begin at the end of the ring and end at its beginning
         assert (batch.slots >= (21 - n_step) * 2).any()
 
@@ -72,8 +80,12 @@ def test_importance_weights_come_both_ways() -> None:
         memory.add(**games.row())
     weights = torch.rand(4, generator=torch.Generator().manual_seed(0))
     slots = torch.tensor([5, 3, 9, 30])
-    room = Buffers(seeds=1, batch_size=4, obs_size=2, n_actions=11, stores_masks=True).parts[0]
-    assert_same(memory._read(slots.numpy(), 2, 0.9, weights, room), memory.read_tensors(slots, 2, 0.9, weights))
+    room = TransitionBuffers(seeds=1, batch_size=4, obs_size=2, n_actions=11, stores_masks=True).parts[0]
+    assert memory.arrays is not None
+    compiled = read_compiled(
+        memory.arrays, slots.numpy(), n_step=2, num_envs=3, gamma=0.9, weights=weights, out=room
+    )  # fmt: skip
+    assert_same(compiled, by_tensors(memory, slots, 2, weights))
 
 
 def test_every_half_is_converted_exactly() -> None:
@@ -89,14 +101,14 @@ def test_every_half_is_converted_exactly() -> None:
 @pytest.mark.parametrize("stores_masks", [True, False])
 def test_seeds_are_read_side_by_side(stores_masks: bool) -> None:
     """Each seed's part of the buffers is its own batch; rows t follow rows tm1; new batches take the same room."""
-    buffers = Buffers(seeds=2, batch_size=6, obs_size=5, n_actions=11, stores_masks=stores_masks)
+    buffers = TransitionBuffers(seeds=2, batch_size=6, obs_size=5, n_actions=11, stores_masks=stores_masks)
     memories, twins = ([filled("float16", stores_masks, 15, seed) for seed in (1, 2)] for _ in range(2))
     for beginning in (0, 1):
         for memory, part in zip(memories, buffers.parts, strict=True):
             memory.sample(6, 3, 0.9, out=part)
         for s, twin in enumerate(twins):
             alone = twin.sample(6, 3, 0.9)
-            for name, ours, theirs in zip(Batch._fields, buffers.batch, alone, strict=True):
+            for name, ours, theirs in zip(Transitions._fields, buffers.batch, alone, strict=True):
                 assert ours is not None
                 assert torch.equal(ours[s], theirs), (beginning, name)
     batch = buffers.batch
@@ -108,6 +120,6 @@ def test_seeds_are_read_side_by_side(stores_masks: bool) -> None:
 
 
 def test_constant_masks_take_no_room() -> None:
-    buffers = Buffers(seeds=2, batch_size=4096, obs_size=1, n_actions=187_201, stores_masks=False)
+    buffers = TransitionBuffers(seeds=2, batch_size=4096, obs_size=1, n_actions=187_201, stores_masks=False)
     assert buffers.batch.mask_t.shape == (2, 4096, 187_201)
     assert buffers.mask.untyped_storage().nbytes() == 1

@@ -10,7 +10,7 @@ import torch
 from states import LAYOUT, last_legal, observations
 
 from agents.learning.learner import QLearner
-from agents.memory.batch import Batch
+from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork
 from agents.networks.candidates import CandidateSettings
 from agents.networks.heads import make_head
@@ -28,17 +28,17 @@ def make_network(kind: str, seeds: int, outputs: int) -> QNetwork:
     return stack([settings.build(layout=LAYOUT, n_actions=6, outputs=outputs, noisy=noisy) for _ in range(seeds)])
 
 
-def make_batch(number: int, seeds: int, device: torch.device) -> Batch:
+def make_batch(number: int, seeds: int, device: torch.device) -> Transitions:
     obs, mask = observations(number, seeds=seeds, rows=2 * ROWS)
     rng = torch.Generator().manual_seed(number)
     shape = (seeds, ROWS)
-    batch = Batch(
+    batch = Transitions(
         obs_tm1=obs[:, :ROWS], mask_tm1=mask[:, :ROWS], a_tm1=last_legal(mask[:, :ROWS]),
         r_t=torch.randn(shape, generator=rng), discount_t=(torch.rand(shape, generator=rng) < 0.8) * 0.9,
         obs_t=obs[:, ROWS:], mask_t=mask[:, ROWS:], weights=torch.rand(shape, generator=rng),
         slots=torch.zeros(shape, dtype=torch.int64),
     )  # fmt: skip
-    return Batch(*(None if x is None else x.to(device) for x in batch))  # type: ignore[arg-type]
+    return batch.map(lambda column: column.to(device))
 
 
 @pytest.mark.gpu
@@ -52,8 +52,8 @@ def test_a_replayed_update_is_the_update(kind: str, head: str, seeds: int) -> No
         QLearner(
             network=copy.deepcopy(network), target_network=copy.deepcopy(network), head=chosen,
             learning_rate=lambda step: 1e-3 / (1 + step), weight_decay=0.01, max_grad_norm=0.5, double=True,
-            target_every=7, tau=0.01, batch_size=ROWS, captured=captured,
-        ) for captured in (False, True)
+            target_every=7, tau=0.01, batch_size=ROWS, cuda_graph=cuda_graph,
+        ) for cuda_graph in (False, True)
     ]  # fmt: skip
     for number in range(20):
         found = []

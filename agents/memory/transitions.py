@@ -1,14 +1,16 @@
-"""A batch of sampled transitions, and the buffers that it is read into on a CPU."""
+"""A batch of sampled transitions, and the buffers that batches are read into on a CPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 
-class Batch(NamedTuple):
+class Transitions(NamedTuple):
     """B sampled transitions of up to n steps, or [S, B, ...] of S seeds.
 
     On a CPU observations are float32 (those of a batch lie side by side, ``obs``), on a GPU as the memory keeps them.
@@ -26,9 +28,14 @@ class Batch(NamedTuple):
     obs: Tensor | None = None  # [2B, D], obs_tm1 and obs_t side by side, on a CPU
     mask: Tensor | None = None  # [2B, A]
 
+    def map(self, function: Callable[[Any], Any]) -> Transitions:
+        """The function's results for all columns that are there, as a batch: of tensors, or of arrays for kernels."""
+        columns: list[Any] = [None if column is None else function(column) for column in self]
+        return Transitions(*columns)
 
-class Buffers:
-    """What batches of S seeds are read into on a CPU, again and again."""
+
+class TransitionBuffers:
+    """Buffers of one size for batches of S seeds on a CPU: each batch overwrites the one before."""
 
     def __init__(self, *, seeds: int, batch_size: int, obs_size: int, n_actions: int, stores_masks: bool) -> None:
         self.obs = torch.empty(seeds, 2 * batch_size, obs_size)  # [S, 2B, D]: first tm1, then t
@@ -41,19 +48,17 @@ class Buffers:
         self.a, self.slots = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
         self.r, self.discount, self.weights = (torch.ones(shape) for _ in range(3))
         half = batch_size
-        self.batch = Batch(
+        self.batch = Transitions(
             obs_tm1=self.obs[:, :half], mask_tm1=self.mask[:, :half], a_tm1=self.a, r_t=self.r,
             discount_t=self.discount, obs_t=self.obs[:, half:], mask_t=self.mask[:, half:],
             weights=self.weights, slots=self.slots, obs=self.obs, mask=self.mask,
         )  # fmt: skip
-        columns = (None if column is None else list(column) for column in self.batch)
-        self.parts = [Part(*values) for values in zip(*(c or [None] * seeds for c in columns), strict=True)]
+        self.parts = [SeedBuffers(self.batch.map(itemgetter(s))) for s in range(seeds)]
 
 
-class Part:
-    """One seed's rows [B, ...] of ``Buffers``, also as the arrays that compiled passes write to."""
+class SeedBuffers:
+    """One seed's rows [B, ...] of ``TransitionBuffers``, as tensors and as the arrays that compiled passes write to."""
 
-    def __init__(self, *columns: Any) -> None:
-        self.batch = Batch(*columns)
-        arrays: list[Any] = [None if column is None else column.numpy() for column in columns]
-        self.arrays: Any = Batch(*arrays)
+    def __init__(self, batch: Transitions) -> None:
+        self.batch = batch
+        self.arrays: Any = self.batch.map(Tensor.numpy)
