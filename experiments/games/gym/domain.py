@@ -43,11 +43,11 @@ class GymDomain:
     train_steps: int = 100_000
 
     def training_games(self, setup: Setup) -> GymBatch:
-        """All training games."""
+        """All training games in one batch."""
         return GymBatch(id=self.id, num_envs=setup.config.num_envs, kwargs=self.kwargs, seed_of=training_seed)
 
     def sb3_games(self, setup: Setup) -> Any:
-        """Single environments, stepped one after the other."""
+        """The training games as single environments, stepped one after the other."""
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         def make(i: int) -> SB3Game:
@@ -62,7 +62,7 @@ class GymDomain:
         return EpisodeWindow()
 
     def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
-        """The validation episodes: in the game's own batch, if it has one."""
+        """Plays a policy on the validation episodes, in the game's own batch if it has one."""
         episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
         batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
         if batch.is_own:
