@@ -23,7 +23,7 @@ from experiments.games.gym.evaluation import (
     training_seed,
 )
 from experiments.games.gym.sb3 import SB3Game
-from experiments.runs.domain import Columns, EvaluationRequest, ShrinkPerturb
+from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColumns
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _player_row(played: Episodes) -> dict[str, Any]:
     }
 
 
-_COLUMNS: Columns = {
+_COLUMNS: TableColumns = {
     "return": lambda row: f"{row['mean']:,.1f} ± {row['std']:,.1f}",
     "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
     "lowest": lambda row: f"{row['min']:,.1f}",
