@@ -67,7 +67,12 @@ def _version(name: str) -> str | None:
 
 
 def print_table(
-    scores: Mapping[str, Any], *, title: str, columns: TableColumns, players: Sequence[str], console: Console | None = None
+    scores: Mapping[str, Any],
+    *,
+    title: str,
+    columns: TableColumns,
+    players: Sequence[str],
+    console: Console | None = None,
 ) -> None:
     """A row for the policy and each of the players, which are not in bold."""
     console = Console() if console is None else console
