@@ -29,7 +29,7 @@ class AggregateCurve(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ArmNumbers:
-    """An arm's numbers, bounds of one seed's are nan. Scores are [S]; None is what this section doesn't have."""
+    """All numbers of an arm. Scores are [S], a single seed's bounds nan; None is what the section doesn't have."""
 
     arm: Arm
     scores: np.ndarray
@@ -48,7 +48,7 @@ class ArmNumbers:
 
 @dataclass(frozen=True, eq=False)
 class SectionNumbers:
-    """A section's numbers. ``players`` are their mean scores on the held-out games."""
+    """All numbers of a section. ``players`` are their mean scores on the held-out games."""
 
     section: Section
     arms: list[ArmNumbers]
@@ -64,8 +64,10 @@ class SectionNumbers:
 def measure_section(
     section: Section, *, reference: Arm, share: float, seed: int, scalars: Mapping[Run, Scalars]
 ) -> SectionNumbers:
-    """All numbers of a section; the threshold is ``share`` of the way from random play to the planner's (or best arm's)
-    score, ``seed`` the bootstrap's.
+    """Compute all numbers of a section.
+
+    The threshold is ``share`` of the way from random play to the planner's (or the best arm's) score; ``seed`` is the
+    bootstrap's.
     """
     first = section.runs[0]
     players = {name: float(first.scores[name]["mean"]) for name in BASELINES if name in first.scores}

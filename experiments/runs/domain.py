@@ -21,7 +21,7 @@ from experiments.config.schema import Config
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
 # (number of the fresh weights, share of the way to them) → dormant units before and after
 ShrinkPerturb = Callable[[int, float], Mapping[str, float]]
-Columns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
+TableColumns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
 
 
 class GameBatch(Protocol):
@@ -104,7 +104,7 @@ class HeldOut(Protocol):
     """The held-out games of a result, and the players to compare with."""
 
     title: str
-    columns: Columns
+    columns: TableColumns
 
     def evaluator(self) -> Evaluator:
         """Plays a policy on these games."""

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.common.files import write_whole
-from experiments.runs.domain import Columns
+from experiments.runs.domain import TableColumns
 
 RESULT = "result.json"
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
@@ -67,7 +67,12 @@ def _version(name: str) -> str | None:
 
 
 def print_table(
-    scores: Mapping[str, Any], *, title: str, columns: Columns, players: Sequence[str], console: Console | None = None
+    scores: Mapping[str, Any],
+    *,
+    title: str,
+    columns: TableColumns,
+    players: Sequence[str],
+    console: Console | None = None,
 ) -> None:
     """A row for the policy and each of the players, which are not in bold."""
     console = Console() if console is None else console

@@ -74,7 +74,7 @@ def _contrast_in(section: Section, ours: str, others: str, seed: int) -> Contras
 
 
 def _matching(arms: Sequence[Arm], pattern: str) -> dict[str, Arm]:
-    """What ``*`` stands for → the arm, of those that match."""
+    """The arms that match a pattern, by what its ``*`` stands for."""
     before, _, after = pattern.partition("*")
     wanted = re.compile(f"{re.escape(before)}(.*){re.escape(after)}")
     return {match[1]: arm for arm in arms if (match := wanted.fullmatch(arm.label)) is not None}

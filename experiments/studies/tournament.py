@@ -39,7 +39,7 @@ Matches = dict[tuple[str, str], ArenaGames]  # (player in seat 0, player in seat
 def compete(
     players: Sequence[str], *, level: LevelConfig, first: int, maps: int, device: str = "auto", progress: bool = True
 ) -> Matches:
-    """All games of all pairs, with seats swapped, on a level for two.
+    """Play all games of all pairs, with seats swapped, on a level for two.
 
     Raises:
         ValueError: in one line, if a player isn't there or doesn't fit the level.

@@ -85,11 +85,11 @@ class GymBatch:
         return {"action_mask": self._ones if mask is None else mask, "reset": restarted}
 
     def state_dict(self) -> dict[str, Any]:
-        """Nothing: games of other people cannot be saved."""
+        """Nothing: these games cannot be saved."""
         return {}
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """New games, with seeds that the system draws: the run's own would repeat its beginning."""
+        """Begin new games, with seeds that the system draws: the run's own would repeat its beginning."""
         drawn = int(np.random.SeedSequence().generate_state(1)[0])
         return self._begin(min(drawn | 2**31, 2**32 - self.num_envs))
 
@@ -111,7 +111,7 @@ def _make_games(id: str, num_envs: int, kwargs: Mapping[str, Any], single: bool)
 
 
 class _OwnBatch:
-    """A game's own vector environment."""
+    """The batch that a game brings itself, its own vector environment."""
 
     def __init__(self, id: str, batch: Any) -> None:
         self._batch = batch
@@ -131,7 +131,7 @@ class _OwnBatch:
 
 
 class _Singles:
-    """A list of single environments."""
+    """A list of single environments, stepped one after the other."""
 
     def __init__(self, id: str, num_envs: int, kwargs: Mapping[str, Any]) -> None:
         self.envs = [make(id, kwargs) for _ in range(num_envs)]

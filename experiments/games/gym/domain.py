@@ -24,7 +24,7 @@ from experiments.games.gym.evaluation import (
     training_seed,
 )
 from experiments.games.gym.sb3 import SB3Game
-from experiments.runs.domain import Columns, EvaluationRequest, ShrinkPerturb
+from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColumns
 
 
 @dataclass
@@ -44,11 +44,11 @@ class GymDomain:
     train_steps: int = 100_000
 
     def training_games(self, setup: Setup) -> GymBatch:
-        """All training games."""
+        """All training games in one batch."""
         return GymBatch(id=self.id, num_envs=setup.config.num_envs, kwargs=self.kwargs, seed_of=training_seed)
 
     def sb3_games(self, setup: Setup) -> Any:
-        """Single environments, stepped one after the other."""
+        """The training games as single environments, stepped one after the other."""
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         def make(i: int) -> SB3Game:
@@ -63,7 +63,7 @@ class GymDomain:
         return EpisodeWindow()
 
     def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
-        """The validation episodes: in the game's own batch, if it has one."""
+        """Plays a policy on the validation episodes, in the game's own batch if it has one."""
         episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
         batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
         if batch.is_own:
@@ -141,7 +141,7 @@ def _player_row(played: Episodes) -> dict[str, Any]:
     }
 
 
-_COLUMNS: Columns = {
+_COLUMNS: TableColumns = {
     "return": lambda row: f"{row['mean']:,.1f} ± {row['std']:,.1f}",
     "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
     "lowest": lambda row: f"{row['min']:,.1f}",

@@ -49,10 +49,10 @@ class EpisodeEvaluator:
         self._shapes = self.env.shapes
 
     def warm_up(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the first call does what all others do."""
 
     def __call__(self, policy: ActGreedily) -> Episodes:
-        """One episode a seed; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        """Play one episode a seed; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         parts = [self._play(policy, seeds) for seeds in self._seeds]
         return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -94,10 +94,10 @@ class BatchEvaluator:
         self.env, self._first_seed, self._max_steps = batch, first_seed, max_steps
 
     def warm_up(self) -> None:
-        """Nothing to do."""
+        """Do nothing: the first call does what all others do."""
 
     def __call__(self, policy: ActGreedily) -> Episodes:
-        """One episode a game; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        """Play one episode a game; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         count = self.env.num_envs
         games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
         obs, infos = self.env.reset(seed=self._first_seed)

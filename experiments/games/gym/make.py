@@ -38,11 +38,11 @@ class Shapes(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        """How a row is cut."""
+        """How a row is cut, as networks take it."""
         return Layout(self.obs_size, 0, 0, 0, 0, self.image)
 
     def rows(self, observations: Any) -> np.ndarray:
-        """float32 [N, D], a new array, from N observations of the game."""
+        """N observations of the game as float32 rows [N, D], a new array."""
         values = np.asarray(observations)
         if self.one_hot is not None:
             return np.eye(self.obs_size, dtype=np.float32)[values.astype(np.int64).reshape(-1) - self.one_hot]

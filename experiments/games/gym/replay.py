@@ -76,7 +76,7 @@ class _Episode:
         self.max_steps = setup.config.evaluation.max_steps
 
     def steps(self) -> Iterator[tuple[int | None, np.ndarray]]:
-        """(action, values [A]) of each step before it is taken; last (None, none) at the end."""
+        """Yields (action, values [A]) of each step before it is taken; at the end (None, no values)."""
         obs, info = self.env.reset(seed=self.seed)
         for _ in range(self.max_steps):
             row, mask = self.shapes.rows([obs]), np.ones((1, self.shapes.n_actions), np.int8)

@@ -31,7 +31,7 @@ class SB3Game(gymnasium.Wrapper):
         return self._mask
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """A new game."""
+        """Begin a new game."""
         obs, info = self.env.reset(seed=None if seed is None else self._seed, options=options)
         self._return, self._length = 0.0, 0
         return self._seen(obs, info), info

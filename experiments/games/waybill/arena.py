@@ -39,7 +39,7 @@ class ArenaGames(NamedTuple):
 
     @property
     def standing(self) -> np.ndarray:
-        """What is compared, int64 [N, E]: the cash of those who stand; all who don't are equal, below them."""
+        """What decides a game, int64 [N, E]: the cash of companies that stand; the others are equal, below."""
         return np.where(self.bankrupt, -1, self.cash)
 
     def of_first_seat(self, start_cash: int) -> MapGames:
@@ -65,7 +65,7 @@ class PolicySeat:
         self._greedy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config)).greedy
 
     def decide(self, states: np.ndarray, orders: np.ndarray) -> None:
-        """Its orders [N] in these states [N]; those of games that are over count nothing."""
+        """Put its orders in these states [N] into ``orders`` [N]; those of games that are over count nothing."""
         batch = self._batch
         batch.states[:] = states
         batch.look()

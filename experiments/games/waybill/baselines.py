@@ -61,7 +61,7 @@ def evaluate_player(
 def _play_maps(
     name: str, level: LevelConfig, maps: list[int], seed: int, threads: int, report: ProgressReport, before: int
 ) -> dict[int, GameRow]:
-    """Games by map. A game's own random numbers come from its map's seed, so that its neighbours don't matter."""
+    """A player's games by map. Each draws from its map's seed, so that its neighbours don't matter."""
     rows: dict[int, GameRow] = {}
     for run in np.split(np.array(maps), np.flatnonzero(np.diff(maps) != 1) + 1):  # maps without gaps
         played = play.play(

@@ -53,7 +53,7 @@ class LadderCurriculum:
 
     @property
     def on_top(self) -> bool:
-        """Whether the present level is the last one, the run's own."""
+        """True if the present level is the last one, the run's own."""
         return len(self.begun) == len(self.games.levels)
 
     def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:

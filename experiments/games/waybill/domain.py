@@ -35,19 +35,19 @@ class WaybillDomain:
     train_steps: int = 1
 
     def training_games(self, setup: Setup) -> Any:
-        """The batch engine."""
+        """All training games in one batch."""
         return environments.training_env(setup)
 
     def sb3_games(self, setup: Setup) -> Any:
-        """Single environments."""
+        """The training games as single environments."""
         return environments.sb3_env(setup)
 
     def window(self, env: Any) -> EpisodeWindow:
-        """Score, bankruptcies, orders and the funnel."""
+        """Averages of score, bankruptcies, orders and the funnel."""
         return waybill_window(stages=env.stages, contested=bool(env.level.rivals))
 
     def validation(self, setup: Setup) -> MapEvaluator:
-        """The validation maps."""
+        """Plays a policy on the validation maps."""
         return MapEvaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutMaps:
@@ -72,18 +72,18 @@ class WaybillDomain:
         return make_curriculum(setup=setup, games=games, shrink_perturb=shrink_perturb, cache=cache)
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
-        """A game on a map."""
+        """Show a game on a map."""
         from experiments.games.waybill.replay import replay_game
 
         refuse_seed(seed)
         replay_game(str(folder), **options)
 
     def name_of(self, env: Any) -> str:
-        """The level."""
+        """The name of the environment's level, as its key says it."""
         return f"level {env.level.name}"
 
     def describe(self, setup: Setup) -> dict[str, Any]:
-        """Level and held-out maps."""
+        """The level's held-out maps."""
         config = waybill_config(setup)
         first, count = config.evaluation.map_seed, config.evaluation.final_maps
         described = {"level": config.level.name, "first": first, "count": count}
@@ -93,7 +93,7 @@ class WaybillDomain:
 def waybill_window(
     *, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, contested: bool = False, **options: Any
 ) -> EpisodeWindow:
-    """The last episodes with what Waybill's infos say of them; whether they are won only against rivals."""
+    """Averages over the last episodes of what Waybill's infos say; whether they are won only against rivals."""
     columns: dict[str, tuple[str, ...]] = {
         "score": ("game/score",),
         "bankrupt": ("game/bankruptcies",),

@@ -48,20 +48,20 @@ class MapEvaluator:
         return self._parts[0]
 
     def warm_up(self) -> None:
-        """One turn, so that what the engine still has to compile isn't taken for training time."""
+        """Play one turn, so that what the engine still has to compile isn't taken for training time."""
         env = self._parts[0]
         env.reset(seed=0)
         env.step(np.zeros(env.num_envs, np.int64))
 
     def __call__(self, policy: ActGreedily) -> MapGames:
-        """One game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         games = [_play_batch(env, policy) for env in self._parts]
         score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
         return MapGames(score, bankrupt, reward, length, won, games[0].contested)
 
 
 def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
-    """One game in each row of the batch, to its end."""
+    """Play one game in each row of the batch to its end."""
     obs, infos = env.reset(seed=0)
     count = len(obs)
     games = MapGames(

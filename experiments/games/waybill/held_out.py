@@ -21,7 +21,7 @@ from experiments.games.waybill.arena import Arena
 from experiments.games.waybill.baselines import DEFAULT_LEVEL, PLAYER_SEED, evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator, MapGames
 from experiments.games.waybill.rivals import evaluation_rivals, has_policies, refuse_policies
-from experiments.runs.domain import Columns, EvaluationRequest
+from experiments.runs.domain import EvaluationRequest, TableColumns
 
 CACHE = ".cache"  # players' games, below the folder of all runs
 DEFAULT_MAPS = 100  # of a player alone
@@ -47,7 +47,7 @@ class HeldOutMaps:
         self.rivals = level.rivals if setup is None else evaluation_rivals(setup)
         against = f", against {', '.join(self.rivals)}" if level.rivals else ""
         self.title = f"{level.name}, {maps} maps from seed {first}{against}"
-        self.columns: Columns = {**_COLUMNS, **(_WON if level.rivals else {})}
+        self.columns: TableColumns = {**_COLUMNS, **(_WON if level.rivals else {})}
 
     def evaluator(self) -> MapEvaluator:
         """Plays a policy on these maps, one game a map."""
@@ -115,13 +115,13 @@ def _normalised(row: Mapping[str, Any]) -> str:
     return "–" if share is None else interval_text(Interval(**share), ".2f")
 
 
-_COLUMNS: Columns = {
+_COLUMNS: TableColumns = {
     "score": lambda row: f"{row['mean']:,.1f}",
     "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
     "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
     "normalised": _normalised,
 }
-_WON: Columns = {"won": lambda row: interval_text(Interval(**row["won"]), ".0%")}
+_WON: TableColumns = {"won": lambda row: interval_text(Interval(**row["won"]), ".0%")}
 
 
 def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:

@@ -49,7 +49,7 @@ class LadderGames:
         make: Callable[[LevelConfig, int], LevelGames],
         limit: Callable[[int], int] | None = None,
     ) -> None:
-        """``make(level, n)`` gives n games on a level; all levels' observations must be cut alike."""
+        """Make the first level's games: ``make(level, n)`` gives n on a level. All levels share one layout."""
         self.levels, self.num_envs, self.replay_share = tuple(levels), num_envs, replay_share
         self._make, self._limit, self.stages = make, limit, stages
         self.level = self.levels[-1]  # the run's own
@@ -61,7 +61,7 @@ class LadderGames:
         self.mask_is_constant, self.action_groups = first.mask_is_constant, first.action_groups
 
     def _make_parts(self) -> None:
-        """Games on every level that has a share of them."""
+        """Make games on every level that has a share of them."""
         shares = shares_of_games(self.num_envs, self.level_index, self.replay_share)
         self.active = [(self.levels[self.level_index - k], count) for k, count in enumerate(shares) if count]
         self.parts = [self._make(level, count) for level, count in self.active]
@@ -74,7 +74,7 @@ class LadderGames:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the games of the level before are still to be cut off or replaced."""
+        """True while the games of the level before are still to be cut off or replaced."""
         return self._next != PLAYING
 
     def move_up(self) -> None:
@@ -92,7 +92,7 @@ class LadderGames:
         return self._begin()
 
     def _begin(self) -> tuple[np.ndarray, dict[str, Any]]:
-        """New games in all rows, other ones on every level."""
+        """Begin new games in all rows, with other seeds on every level."""
         self._grow()
         seeds = [self._seed]
         if self.level_index:
@@ -147,13 +147,13 @@ class LadderGames:
         return wide
 
     def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
-        """Before each step: for games in which past selves play, see ``SelfPlay``."""
+        """Let games in which past selves play have the learner's weights of now, see ``SelfPlay``."""
         for part in self.parts:
             if isinstance(part, SelfPlay):
                 part.take_snapshot(env_step, weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """What the games need to go on."""
+        """What the games need to go on: the present level, counts and seeds, and the games of each level."""
         own = {"rung": self.level_index, "env_step": self.env_step, "seed": self._seed, "next": self._next}
         return own | {"parts": [part.state_dict() for part in self.parts]}
 

@@ -41,7 +41,7 @@ class WeighedGame:
     candidates: list[list[Candidate]]
 
     def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
-        """(STATE record, the ORDER of the player in it, candidates) of each turn; last the end, without an order."""
+        """Yields (STATE record, ORDER of the player, candidates) of each turn; last the end, without an order."""
         for turn, state in enumerate(record.replay(self.game)):
             order = self.game.own_orders[turn] if turn < len(self.game.orders) else None
             yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
@@ -127,7 +127,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
 
 
 def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
-    """What the policy thinks of its orders, q [A] with -inf where illegal: (order in words, value, chosen)."""
+    """The candidates in the present state: (order in words, value of ``q`` [A], chosen); q is -inf where illegal."""
     legal = np.flatnonzero(np.isfinite(q))
     if batch.groups is None:
         legal = legal[np.argsort(-q[legal])[:SHOWN_CANDIDATES]]

@@ -89,7 +89,7 @@ class RivalGames:
         return self.pool.greedy(actor)
 
     def _draw(self, begun: np.ndarray) -> None:
-        """Who plays the seats of ``self`` in the games that have ``begun`` [N]."""
+        """Draw who plays the seats of ``self`` in the games that have ``begun`` [N]."""
         if self.pool is not None and begun.any():
             rows = np.ix_(begun, self._own)
             self._actor[rows] = self.pool.draw(self._actor[rows].size).reshape(self._actor[rows].shape)
