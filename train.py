@@ -28,7 +28,7 @@ def run(node: DictConfig) -> None:
     """Do one run (a sweep's jobs are ``experiments.sweeps.job``). A user's mistake is kept for ``main``: Hydra would
     report it twice.
     """
-    from experiments.runs.train import start
+    from experiments.runs.train import start_run
 
     chosen = HydraConfig.get()
     overrides = list(chosen.overrides.task)
@@ -38,7 +38,7 @@ def run(node: DictConfig) -> None:
             arms: Any = OmegaConf.to_container(node.arms)
             node = hydra.compose("config", overrides=expand_arms(overrides, arms))
         check_composed(node)
-        start(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
+        start_run(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
     except USER_ERRORS as error:
         failures.append(ValueError(one_line(error)))
 

@@ -72,7 +72,7 @@ def _measure_run(setup: Setup, folder: Path, request: EvaluationRequest) -> dict
         games = {setup.names["agent"]: evaluator(policy.greedy)}
         title = f"{folder} after {policy.env_step:,} steps on {held_out.title}"
     scores: dict[str, Any] = held_out.compare({**games, **held_out.baselines()})
-    results.print_table(scores, title=title, columns=held_out.columns, players=setup.domain.players)
+    results.print_scores(scores, title=title, columns=held_out.columns, players=setup.domain.players)
     return scores
 
 
@@ -85,5 +85,5 @@ def _measure_players(name: str, request: EvaluationRequest, out: Path) -> dict[s
         raise ValueError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
     held_out = players_alone(request, out=out)
     scores = held_out.compare(held_out.baselines())
-    results.print_table(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)
+    results.print_scores(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)
     return scores

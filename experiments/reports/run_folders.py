@@ -141,7 +141,7 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
     except Exception as error:  # whatever a damaged file makes of itself
         found.broken.append(f"{folder / CONFIG}: {first_line(error)}")
         return
-    lines, seeds, first = commands.read(text), int(config.get("seeds", 1)), int(config["seed"])
+    lines, seeds, first = commands.commands_in(text), int(config.get("seeds", 1)), int(config["seed"])
     if seeds > 1:  # a group: each seed's own folder says how it is, those that aren't there yet are not begun
         for seed in range(first, first + seeds):
             own = folder / f"seed{seed}"
@@ -152,7 +152,7 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
         found.unfinished.append(Run(folder, config, lines, None))
         return
     try:
-        result = results.read(folder)
+        result = results.read_result(folder)
         _check_result(config, result)
     except Exception as error:
         found.broken.append(f"{folder / results.RESULT}: {_why(error)}")

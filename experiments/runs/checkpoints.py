@@ -11,22 +11,22 @@ import torch
 
 from experiments.common.files import write_whole
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 LAST, BEST = "last.pt", "best.pt"
 _ARRAY = "__array__"
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint: a reader sees the old file or the new one, never half of either.
 
     Raises:
         OSError: if the folder cannot be written; the old file is still there then.
     """
-    packed = {"format": FORMAT, **pack(content)}
+    packed = {"format": CHECKPOINT_FORMAT, **pack(content)}
     write_whole(path, lambda temporary: torch.save(packed, temporary))
 
 
-def load(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint, all tensors on the CPU.
 
     Raises:
@@ -38,9 +38,9 @@ def load(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
         raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {FORMAT}")
+        raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
     return unpack(content)
 
 
@@ -50,7 +50,7 @@ def load_last(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: in one line, if the file is missing, damaged or of another version.
     """
-    return _with_seeds(load(folder / LAST))
+    return _with_seeds(load_checkpoint(folder / LAST))
 
 
 def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:

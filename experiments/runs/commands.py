@@ -8,17 +8,17 @@ from collections.abc import Sequence
 _COMMAND = "python train.py"
 
 
-def line(overrides: Sequence[str]) -> str:
+def command_line(overrides: Sequence[str]) -> str:
     """What is typed to start a run with these overrides."""
     return " ".join([_COMMAND, *(shlex.quote(override) for override in overrides)])
 
 
-def header(lines: Sequence[str]) -> str:
+def as_comments(lines: Sequence[str]) -> str:
     """Commands as comments."""
     return "".join(f"# {text}\n" for text in lines)
 
 
-def read(text: str) -> list[str]:
+def commands_in(text: str) -> list[str]:
     """The commands at the top of a config file; none if it was started from Python, or before they were kept."""
     found = []
     for comment in text.splitlines():
@@ -37,4 +37,4 @@ def together(lines: Sequence[str]) -> str | None:
         return lines[0]
     if len(rests) > 1 or len(seeds) != len(lines) or len(set(seeds)) < len(seeds):
         return None
-    return line(["-m", *rests.pop(), f"seed={','.join(seeds)}"])
+    return command_line(["-m", *rests.pop(), f"seed={','.join(seeds)}"])

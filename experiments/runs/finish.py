@@ -19,7 +19,7 @@ from experiments.runs.seed_run import SeedRun
 from experiments.runs.session import Session
 
 
-def report(setup: Setup, folder: Path, session: Session) -> float:
+def finish_run(setup: Setup, folder: Path, session: Session) -> float:
     """Evaluate each seed's best policy on the held-out games, write and show the results; returns the mean score."""
     seconds = session.clock.seconds  # before the final games, which take their time
     held_out, name = setup.domain.held_out(setup), setup.names["agent"]
@@ -28,7 +28,7 @@ def report(setup: Setup, folder: Path, session: Session) -> float:
     several = len(found) > 1
     own_rows = {f"{name} seed={one['seed']}" if several else name: one["scores"][name] for one in found}
     players = {player: row for player, row in found[0]["scores"].items() if player != name}
-    print_table(setup, held_out, own_rows | players)
+    print_held_out(setup, held_out, own_rows | players)
     means = [float(row["mean"]) for row in own_rows.values()]
     _show(setup, folder, found, means)
     return float(np.mean(means))
@@ -41,7 +41,7 @@ def _result(own: SeedRun, held_out: HeldOut, baselines: Mapping[str, Any], secon
     scores = held_out.compare({setup.names["agent"]: evaluator(policy.greedy), **baselines})
     settings, updates, steps = setup.agent, own.agent.updates, own.env_step
     result = {
-        **header(setup),
+        **describe_run(setup),
         "env_steps": steps,
         "updates": updates,
         "updates_per_step": updates / max(steps, 1),
@@ -57,18 +57,18 @@ def _result(own: SeedRun, held_out: HeldOut, baselines: Mapping[str, Any], secon
             "validation_score": policy.validation_score,
         },
         "scores": scores,
-        **results.surroundings(),
+        **results.provenance(),
     }
-    results.write(own.folder, result)
+    results.write_result(own.folder, result)
     return result
 
 
-def print_table(setup: Setup, held_out: HeldOut, scores: Mapping[str, Any]) -> None:
+def print_held_out(setup: Setup, held_out: HeldOut, scores: Mapping[str, Any]) -> None:
     title = f"held-out games: {held_out.title}"
-    results.print_table(scores, title=title, columns=held_out.columns, players=setup.domain.players)
+    results.print_scores(scores, title=title, columns=held_out.columns, players=setup.domain.players)
 
 
-def header(setup: Setup) -> dict[str, Any]:
+def describe_run(setup: Setup) -> dict[str, Any]:
     config = setup.config
     return {
         "choices": setup.names,

@@ -36,7 +36,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
         ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
     best = only_folder(folder, setup) / BEST
-    saved = checkpoints.load(best)
+    saved = checkpoints.load_checkpoint(best)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])

@@ -22,29 +22,29 @@ RESULT = "result.json"
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
 
 
-def write(folder: Path, result: Mapping[str, Any]) -> None:
+def write_result(folder: Path, result: Mapping[str, Any]) -> None:
     """Write ``result.json``, whole or not at all."""
     text = json.dumps(result, indent=2) + "\n"
     write_whole(folder / RESULT, lambda temporary: temporary.write_text(text))
 
 
-def read(folder: Path) -> dict[str, Any] | None:
+def read_result(folder: Path) -> dict[str, Any] | None:
     """The result of a finished run, None if there is none (yet)."""
     path = folder / RESULT
     return json.loads(path.read_text()) if path.is_file() else None
 
 
-def surroundings() -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
     """When, with which code and on what a result was made."""
     return {
         "finished": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "commit": commit(),
+        "commit": source_commit(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "machine": {"system": platform.system(), "processor": platform.machine()},
     }
 
 
-def commit() -> dict[str, Any] | None:
+def source_commit() -> dict[str, Any] | None:
     """The source's commit and whether files differ from it; None outside a git checkout."""
     here = Path(__file__).resolve().parents[2]
     try:
@@ -66,7 +66,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def print_table(
+def print_scores(
     scores: Mapping[str, Any],
     *,
     title: str,

@@ -127,7 +127,7 @@ class SeedRun:
         if self.best_score is None or score >= self.best_score:
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict(self.seed)}
-            checkpoints.save(self.folder / BEST, content)
+            checkpoints.save_checkpoint(self.folder / BEST, content)
         wanted = self.setup.config.stop_at_score
         if wanted is not None and score >= wanted:
             since = None if self.clock.resumed else process_seconds()
@@ -165,7 +165,7 @@ class SeedRun:
         if self.curriculum is not None:
             self.curriculum.load_state_dict(state["climb"])
         if (self.folder / BEST).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
-            best = checkpoints.load(self.folder / BEST)
+            best = checkpoints.load_checkpoint(self.folder / BEST)
             self.best_score, self.best_step = best["score"], best["env_step"]
 
 

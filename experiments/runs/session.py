@@ -102,7 +102,7 @@ class Session:
             "agent": self.agent.state_dict(include_memory=True),
             "loop": self._loop_state(),
         }
-        checkpoints.save(self.folder / LAST, state)
+        checkpoints.save_checkpoint(self.folder / LAST, state)
 
     def _tags(self, env_step: int) -> list[dict[str, float]]:
         """What the curves show of each seed's agent."""

@@ -20,12 +20,12 @@ from experiments.config.reading import CONFIG, Setup
 from experiments.config.schema import RESUMABLE
 from experiments.runs import commands, results, seeds, transfer
 from experiments.runs.checkpoints import load_last
-from experiments.runs.finish import header, print_table, report
+from experiments.runs.finish import describe_run, finish_run, print_held_out
 from experiments.runs.loop import make_loop, train
 from experiments.runs.seed_run import is_reached
 
 
-def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
+def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
     """Do what a composed config asks for: a new run in ``folder``, or going on with ``resume``.
 
     ``overrides`` are the command line's, None if there was none. Returns the mean score on the held-out games.
@@ -38,11 +38,11 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
     try:
         if resumed is not None:
             _discard(folder)
-            return resume(Path(str(resumed)), overrides=overrides or ())
+            return resume_run(Path(str(resumed)), overrides=overrides or ())
         setup = reading.read_setup(node)
         reading.refuse_unused(setup, overrides or ())
         prepare(setup)
-        command = "" if overrides is None else commands.header([commands.line(overrides)])
+        command = "" if overrides is None else commands.as_comments([commands.command_line(overrides)])
         if setup.player is not None:
             return _run_player(setup, folder, command)
         return _train_and_report(setup, folder, None, command)
@@ -51,10 +51,10 @@ def start(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = N
         raise
 
 
-def resume(folder: Path, *, overrides: Sequence[str]) -> float:
+def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
     setup = reading.read_run(folder)
-    evaluated = all(results.read(own) is not None for own in seeds.folders(folder, setup))
+    evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
         raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
@@ -69,8 +69,9 @@ def resume(folder: Path, *, overrides: Sequence[str]) -> float:
         hint = "to go on, add stop_at_score=null"
         raise ValueError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
     prepare(setup)
-    lines = commands.read((folder / CONFIG).read_text()) + ([commands.line(overrides)] if overrides else [])
-    return _train_and_report(setup, folder, state, commands.header(lines))
+    lines = commands.commands_in((folder / CONFIG).read_text())
+    lines += [commands.command_line(overrides)] if overrides else []
+    return _train_and_report(setup, folder, state, commands.as_comments(lines))
 
 
 def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
@@ -103,7 +104,7 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
             print(f"going on in {folder} after {state['env_step']:,} steps", flush=True)
         session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
     try:
-        return report(setup, folder, session)
+        return finish_run(setup, folder, session)
     except KeyboardInterrupt:
         line = f"stopped in the final evaluation; training is complete, go on with: python train.py resume={folder}"
         raise Interrupted(line) from None
@@ -115,7 +116,7 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
     """
     text = command + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
     if not new:
-        old = results.read(folder)
+        old = results.read_result(folder)
         if old is not None:
             os.replace(folder / results.RESULT, folder / f"result_at_{old['env_steps']}.json")
         write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
@@ -135,9 +136,10 @@ def _run_player(setup: Setup, folder: Path, command: str) -> float:
     games = held_out.baselines()
     scores = held_out.compare({name: games[str(setup.player)], **games})
     _claim(folder, setup, command, new=True)
-    result = {**header(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
-    results.write(folder, {**result, "policy": {"player": setup.player}, "scores": scores, **results.surroundings()})
-    print_table(setup, held_out, scores)
+    result = {**describe_run(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
+    result |= {"policy": {"player": setup.player}, "scores": scores, **results.provenance()}
+    results.write_result(folder, result)
+    print_held_out(setup, held_out, scores)
     print(f"result: {folder / results.RESULT}")
     return float(scores[name]["mean"])
 

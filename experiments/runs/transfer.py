@@ -66,7 +66,7 @@ def _folder_for(folder: Path, given: Setup, one: Setup) -> Path:
 
 
 def _weights(folder: Path) -> dict[str, Any]:
-    saved = checkpoints.load(folder / BEST)
+    saved = checkpoints.load_checkpoint(folder / BEST)
     try:
         return saved["policy"]["network"]
     except KeyError as error:

@@ -33,7 +33,7 @@ from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, interval_text, mean_interval, normalised
 from experiments.config.groups import check_candidates, check_count, check_first_seed
-from experiments.runs.results import surroundings
+from experiments.runs.results import provenance
 
 SPACES = ("heuristic", "random_k", "buckets", "masked")
 
@@ -146,7 +146,7 @@ def run_coverage(
     rows = {name: _row(found, games, random) for name, found in spaces.items()}
     planner = {"mean": mean_interval(games.score)._asdict(), "by_map": games.score.tolist()}
     where = {"level": level, "maps": {"first": map_seed, "count": maps}, **sizes}
-    found = {**where, "planner": planner, "actions": rows, **surroundings()}
+    found = {**where, "planner": planner, "actions": rows, **provenance()}
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, lambda temporary: temporary.write_text(json.dumps(found, indent=1) + "\n"))
     _print(f"{level}, {maps} maps from seed {map_seed}: the planner earns {planner['mean']['mean']:,.0f}", rows)

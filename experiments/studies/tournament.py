@@ -30,7 +30,7 @@ from experiments.config.errors import check_device
 from experiments.config.groups import check_count, check_first_seed
 from experiments.config.rivals import STAND_IN
 from experiments.games.waybill.arena import Arena, ArenaGames
-from experiments.runs.results import surroundings
+from experiments.runs.results import provenance
 from experiments.studies.ratings import Rating, rate, win_shares
 
 Matches = dict[tuple[str, str], ArenaGames]  # (player in seat 0, player in seat 1) → their games
@@ -101,7 +101,7 @@ def run_tournament(
         "ratings": {player: rating._asdict() for player, rating in ratings.items()},
         "wins": [{"player": a, "against": b, **interval._asdict()} for (a, b), interval in matrix.items()],
         "games": _listed(games, map_seed),
-        **surroundings(),
+        **provenance(),
     }
     _print(f"{level} for two, {maps} maps from seed {map_seed}, seats swapped", games, ratings, matrix)
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -87,7 +87,7 @@ def _arms(sweep: manifest.Sweep) -> dict[str, TransferArm]:
         before = float(steps.get(source or "", 0)) if takes else 0.0
         arm = found.setdefault(name, TransferArm(name, config["level"]["name"], source, before))
         for own in sweep.runs_of(job):
-            result = results.read(own)
+            result = results.read_result(own)
             if result is not None:
                 arm.results[result["seed"]] = result
     return found

@@ -111,7 +111,7 @@ def result_rows(sweep: Sweep) -> list[dict[str, Any]]:
     rows = []
     for job in sweep.jobs:
         for own in sweep.runs_of(job) if job.seeds else []:
-            result = results.read(own)
+            result = results.read_result(own)
             if result is not None:
                 swept = {key: value for key, value in job.values.items() if key != "seed"}
                 rows.append({"job": job.number, **swept, "seed": result["seed"], **_figures(result), "run": str(own)})

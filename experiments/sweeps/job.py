@@ -59,16 +59,16 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
     from experiments.runs import checkpoints, results, train
 
     last = folder / checkpoints.LAST
-    if not all(results.read(own) is not None for own in manifest.runs_of(folder, config)):
+    if not all(results.read_result(own) is not None for own in manifest.runs_of(folder, config)):
         if config.get("threads") is None:
             config["threads"] = threads
         if last.is_file():
-            train.resume(folder, overrides=[f"threads={config['threads']}"])
+            train.resume_run(folder, overrides=[f"threads={config['threads']}"])
         else:
             _clear(folder)
             found = manifest.find_job(folder)
             overrides = None if found is None else found[1].overrides
-            train.start(OmegaConf.create(config), folder=folder, overrides=overrides)
+            train.start_run(OmegaConf.create(config), folder=folder, overrides=overrides)
     if not keep_last:
         last.unlink(missing_ok=True)
 

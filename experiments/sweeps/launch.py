@@ -32,7 +32,7 @@ from experiments.config import keys
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed, without_targets
 from experiments.config.reading import read_composed, refuse_unused, settings_of
-from experiments.runs.results import commit
+from experiments.runs.results import source_commit
 from experiments.sweeps import manifest, order
 from experiments.sweeps.launcher import Launcher, find_launcher, launchers_of
 from experiments.sweeps.manifest import Job, Planned, Sweep
@@ -74,7 +74,7 @@ def launch(
     planned = plan_jobs(jobs, lambda job: compose(expand_arms(job, arms)), folder, progress=bool(config.progress))
     if not manifest.is_sweep(folder):
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
-        manifest.create(folder, planned, command=_command(), begun=begun, commit=commit())
+        manifest.create(folder, planned, command=_command(), begun=begun, commit=source_commit())
     try:
         with locks.hold(folder / LOCK, wait_seconds=_LOOK_SECONDS):
             sweep = _same(manifest.read_sweep(folder), planned)

@@ -36,7 +36,7 @@ def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) ->
     folder = sweep.folder_of(job)
     record = read_record(folder)
     seconds = record.get("seconds")
-    found = [results.read(own) for own in sweep.runs_of(job)]
+    found = [results.read_result(own) for own in sweep.runs_of(job)]
     if job.error is not None:
         return State(FAILED, error=job.error)
     running = locks.is_held(folder / LOCK)

@@ -48,13 +48,13 @@ def put(
         own = folder / str(one.config.seed)
         own.mkdir(parents=True)
         made.append(own)
-        lines = [commands.line([*COMMON, *overrides, f"seed={one.config.seed}"])] if typed else []
-        (own / "config.yaml").write_text(commands.header(lines) + OmegaConf.to_yaml(OmegaConf.create(one.plain)))
+        lines = [commands.command_line([*COMMON, *overrides, f"seed={one.config.seed}"])] if typed else []
+        (own / "config.yaml").write_text(commands.as_comments(lines) + OmegaConf.to_yaml(OmegaConf.create(one.plain)))
         if events:
             _put_events(own, 0.0 if score is None else score / 1000)
         if score is not None:
             shift = score - (scores[0] or 0.0)
-            results.write(own, _result(one, score, [[x, y + shift] for x, y in curve], players) | MADE | changes)
+            results.write_result(own, _result(one, score, [[x, y + shift] for x, y in curve], players) | MADE | changes)
     return made
 
 
@@ -143,7 +143,7 @@ class Page(HTMLParser):
 
 def changed(folder: Path, **changes: Any) -> None:
     """A result with other values."""
-    results.write(folder, {**(results.read(folder) or {}), **changes})
+    results.write_result(folder, {**(results.read_result(folder) or {}), **changes})
 
 
 def by_label(arms: Sequence[Any]) -> Mapping[str, Any]:

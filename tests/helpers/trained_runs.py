@@ -44,7 +44,7 @@ def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
         except KeyboardInterrupt:
             assert stop is not None
-        state = checkpoints.load(folder / LAST)
+        state = checkpoints.load_checkpoint(folder / LAST)
     assert state is not None
     assert state["env_step"] >= 1200
     return state

@@ -45,7 +45,7 @@ def test_a_report_on_a_real_sweep(sweep: Path) -> None:
     rows = page.rows("Held-out scores")
     for arm in ("sparse", "shaped"):
         found = [run for run in find_runs([sweep]).finished if run.config["reward"]["name"] == arm]
-        own = [results.read(run.folder)["scores"]["dqn"]["mean"] for run in found]  # type: ignore[index]
+        own = [results.read_result(run.folder)["scores"]["dqn"]["mean"] for run in found]  # type: ignore[index]
         assert rows[f"reward={arm}"]["seeds"] == "2"
         assert float(rows[f"reward={arm}"]["mean"].replace(",", "")) == pytest.approx(sum(own) / 2, abs=0.51)
     assert "Probability of improvement over “reward=shaped”" in page.headings

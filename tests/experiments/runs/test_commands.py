@@ -10,17 +10,17 @@ LINE = "python train.py level=haul 'rivals=[greedy,runs/A B]' seed=1"
 
 
 def test_a_command_is_what_a_shell_takes() -> None:
-    assert commands.line(["level=haul", "rivals=[greedy,runs/A B]", "seed=1"]) == LINE
-    assert commands.line([]) == "python train.py"
+    assert commands.command_line(["level=haul", "rivals=[greedy,runs/A B]", "seed=1"]) == LINE
+    assert commands.command_line([]) == "python train.py"
 
 
 def test_what_is_written_above_a_config_is_read_again_and_is_no_part_of_it() -> None:
     lines = [LINE, "python train.py resume=runs/X steps=9"]
-    text = commands.header(lines) + "seed: 1\n# python train.py of a comment further down\n"
-    assert commands.read(text) == lines
+    text = commands.as_comments(lines) + "seed: 1\n# python train.py of a comment further down\n"
+    assert commands.commands_in(text) == lines
     assert OmegaConf.create(text) == {"seed": 1}
-    assert commands.read("seed: 1\n") == []
-    assert commands.read("# something else\n# python train.py\n") == []
+    assert commands.commands_in("seed: 1\n") == []
+    assert commands.commands_in("# something else\n# python train.py\n") == []
 
 
 def test_runs_that_differ_in_their_seed_are_one_sweep() -> None:

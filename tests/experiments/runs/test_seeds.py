@@ -28,7 +28,7 @@ CARTPOLE = (*LEARNS, "env.id=CartPole-v1", "network.width=[16]", "steps=1200")
 
 
 def weights(folder: Path, name: str = BEST) -> dict[str, Any]:
-    saved = checkpoints.load(folder / name)
+    saved = checkpoints.load_checkpoint(folder / name)
     return saved["policy"]["network"] if name == BEST else saved["agent"]["network"]
 
 
@@ -46,8 +46,8 @@ def test_each_seed_is_its_single_run(kind: str, tmp_path: Path) -> None:
         return node(out, *CARTPOLE, *overrides) if kind == "gym" else tiny_node(out, *DQN, *overrides)
 
     together, alone = tmp_path / "together", tmp_path / "alone"
-    runs.start(composed(tmp_path, "seed=4", "seeds=3"), folder=together)
-    runs.start(composed(tmp_path, "seed=5"), folder=alone)
+    runs.start_run(composed(tmp_path, "seed=4", "seeds=3"), folder=together)
+    runs.start_run(composed(tmp_path, "seed=5"), folder=alone)
     own = together / "seed5"
     assert [path.name for path in sorted(together.glob("seed*"))] == ["seed4", "seed5", "seed6"]
     for name, value in weights(alone).items():
@@ -77,7 +77,7 @@ def trained(folder: Path, *stops: int) -> dict[str, Any]:
         request = StopRequest() if stop is None else StopAfter(stop)
         with contextlib.nullcontext() if stop is None else pytest.raises(Interrupted, match=f"resume={folder}"):
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
-        state = checkpoints.load(folder / LAST)
+        state = checkpoints.load_checkpoint(folder / LAST)
     assert state is not None
     return state
 
@@ -104,9 +104,9 @@ def as_before(state: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path, seeds: int) -> None:
     (tmp_path / "run").mkdir()
-    runs.start(tiny_node(tmp_path, *DQN, f"seeds={seeds}"), folder=tmp_path / "run" / "now")
-    state = checkpoints.load(tmp_path / "run" / "now" / LAST)
-    checkpoints.save(tmp_path / "run" / LAST, as_before(state))
+    runs.start_run(tiny_node(tmp_path, *DQN, f"seeds={seeds}"), folder=tmp_path / "run" / "now")
+    state = checkpoints.load_checkpoint(tmp_path / "run" / "now" / LAST)
+    checkpoints.save_checkpoint(tmp_path / "run" / LAST, as_before(state))
     found = checkpoints.load_last(tmp_path / "run")
     assert_same_state(found["agent"], state["agent"])
     assert found["seconds"] == state["seconds"]
@@ -137,7 +137,7 @@ def test_a_seed_that_is_done_leaves_the_others_their_own_curves(tmp_path: Path) 
 
 def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> None:
     group = tmp_path / "group"
-    runs.start(node(tmp_path, *CARTPOLE, "seeds=2"), folder=group)
+    runs.start_run(node(tmp_path, *CARTPOLE, "seeds=2"), folder=group)
     given: dict[str, Any] = {"level": None, "maps": None, "map_seed": None, "device": "cpu", "out": str(tmp_path)}
     with pytest.raises(ValueError, match=r"holds 2 seeds: name one, '.*seed0'"):
         evaluate.evaluate_target(str(group), episodes=3, seed=0, **given)

@@ -23,7 +23,7 @@ def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path:
     whole = trained(tmp_path / "whole", *DQN)
     parts = trained(tmp_path / "parts", *DQN, stops=stops)
     assert differences(whole, parts) == []
-    best = [checkpoints.load(tmp_path / name / BEST) for name in ("whole", "parts")]
+    best = [checkpoints.load_checkpoint(tmp_path / name / BEST) for name in ("whole", "parts")]
     assert differences(best[0], best[1]) == []
     assert whole["agent"]["updates"] > 50
 
@@ -38,7 +38,7 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 
 def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    score = runs.start(tiny_node(tmp_path, *DQN), folder=folder)
+    score = runs.start_run(tiny_node(tmp_path, *DQN), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert {path.name for path in folder.iterdir()} > {"config.yaml", LAST, BEST, "result.json"}
     assert result["scores"]["dqn"]["mean"] == score
@@ -69,43 +69,43 @@ def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> No
 
 def test_a_finished_run_is_extended_by_steps_and_by_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    runs.start(tiny_node(tmp_path, *DQN), folder=folder)
+    runs.start_run(tiny_node(tmp_path, *DQN), folder=folder)
     with pytest.raises(ValueError, match="the run is finished .* to extend it, add steps=N with N above 12"):
-        runs.resume(folder, overrides=[f"resume={folder}"])
+        runs.resume_run(folder, overrides=[f"resume={folder}"])
     with pytest.raises(ValueError, match="seed=3: a resumed run keeps its own config, only steps, device"):
-        runs.resume(folder, overrides=[f"resume={folder}", "seed=3"])
-    runs.resume(folder, overrides=[f"resume={folder}", "steps=1600"])
+        runs.resume_run(folder, overrides=[f"resume={folder}", "seed=3"])
+    runs.resume_run(folder, overrides=[f"resume={folder}", "steps=1600"])
     assert json.loads((folder / "result.json").read_text())["env_steps"] >= 1600
     assert len(list(folder.glob("result_at_12*.json"))) == 1
 
 
 def test_a_config_begins_with_the_commands_that_made_its_run(tmp_path: Path) -> None:
     overrides = ["steps=100", "seeds=2", "evaluation.every=100"]
-    runs.start(tiny_node(tmp_path, *DQN, *overrides), folder=tmp_path / "run", overrides=overrides)
-    runs.resume(tmp_path / "run", overrides=[f"resume={tmp_path}/run", "steps=200"])
+    runs.start_run(tiny_node(tmp_path, *DQN, *overrides), folder=tmp_path / "run", overrides=overrides)
+    runs.resume_run(tmp_path / "run", overrides=[f"resume={tmp_path}/run", "steps=200"])
     lines = [
         "python train.py steps=100 seeds=2 evaluation.every=100",
         f"python train.py resume={tmp_path}/run steps=200",
     ]
     for folder in (tmp_path / "run", tmp_path / "run" / "seed1"):
-        assert commands.read((folder / "config.yaml").read_text()) == lines
+        assert commands.commands_in((folder / "config.yaml").read_text()) == lines
 
-    runs.start(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "other")  # from Python: nothing was typed
-    assert commands.read((tmp_path / "other" / "config.yaml").read_text()) == []
+    runs.start_run(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "other")  # from Python: nothing was typed
+    assert commands.commands_in((tmp_path / "other" / "config.yaml").read_text()) == []
 
 
 def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     trained(folder, *DQN, stops=(3,))
-    state = checkpoints.load(folder / LAST)
-    saved = checkpoints.load(folder / BEST)
-    checkpoints.save(folder / BEST, {**saved, "score": 1e9, "env_step": 1300})
+    state = checkpoints.load_checkpoint(folder / LAST)
+    saved = checkpoints.load_checkpoint(folder / BEST)
+    checkpoints.save_checkpoint(folder / BEST, {**saved, "score": 1e9, "env_step": 1300})
     setup = tiny_setup(tmp_path, *DQN, "steps=1400")
     validation = setup.domain.validation(setup)
     loop = make_loop(setup, validation=validation)
     session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=StopRequest())
     assert session.seeds[0].best_score == 1e9
-    assert checkpoints.load(folder / BEST)["score"] == 1e9
+    assert checkpoints.load_checkpoint(folder / BEST)["score"] == 1e9
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
 def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:
     dqn = () if "agent=pqn" in choice else DQN
     overrides = (*dqn, *choice, "level.side=8", "level.deposits=2", "level.towns=1", "steps=300")
-    runs.start(tiny_node(tmp_path, *overrides, "evaluation.every=300"), folder=tmp_path / "run")
+    runs.start_run(tiny_node(tmp_path, *overrides, "evaluation.every=300"), folder=tmp_path / "run")
     assert (tmp_path / "run" / "result.json").is_file()
 
 
@@ -140,10 +140,10 @@ SB3 = {
 @pytest.mark.parametrize("agent", list(SB3))
 def test_stable_baselines_agents_train_and_go_on(tmp_path: Path, agent: str) -> None:
     folder = tmp_path / "run"
-    runs.start(tiny_node(tmp_path, f"agent={agent}", *SB3[agent], "steps=600"), folder=folder)
-    first = checkpoints.load(folder / LAST)
-    runs.resume(folder, overrides=["steps=1000"])
-    last = checkpoints.load(folder / LAST)
+    runs.start_run(tiny_node(tmp_path, f"agent={agent}", *SB3[agent], "steps=600"), folder=folder)
+    first = checkpoints.load_checkpoint(folder / LAST)
+    runs.resume_run(folder, overrides=["steps=1000"])
+    last = checkpoints.load_checkpoint(folder / LAST)
     assert first["env_step"] >= 600
     assert last["env_step"] >= 1000
     assert last["agent"]["counters"]["num_timesteps"] == last["env_step"]
@@ -158,17 +158,18 @@ def test_stable_baselines_agents_train_and_go_on(tmp_path: Path, agent: str) -> 
 @pytest.mark.parametrize("player", ["random", "greedy", "planner"])
 def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> None:
     folder = tmp_path / "run"
-    runs.start(tiny_node(tmp_path, f"agent={player}"), folder=folder)
+    runs.start_run(tiny_node(tmp_path, f"agent={player}"), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert result["env_steps"] == 0
     assert result["policy"] == {"player": player}
     assert {path.name for path in folder.iterdir()} == {"config.yaml", "result.json"}
     with pytest.raises(ValueError, match="does not learn"):
-        runs.resume(folder, overrides=[])
+        runs.resume_run(folder, overrides=[])
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_run_on_the_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
     trained(tmp_path / "run", *DQN, "device=cuda", stops=(40,))
-    assert checkpoints.load(tmp_path / "run" / BEST)["policy"]["network"]["candidate.weight"].device.type == "cpu"
+    best = checkpoints.load_checkpoint(tmp_path / "run" / BEST)
+    assert best["policy"]["network"]["candidate.weight"].device.type == "cpu"

@@ -31,7 +31,7 @@ PQN = ("agent=pqn", "network.width=16", "agent.rollout=4", "agent.minibatches=2"
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seeds on haul."""
     out = tmp_path_factory.mktemp("source")
-    runs.start(tiny_node(out, *SHORT, "seeds=2"), folder=out / "haul")
+    runs.start_run(tiny_node(out, *SHORT, "seeds=2"), folder=out / "haul")
     return out / "haul"
 
 
@@ -40,7 +40,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return checkpoints.load(folder / BEST)["policy"]["network"]
+    return checkpoints.load_checkpoint(folder / BEST)["policy"]["network"]
 
 
 def begun(out: Path, *overrides: str) -> Any:
@@ -53,7 +53,7 @@ def begun(out: Path, *overrides: str) -> Any:
 
 def test_the_curve_begins_with_what_the_source_can(tmp_path: Path, source: Path) -> None:
     """At step 0 the score on the target's validation maps is that of the source's policy there."""
-    runs.start(tiny_node(tmp_path, *REFINE, f"transfer.from={source}/seed1"), folder=tmp_path / "run")
+    runs.start_run(tiny_node(tmp_path, *REFINE, f"transfer.from={source}/seed1"), folder=tmp_path / "run")
     setup = tiny_setup(tmp_path, *REFINE)
     validation = setup.domain.validation(setup)
     policy = load_policy(setup, source / "seed1", env=validation.env, device=torch.device("cpu"))
@@ -107,7 +107,7 @@ def trained(folder: Path, source: Path, *stops: int) -> dict[str, Any]:
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
         except KeyboardInterrupt:
             assert stop is not None
-        state = checkpoints.load(folder / LAST)
+        state = checkpoints.load_checkpoint(folder / LAST)
     assert state is not None
     return state
 
@@ -124,9 +124,9 @@ def test_a_resumed_run_does_not_begin_again(tmp_path: Path, source: Path) -> Non
 def test_a_run_through_the_door_is_resumed_without_its_source(tmp_path: Path, source: Path) -> None:
     shutil.copytree(source, tmp_path / "source")
     given = (*REFINE, f"transfer.from={tmp_path / 'source'}", "transfer.teacher=true", "seeds=2")
-    runs.start(tiny_node(tmp_path, *given), folder=tmp_path / "run")
+    runs.start_run(tiny_node(tmp_path, *given), folder=tmp_path / "run")
     shutil.rmtree(tmp_path / "source")
-    runs.resume(tmp_path / "run", overrides=["steps=600"])
+    runs.resume_run(tmp_path / "run", overrides=["steps=600"])
     assert [step for step, _ in result(tmp_path / "run" / "seed1")["curve"]] == [0, 200, 400, 600]
 
 
@@ -148,7 +148,7 @@ def test_a_source_that_does_not_fit_is_refused(
     tmp_path: Path, source: Path, overrides: tuple[str, ...], line: str
 ) -> None:
     with pytest.raises(ValueError, match="transfer.from: ") as caught:
-        runs.start(tiny_node(tmp_path, *REFINE, f"transfer.from={source}", *overrides), folder=tmp_path / "run")
+        runs.start_run(tiny_node(tmp_path, *REFINE, f"transfer.from={source}", *overrides), folder=tmp_path / "run")
     assert line in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -164,7 +164,7 @@ def test_an_encoder_goes_below_another_head_but_a_teacher_does_not(tmp_path: Pat
 
 def test_sizes_of_another_level_are_explained(tmp_path: Path) -> None:
     mlp = (*SHORT, "network=mlp", "network.width=[16]")
-    runs.start(tiny_node(tmp_path, *mlp), folder=tmp_path / "haul")
+    runs.start_run(tiny_node(tmp_path, *mlp), folder=tmp_path / "haul")
     why = r"level=haul there and refine here, with network=mlp; network=candidates fits every level; .* is \(1, "
     with pytest.raises(ValueError, match=f"^transfer.from: .* does not fit: {why}"):
         begun(tmp_path, *mlp, "level=refine", f"transfer.from={tmp_path / 'haul'}")

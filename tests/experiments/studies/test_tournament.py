@@ -36,7 +36,7 @@ def small(*rivals: str, horizon: int = 20) -> LevelConfig:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    train.start(tiny_node(out, *DQN, "steps=5000", "level.horizon=40", "evaluation.every=2500"), folder=out / "run")
+    train.start_run(tiny_node(out, *DQN, "steps=5000", "level.horizon=40", "evaluation.every=2500"), folder=out / "run")
     return out / "run"
 
 
@@ -77,7 +77,7 @@ def test_a_policy_plays_as_in_its_environment(run: Path) -> None:
 @pytest.mark.parametrize("actions", ["masked", "buckets"])
 def test_policies_of_other_encodings_and_action_spaces_meet(tmp_path: Path, run: Path, actions: str) -> None:
     raw = (f"actions={actions}", "network=mlp", "network.width=[16]", "encoding=coordinates", "level.rivals=[greedy]")
-    train.start(tiny_node(tmp_path, *DQN, *raw, "steps=300"), folder=tmp_path / "raw")
+    train.start_run(tiny_node(tmp_path, *DQN, *raw, "steps=300"), folder=tmp_path / "raw")
     level = small("greedy")
     arena = Arena(level=level, first=0, maps=MAPS)
     there, back = arena.play([str(tmp_path / "raw"), str(run)]), arena.play([str(run), str(tmp_path / "raw")])
@@ -146,7 +146,7 @@ def test_a_wrong_argument_is_named(change: dict[str, Any], line: str, tmp_path: 
 
 def test_a_network_that_does_not_fit_the_level_is_named(tmp_path: Path) -> None:
     wide = ("network=mlp", "network.width=[16]", "steps=300")
-    train.start(tiny_node(tmp_path, *DQN, *wide), folder=tmp_path / "mlp")
+    train.start_run(tiny_node(tmp_path, *DQN, *wide), folder=tmp_path / "mlp")
     with pytest.raises(ValueError, match="does not fit level refine: level=haul there and refine here"):
         tournament.run_tournament(["greedy", str(tmp_path / "mlp")], level="refine", maps=4, map_seed=0,
                        out=tmp_path / "x.png", device="cpu")  # fmt: skip

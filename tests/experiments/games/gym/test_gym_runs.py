@@ -106,7 +106,7 @@ def test_evaluating_refuses_what_the_games_do_not_have(run: Path, asked: dict[st
 
 
 def test_waybills_own_games_have_no_episodes(tmp_path: Path) -> None:
-    train.start(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "run")
+    train.start_run(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "run")
     with pytest.raises(ValueError, match="--episodes=3: a game on a level is one a map, use --maps"):
         evaluate.evaluate_target(str(tmp_path / "run"), episodes=3)
     with pytest.raises(ValueError, match="--seed=3: a game on a level is one of a map, use --map-seed"):
@@ -137,22 +137,22 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, words: tuple[s
 
 @pytest.mark.parametrize("id", ["LunarLander-v3", "MinAtar/Breakout-v0", "FrozenLake-v1", "tests/Stairs-v0"])
 def test_other_games_train_too(tmp_path: Path, id: str) -> None:
-    train.start(node(tmp_path, f"env.id={id}", *LEARNS, "steps=400"), folder=tmp_path / "run")
+    train.start_run(node(tmp_path, f"env.id={id}", *LEARNS, "steps=400"), folder=tmp_path / "run")
     assert result_of(tmp_path / "run")["updates"] > 0
 
 
 @pytest.mark.parametrize("agent", list(SB3))
 def test_stable_baselines_agents_play_foreign_games(tmp_path: Path, agent: str) -> None:
     overrides = (f"agent={agent}", *SB3[agent], "env.id=tests/Stairs-v0", "steps=600")
-    train.start(node(tmp_path, *overrides), folder=tmp_path / "run")
+    train.start_run(node(tmp_path, *overrides), folder=tmp_path / "run")
     scores = result_of(tmp_path / "run")["scores"]
     assert scores[agent]["length"] <= 6
-    train.resume(tmp_path / "run", overrides=["steps=800"])
+    train.resume_run(tmp_path / "run", overrides=["steps=800"])
     assert evaluate.evaluate_target(str(tmp_path / "run"), device="cpu")["random"] == scores["random"]
 
 
 def test_the_random_player_has_a_result_without_training(tmp_path: Path) -> None:
-    train.start(node(tmp_path, "env.id=tests/Stairs-v0", "agent=random"), folder=tmp_path / "run")
+    train.start_run(node(tmp_path, "env.id=tests/Stairs-v0", "agent=random"), folder=tmp_path / "run")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml", "result.json"}
     assert list(result_of(tmp_path / "run")["scores"]) == ["random"]
 

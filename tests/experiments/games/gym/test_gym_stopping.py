@@ -20,7 +20,7 @@ ROOT = CONF.parent
 def test_training_ends_when_an_evaluation_reaches_the_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     given = ("env.id=CartPole-v1", *LEARNS, "seed=1", "steps=3000", "stop_at_score=30")  # untrained it scores 9
-    train.start(node(tmp_path, *given), folder=folder)
+    train.start_run(node(tmp_path, *given), folder=folder)
     result = result_of(folder)
     reached = result["reached"]
     assert 400 <= result["env_steps"] == reached["env_step"] < 2000
@@ -35,8 +35,8 @@ def test_training_ends_when_an_evaluation_reaches_the_score(tmp_path: Path, caps
         with pytest.raises(
             ValueError, match=r"the run is finished \(it reached .*\); to go on, add stop_at_score=null"
         ):
-            train.resume(folder, overrides=overrides)
-    train.resume(folder, overrides=["stop_at_score=null"])
+            train.resume_run(folder, overrides=overrides)
+    train.resume_run(folder, overrides=["stop_at_score=null"])
     again = result_of(folder)
     assert again["env_steps"] >= 3000
     assert again["reached"] is None
@@ -47,10 +47,10 @@ def test_what_reaches_the_score_before_training_is_not_trained(tmp_path: Path, s
     """On Waybill's own games; it goes on when asked to."""
     folder = tmp_path / "run"
     own = folder if seeds == 1 else folder / "seed1"
-    train.start(tiny_node(tmp_path, *DQN, f"seeds={seeds}", "stop_at_score=-100000"), folder=folder)
+    train.start_run(tiny_node(tmp_path, *DQN, f"seeds={seeds}", "stop_at_score=-100000"), folder=folder)
     result = result_of(own)
     assert result["env_steps"] == result["updates"] == result["reached"]["env_step"] == 0
-    train.resume(folder, overrides=["stop_at_score=null"])
+    train.resume_run(folder, overrides=["stop_at_score=null"])
     assert [step for step, _ in result_of(own)["curve"]] == [0, 400, 800, 1200]
 
 

@@ -103,7 +103,7 @@ def test_a_resumed_ladder_run_equals_an_uninterrupted_one(agent: tuple[str, ...]
     parts = trained(tmp_path / "parts", *LADDER, *agent, stops=(30, 28, 0, 0, 20))
     assert differences(whole, parts) == []
     assert whole["seeds"][0]["climb"]["begun"] == {"haul": 0, "refine": 480}
-    best = [checkpoints.load(tmp_path / name / BEST) for name in ("whole", "parts")]
+    best = [checkpoints.load_checkpoint(tmp_path / name / BEST) for name in ("whole", "parts")]
     assert differences(best[0], best[1]) == []
 
 
@@ -116,7 +116,7 @@ def test_a_limit_of_all_slots_is_a_run_like_any_other(tmp_path: Path) -> None:
 
 def test_a_run_leaves_where_it_was_when(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    train.start(tiny_node(tmp_path, *LADDER, "evaluation.every=200"), folder=folder)
+    train.start_run(tiny_node(tmp_path, *LADDER, "evaluation.every=200"), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert result["ladder"] == {"haul": 0, "refine": 480}
     assert result["choices"]["curriculum"] == "ladder"
@@ -135,11 +135,11 @@ def test_a_run_leaves_where_it_was_when(tmp_path: Path) -> None:
 
 def test_each_of_several_seeds_climbs_by_itself(tmp_path: Path) -> None:
     """As its single run does; weights up to rounding, which several seeds' passes are made with."""
-    train.start(tiny_node(tmp_path, *LADDER, "seeds=2", "seed=4"), folder=tmp_path / "both")
-    train.start(tiny_node(tmp_path, *LADDER, "seed=5"), folder=tmp_path / "one")
+    train.start_run(tiny_node(tmp_path, *LADDER, "seeds=2", "seed=4"), folder=tmp_path / "both")
+    train.start_run(tiny_node(tmp_path, *LADDER, "seed=5"), folder=tmp_path / "one")
     ours, theirs = (json.loads((tmp_path / x / "result.json").read_text()) for x in ("both/seed5", "one"))
     assert ours["ladder"] == theirs["ladder"] == {"haul": 0, "refine": 480}
-    a, b = (checkpoints.load(tmp_path / x / BEST)["policy"]["network"] for x in ("both/seed5", "one"))
+    a, b = (checkpoints.load_checkpoint(tmp_path / x / BEST)["policy"]["network"] for x in ("both/seed5", "one"))
     for name, value in b.items():
         torch.testing.assert_close(a[name], value, rtol=1e-3, atol=1e-4)
 
@@ -164,8 +164,8 @@ def test_shrink_and_perturb_moves_one_seed_that_far(agent: str, tmp_path: Path) 
 
 def test_weights_of_few_candidates_play_with_many(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    train.start(tiny_node(tmp_path, *DQN, "actions.candidates=8", "steps=400"), folder=folder)
-    saved = checkpoints.load(folder / BEST)["policy"]["network"]
+    train.start_run(tiny_node(tmp_path, *DQN, "actions.candidates=8", "steps=400"), folder=folder)
+    saved = checkpoints.load_checkpoint(folder / BEST)["policy"]["network"]
     wide = tiny_setup(tmp_path, *DQN, "actions.candidates=32")
     env = wide.domain.validation(wide).env
     policy = load_policy(wide, folder, env=env, device=torch.device("cpu"))
@@ -249,7 +249,7 @@ def test_a_run_on_the_ladder_is_measured_against_policies_too(tmp_path: Path) ->
         "steps=600",
         "level.planner_width=4",
     )
-    train.start(tiny_node(tmp_path, *LADDER, *levels), folder=folder)
+    train.start_run(tiny_node(tmp_path, *LADDER, *levels), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert list(result["ladder"]) == ["haul", "rivals"]
     scores = evaluate.evaluate_target(str(folder), rivals=f"{folder},greedy", maps=3, device="cpu", out=str(tmp_path))

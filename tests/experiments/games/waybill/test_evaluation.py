@@ -91,7 +91,7 @@ def test_an_unwritable_cache_is_no_mistake(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    train.start(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
+    train.start_run(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
     return out / "run"
 
 
@@ -110,7 +110,8 @@ def test_candidate_weights_play_another_level(run: Path) -> None:
 
 
 def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
-    train.start(tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]"), folder=tmp_path / "run")
+    node = tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]")
+    train.start_run(node, folder=tmp_path / "run")
     setup = reading.read_run(tmp_path / "run")
     evaluator = MapEvaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
     with pytest.raises(ValueError, match="does not fit level refine: .* is .* there and .* here"):

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[4]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of a tiny training."""
     out = tmp_path_factory.mktemp("runs")
-    train.start(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
+    train.start_run(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
     return out / "run"
 
 
@@ -96,7 +96,7 @@ def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
 
 def test_a_policy_among_rivals(tmp_path: Path) -> None:
     choices = ("level.rivals=[greedy,random]", "level.sight=8", "level.horizon=50", "steps=400")
-    train.start(tiny_node(tmp_path, *DQN, *choices), folder=tmp_path / "run")
+    train.start_run(tiny_node(tmp_path, *DQN, *choices), folder=tmp_path / "run")
     watched = replay.watch(str(tmp_path / "run"), level=None, map_seed=2, device="cpu")
     game = watched.game
     assert game.orders.shape == (len(watched.candidates), 3)
@@ -115,7 +115,7 @@ def test_a_policy_on_the_raw_action_space(tmp_path: Path, actions: str) -> None:
         "level.deposits=3",
         "agent.memory_capacity=200",
     )
-    train.start(tiny_node(tmp_path, *DQN, *choices, "steps=300"), folder=tmp_path / "run")
+    train.start_run(tiny_node(tmp_path, *DQN, *choices, "steps=300"), folder=tmp_path / "run")
     watched = replay.watch(str(tmp_path / "run"), level=None, map_seed=0, device="cpu")
     assert all(1 <= len(rows) <= replay.SHOWN_CANDIDATES + 1 for rows in watched.candidates)
     assert all(sum(chosen for _, _, chosen in rows) == 1 for rows in watched.candidates)

@@ -36,7 +36,7 @@ def a_third(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny run without rivals."""
     out = tmp_path_factory.mktemp("runs")
-    train.start(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
+    train.start_run(tiny_node(out, *DQN, "steps=300"), folder=out / "run")
     return out / "run"
 
 
@@ -103,7 +103,7 @@ def test_evaluations_let_greedy_play_for_self(tmp_path: Path) -> None:
 
 def test_a_run_folder_plays_a_seat_in_training_and_evaluation(tmp_path: Path, run: Path) -> None:
     folder = tmp_path / "rival"
-    train.start(tiny_node(tmp_path, *DQN, "steps=600", f"rivals=[greedy,{run}]"), folder=folder)
+    train.start_run(tiny_node(tmp_path, *DQN, "steps=600", f"rivals=[greedy,{run}]"), folder=folder)
     result = json.loads((folder / "result.json").read_text())
     assert result["maps"]["rivals"] == ["greedy", str(run)]
     assert set(result["scores"]) == {"dqn", "random", "greedy"}
@@ -167,17 +167,17 @@ def test_the_first_snapshot_is_what_training_begins_with(tmp_path: Path) -> None
 
 
 def test_each_seed_has_a_pool_of_its_own(tmp_path: Path) -> None:
-    train.start(tiny_node(tmp_path, *DQN, *SELF, "seeds=2", "steps=600"), folder=tmp_path / "group")
-    parts = checkpoints.load(tmp_path / "group" / "last.pt")["loop"]["env"]["parts"]
+    train.start_run(tiny_node(tmp_path, *DQN, *SELF, "seeds=2", "steps=600"), folder=tmp_path / "group")
+    parts = checkpoints.load_checkpoint(tmp_path / "group" / "last.pt")["loop"]["env"]["parts"]
     first, second = (part["pool"] for part in parts)
     assert first["steps"] == second["steps"]
     step = first["steps"][-1]
     assert differences(first["weights"][step], second["weights"][step])
-    train.resume(tmp_path / "group", overrides=["steps=800"])
+    train.resume_run(tmp_path / "group", overrides=["steps=800"])
 
 
 def test_policies_of_other_networks_and_levels_are_rivals(tmp_path: Path, run: Path) -> None:
-    train.start(tiny_node(tmp_path, *DQN, "steps=300", "rivals=[greedy]", "network=mlp", "network.width=[16]"),
+    train.start_run(tiny_node(tmp_path, *DQN, "steps=300", "rivals=[greedy]", "network=mlp", "network.width=[16]"),
                folder=tmp_path / "mlp")  # fmt: skip
     setup = tiny_setup(tmp_path, "level=refine", f"rivals=[{run}]")
     assert isinstance(batch_env(setup, num_envs=2, maps=(0, 2)), RivalGames)
@@ -207,7 +207,7 @@ def test_a_policy_that_does_not_fit_is_named_with_what_differs(
 
 def test_policies_of_other_cells_do_not_fit(tmp_path: Path) -> None:
     raw = ("actions=buckets", "network=mlp", "network.width=[16]", "steps=300")
-    train.start(tiny_node(tmp_path, *DQN, *raw, "rivals=[greedy]"), folder=tmp_path / "run")
+    train.start_run(tiny_node(tmp_path, *DQN, *raw, "rivals=[greedy]"), folder=tmp_path / "run")
     for cells, line in ((4, None), (3, "does not fit: actions.cells=4 there and 3 here")):
         setup = tiny_setup(tmp_path, *raw, f"rivals=[{tmp_path / 'run'}]", f"actions.cells={cells}")
         if line is None:
@@ -228,7 +228,7 @@ def test_mistakes_are_named(tmp_path: Path, run: Path) -> None:
         training_env(nowhere)
     for rival in ("self", str(run)):
         with pytest.raises(ValueError, match="agent=sb3_dqn plays against rules only, which are random, greedy, plann"):
-            train.start(tiny_node(tmp_path, "agent=sb3_dqn", f"rivals=[{rival}]"), folder=tmp_path / "sb3")
+            train.start_run(tiny_node(tmp_path, "agent=sb3_dqn", f"rivals=[{rival}]"), folder=tmp_path / "sb3")
     with pytest.raises(ValueError, match=r"--rivals=\[a,b,c,d\] is not allowed"):
         evaluate.evaluate_target(str(run), device="cpu", rivals="a,b,c,d")
     with pytest.raises(ValueError, match="rivals=self: a player alone plays against rules only"):

@@ -111,7 +111,7 @@ def test_a_stopped_sweep_ends_like_one_that_was_not(tmp_path: Path) -> None:
         parts = [read(place / name / "result.json") for place in (folder, tmp_path / "whole_1")]
         for key in ("scores", "env_steps", "updates", "policy", "curve"):
             assert parts[0][key] == parts[1][key]
-        states = [checkpoints.load(place / name / "last.pt") for place in (folder, tmp_path / "whole_1")]
+        states = [checkpoints.load_checkpoint(place / name / "last.pt") for place in (folder, tmp_path / "whole_1")]
         assert differences(states[0], states[1]) == []
 
 
