@@ -10,9 +10,10 @@ from rooms import faults, imports_of, read_house
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGES = ("agents", "envs", "experiments")
+PACKAGES = ("agents", "compilation", "envs", "experiments")
 DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py")
 FORBIDDEN = {
+    "compilation": ("agents", "envs", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "gymnasium"),
     "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
     "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
     "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("agents", "envs", "experiments", "hydra_plugins", "tests")
+FOLDERS = ("agents", "compilation", "envs", "experiments", "hydra_plugins", "tests")
 SHELVES = ("tests/helpers",)  # modules that tests import by their bare names: looked up, not read through
 MOST_FILES, MOST_LINES = 14, 300
 

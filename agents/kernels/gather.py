@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from agents.kernels.compiled import exact_kernel
 
 _TWO_112 = np.float32(2.0**112)
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def n_step(  # type: ignore[no-untyped-def]
     start, n_step, num_envs, powers, r, terminated, truncated, a, last, r_t, discount_t, a_tm1
 ) -> None:
@@ -40,7 +41,7 @@ def n_step(  # type: ignore[no-untyped-def]
         last[b], r_t[b], discount_t[b] = slot, total, discount
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def find_starts(drawn, oldest, valid, slots, bad) -> int:  # type: ignore[no-untyped-def]
     """Slots so many steps after the oldest one, round the ring; returns how many are not valid (listed in bad)."""
     count = 0
@@ -55,7 +56,7 @@ def find_starts(drawn, oldest, valid, slots, bad) -> int:  # type: ignore[no-unt
     return count
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def plain_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
     """out [B, D] float32 from column [T * N, D] of bytes or float32 at ``rows`` [B]."""
     for b in range(len(rows)):
@@ -64,7 +65,7 @@ def plain_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
             target[i] = source[i]
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def half_rows(column, rows, out, out_bits) -> None:  # type: ignore[no-untyped-def]
     """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32.
 
@@ -80,7 +81,7 @@ def half_rows(column, rows, out, out_bits) -> None:  # type: ignore[no-untyped-d
             target[i] = target[i] * _TWO_112
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def mask_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
     """out [B, A] bool from packed bits [T * N, ceil(A / 8)] at ``rows`` [B]."""
     for b in range(len(rows)):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from agents.kernels.compiled import exact_kernel
 
 SMALLEST = 1e-6  # the paper's epsilon: a TD error of zero is drawn again too
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def _set_leaf(nodes: np.ndarray, node: int, value: float) -> None:
     """Set a leaf (here a node) and compute each sum above it anew from its two children, so that no error adds up."""
     while nodes[node] != value:  # where nothing changed, nothing above does
@@ -22,14 +23,14 @@ def _set_leaf(nodes: np.ndarray, node: int, value: float) -> None:
         value = nodes[2 * node] + nodes[2 * node + 1]
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def _check(indices: np.ndarray, slots: int) -> None:
     for b in range(len(indices)):
         if indices[b] < 0 or indices[b] >= slots:
             raise ValueError("a priority is set for a slot that does not exist")
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def set_leaves(nodes: np.ndarray, slots: int, indices: np.ndarray, values: np.ndarray) -> None:
     """Give the leaves ``indices`` these values, both [B], one after the other, and update the sums above them.
 
@@ -44,7 +45,7 @@ def set_leaves(nodes: np.ndarray, slots: int, indices: np.ndarray, values: np.nd
         _set_leaf(nodes, len(nodes) // 2 + indices[b], values[b])
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def find_leaves(nodes: np.ndarray, points: np.ndarray, indices: np.ndarray) -> None:
     """Fill ``indices`` [B] with the leaves at which the running sum of values passes ``points`` [B]."""
     size = len(nodes) // 2
@@ -59,7 +60,7 @@ def find_leaves(nodes: np.ndarray, points: np.ndarray, indices: np.ndarray) -> N
         indices[b] = node - size
 
 
-@njit(cache=True, nogil=True)
+@exact_kernel
 def update_leaves(  # type: ignore[no-untyped-def]
     nodes, slots, indices, td_error_abs, exponent, largest
 ) -> None:

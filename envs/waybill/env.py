@@ -1,4 +1,4 @@
-"""Waybill as Gymnasium environments: one game, and a true batch of games. No rule of the game is in here."""
+"""Waybill as a Gymnasium environment of one game. No rule of the game is in here."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from envs.waybill.batch import Batch
-from envs.waybill.core.levels import LevelConfig
-from envs.waybill.maps.pool import TRAIN_SEEDS
-from envs.waybill.spaces import Maps, Spaces
+from envs.waybill.options import read_options
+from envs.waybill.spaces import Spaces, check_render_mode
 
 
 class WaybillEnv(Spaces, gymnasium.Env):
-    """One game of Waybill. Observation Box [D] (see ``features.py``), action Discrete, both given by the parts chosen.
+    """One game of Waybill: observations Box [D] (see ``observation/observe.py``), actions Discrete, as its parts want.
 
     ``reset(options={"map_seed": m})`` plays the map of seed m. Infos as in ``WaybillVectorEnv``, without the game axis.
 
-    Args and errors: as ``batch.Batch``, with one ``seat`` played from outside; ``render_mode`` is None, ``ansi`` or
-    ``rgb_array``.
+    Args:
+        seat: the seat played from outside; the level's rivals play the others.
+        render_mode: None, ``ansi`` or ``rgb_array``.
+        options: as ``GameOptions``; ``level`` is ``refine`` by default and may be a name.
+
+    Raises:
+        ValueError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -28,42 +32,15 @@ class WaybillEnv(Spaces, gymnasium.Env):
     def __init__(
         self,
         *,
-        level: str | LevelConfig = "refine",
-        reward: str = "shaped",
-        gamma: float = 0.99,
-        bonus: float = 0.25,
-        actions: str = "heuristic",
-        candidates: int = 32,
-        hints: bool = True,
-        cells: int = 4,
-        encoding: str = "reference_points",
-        encoding_options: dict[str, Any] | None = None,
-        maps: Maps = (TRAIN_SEEDS, 256),
         seat: int = 0,
-        entities: int | None = None,
         render_mode: str | None = None,
+        **options: Any,
     ) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode={render_mode!r}, allowed are None, ansi and rgb_array")
-        self._batch = Batch(
-            num_envs=1,
-            level=level,
-            reward=reward,
-            gamma=gamma,
-            bonus=bonus,
-            actions=actions,
-            candidates=candidates,
-            hints=hints,
-            cells=cells,
-            encoding=encoding,
-            encoding_options=encoding_options or {},
-            maps=maps,
-            in_order=False,
-            threads=1,
-            seats=(seat,),
-            entities=entities,
-        )
-        self._maps = np.arange(maps[0], maps[0] + maps[1], dtype=np.uint64)
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        chosen = read_options(options, WaybillEnv)
+        self._batch = Batch(chosen, num_envs=1, seats=(seat,))
+        first, count = chosen.maps
+        self._maps = np.arange(first, first + count, dtype=np.uint64)
         self._on_own_map = False
         self.render_mode = render_mode
         self._describe()
@@ -78,7 +55,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
 
     def action_masks(self) -> np.ndarray:
         """Which actions are legal now, bool [A] (the name sb3-contrib asks for)."""
-        return self._batch.mask[0] != 0
+        return self._batch.space.mask[0] != 0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -111,13 +88,13 @@ class WaybillEnv(Spaces, gymnasium.Env):
         Raises:
             ValueError: for an action outside the action space, or when the game is over.
         """
-        if self._batch.facts.over[0]:
+        if self._batch.infos.over[0]:
             raise ValueError("step: the game is over, call reset first")
         self._batch.step(np.array([action]))
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
         self._return += reward
-        over = bool(self._batch.facts.over[0])
+        over = bool(self._batch.infos.over[0])
         info = self._info()
         if over:
             turn = int(self._batch.states["turn"][0])
@@ -125,10 +102,10 @@ class WaybillEnv(Spaces, gymnasium.Env):
         return self._batch.observations[0].copy(), reward, over, False, info
 
     def _info(self) -> dict[str, Any]:
-        facts = {name: value[0] for name, value in self._facts().items()}
+        infos = {name: value[0] for name, value in self._infos().items()}
         if self.mask_is_constant:
-            facts["action_mask"] = facts["action_mask"].copy()  # one array for all steps
-        return {name: value.item() if value.ndim == 0 else value for name, value in facts.items()}
+            infos["action_mask"] = infos["action_mask"].copy()  # one array for all steps
+        return {name: value.item() if value.ndim == 0 else value for name, value in infos.items()}
 
     def render(self) -> str | np.ndarray | None:
         """The board as text (``ansi``) or an image uint8 [H, W, 3] (``rgb_array``)."""

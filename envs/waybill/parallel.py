@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import gymnasium
 import numpy as np
 
-from envs.waybill.core.levels import LevelConfig, load
-from envs.waybill.maps.pool import TRAIN_SEEDS
-from envs.waybill.spaces import Maps
+from envs.waybill.options import read_options
+from envs.waybill.spaces import check_render_mode
 from envs.waybill.vector_env import WaybillVectorEnv
 
 try:
@@ -26,48 +26,24 @@ class WaybillParallelEnv(ParallelEnv):
     agent's observations, actions and infos (``action_mask`` int8 [A], ``score``, ``won``, …) are those of
     ``WaybillEnv`` in its seat. Games are decided by the seed of ``reset``; without one they follow from the last.
 
-    Args and errors: as ``batch.Batch``; ``render_mode`` is None, ``ansi`` or ``rgb_array``.
+    Args:
+        render_mode: None, ``ansi`` or ``rgb_array``.
+        options: as ``GameOptions``; ``level`` is ``rivals`` by default and may be a name.
+
+    Raises:
+        ValueError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata: dict[str, Any] = {"name": "waybill_v0", "render_modes": ["ansi", "rgb_array"], "render_fps": 4}
 
-    def __init__(
-        self,
-        *,
-        level: str | LevelConfig = "rivals",
-        reward: str = "shaped",
-        gamma: float = 0.99,
-        bonus: float = 0.25,
-        actions: str = "heuristic",
-        candidates: int = 32,
-        hints: bool = True,
-        cells: int = 4,
-        encoding: str = "reference_points",
-        encoding_options: dict[str, Any] | None = None,
-        maps: Maps = (TRAIN_SEEDS, 256),
-        render_mode: str | None = None,
-    ) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode={render_mode!r}, allowed are None, ansi and rgb_array")
-        config = load(level) if isinstance(level, str) else level
+    def __init__(self, *, render_mode: str | None = None, **options: Any) -> None:
+        check_render_mode(render_mode, self.metadata["render_modes"])
+        chosen = read_options(options, WaybillParallelEnv, level="rivals")
         self._games = WaybillVectorEnv(
-            num_envs=1,
-            level=config,
-            reward=reward,
-            gamma=gamma,
-            bonus=bonus,
-            actions=actions,
-            candidates=candidates,
-            hints=hints,
-            cells=cells,
-            encoding=encoding,
-            encoding_options=encoding_options,
-            maps=maps,
-            threads=1,
-            seats=range(1 + len(config.rivals)),
-            whole_games=True,
-        )
-        self.render_mode, self.level = render_mode, config
+            num_envs=1, threads=1, seats=range(1 + len(chosen.level.rivals)), whole_games=True,
+            **{option.name: getattr(chosen, option.name) for option in fields(chosen)},
+        )  # fmt: skip
+        self.render_mode, self.level = render_mode, chosen.level
         self.possible_agents = [f"company_{seat}" for seat in self._games.batch.seats]
         self.agents: list[str] = []
         box, discrete = self._games.single_observation_space, self._games.single_action_space
@@ -78,17 +54,17 @@ class WaybillParallelEnv(ParallelEnv):
         self.action_spaces: dict[str, Any] = {a: gymnasium.spaces.Discrete(discrete.n) for a in self.possible_agents}
 
     def observation_space(self, agent: str) -> Any:
-        """Box [D], the same object each time."""
+        """What an agent observes: Box [D], the same object each time."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> Any:
-        """Discrete, the same object each time."""
+        """What an agent may do: Discrete, the same object each time."""
         return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """A new game; ``options`` are for others, there are none here."""
+        """Begin a new game; ``options`` belongs to PettingZoo's interface, there are none here."""
         observed, infos = self._games.reset(seed=seed)
         self.agents = list(self.possible_agents)
         return self._rows(observed), self._infos(infos)
@@ -119,7 +95,7 @@ class WaybillParallelEnv(ParallelEnv):
         return results
 
     def _rows(self, array: np.ndarray) -> dict[str, Any]:
-        """Each agent's row of an array [seats, ...]; of those that are left."""
+        """The rows of an array [seats, ...] by agent, of those that are left."""
         return {agent: array[k].copy() for k, agent in enumerate(self.possible_agents) if agent in self.agents}
 
     def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -140,4 +116,4 @@ class WaybillParallelEnv(ParallelEnv):
         return draw(self._games.states[0], self._games.batch.pool, self.level)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no window or file is held open."""

@@ -28,7 +28,7 @@ from envs.waybill.maps.pool import MapPool, make_pool
 from envs.waybill.players.scripted import play_out
 from envs.waybill.rules.game import play_turns, start_games
 
-FORMAT, VERSION = "waybill game", 1
+_FORMAT, _VERSION = "waybill game", 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +112,10 @@ def _begin(level: LevelConfig, map_seed: int, game_seed: int) -> tuple[np.ndarra
     return states, pool, record, scratch
 
 
-def with_rivals(*, level: LevelConfig, map_seed: int, game_seed: int, orders: np.ndarray) -> np.ndarray:
-    """The orders [T] of seat 0 with those that the level's rivals give to them by their rules: ORDER [T, seats].
+def all_seats_orders(*, level: LevelConfig, map_seed: int, game_seed: int, orders: np.ndarray) -> np.ndarray:
+    """The orders of all companies, ORDER [T, seats], when seat 0 gives the orders [T] and rivals play by their rules.
 
-    Rivals that plan play greedily here, as they do in all games of ``players.py``.
+    Rivals that plan play greedily here, as they do in all games of ``play_games``.
     """
     states, pool, record, scratch = _begin(level, map_seed, game_seed)
     seats = 1 + len(level.rivals)
@@ -131,7 +131,7 @@ def record_game(*, level: LevelConfig, map_seed: int, game_seed: int, player: st
         orders: [T] of seat 0, then the level's rivals play by their rules; or [T, seats].
     """
     if level.rivals and orders.ndim == 1:
-        orders = with_rivals(level=level, map_seed=map_seed, game_seed=game_seed, orders=orders)
+        orders = all_seats_orders(level=level, map_seed=map_seed, game_seed=game_seed, orders=orders)
     states = list(play_orders(level=level, map_seed=map_seed, game_seed=game_seed, orders=orders))
     return Game(
         level=level,
@@ -153,7 +153,7 @@ def _score_of(states: np.ndarray, level: LevelConfig) -> int:
     return int(states["companies"][0, 0]["cash"]) - level.start_cash
 
 
-def replay(game: Game) -> Iterator[np.ndarray]:
+def replay_states(game: Game) -> Iterator[np.ndarray]:
     """Replay a game and check every state, the score and the seal on the way.
 
     Yields:
@@ -191,7 +191,7 @@ def _differs(game: Game, what: str) -> ValueError:
 
 
 def _header(game: Game) -> dict[str, Any]:
-    header = {"format": FORMAT, "version": VERSION, "player": game.player}
+    header = {"format": _FORMAT, "version": _VERSION, "player": game.player}
     header |= {"map_seed": game.map_seed, "game_seed": game.game_seed, "rules": game.rules, "start": game.hashes[0]}
     return header | {"level": game.level.numbers()}
 
@@ -209,8 +209,8 @@ def _lines(game: Game) -> Iterator[str]:
     yield json.dumps({"turns": len(game.orders), "score": game.score, "seal": _seal(game)})
 
 
-def load(path: str | Path) -> Game:
-    """Read a game. Its form is checked here, its states by ``replay``.
+def load_game(path: str | Path) -> Game:
+    """Read a game. Its form is checked here, its states by ``replay_states``.
 
     Raises:
         ValueError: in one line naming the file, the turn and what is wrong.
@@ -252,10 +252,10 @@ def load(path: str | Path) -> Game:
 def _read_header(lines: list[str], source: str) -> tuple[LevelConfig, dict[str, Any]]:
     where = f"{source}: line 1"
     header = read_object(lines[0], where) if lines else {}
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{source}: not a Waybill game: line 1 has no format={FORMAT!r}")
-    if header.get("version") != VERSION:
-        raise ValueError(f"{source}: version {header.get('version')!r} cannot be read, this is version {VERSION}")
+    if header.get("format") != _FORMAT:
+        raise ValueError(f"{source}: not a Waybill game: line 1 has no format={_FORMAT!r}")
+    if header.get("version") != _VERSION:
+        raise ValueError(f"{source}: version {header.get('version')!r} cannot be read, this is version {_VERSION}")
     for key in ("player", "rules", "start"):
         checked(header, key, str, where)
     for key, high in (("map_seed", 2**63), ("game_seed", 2**64)):

@@ -10,10 +10,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from envs.waybill.batch import Batch
-from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.state import STATE
 from envs.waybill.maps.pool import TRAIN_SEEDS
-from envs.waybill.spaces import Maps, Spaces
+from envs.waybill.options import read_options
+from envs.waybill.spaces import Spaces
 
 
 class WaybillVectorEnv(Spaces, VectorEnv):
@@ -29,9 +29,16 @@ class WaybillVectorEnv(Spaces, VectorEnv):
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 
-    Args and errors: as ``batch.Batch``; ``num_envs`` counts games there. With ``copy=False`` the observations are those
-    of the batch: they stay as they are until the step after the next. The pool is refilled with new maps once it has
-    been played through on average.
+    The pool is refilled with new maps once it has been played through on average.
+
+    Args:
+        num_envs: games; ``in_order``, ``threads``, ``seats`` and ``whole_games`` are those of ``Batch``.
+        copy: whether observations are copied; otherwise they stay as they are until the step after the next.
+        render_mode: only None.
+        options: as ``GameOptions``, with 1,024 maps by default; ``level`` is ``refine`` by default and may be a name.
+
+    Raises:
+        ValueError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -40,46 +47,20 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         self,
         *,
         num_envs: int = 64,
-        level: str | LevelConfig = "refine",
-        reward: str = "shaped",
-        gamma: float = 0.99,
-        bonus: float = 0.25,
-        actions: str = "heuristic",
-        candidates: int = 32,
-        hints: bool = True,
-        cells: int = 4,
-        encoding: str = "reference_points",
-        encoding_options: dict[str, Any] | None = None,
-        maps: Maps = (TRAIN_SEEDS, 1024),
         in_order: bool = False,
         threads: int = 2,
         seats: Sequence[int] = (0,),
         whole_games: bool = False,
-        entities: int | None = None,
         copy: bool = True,
         render_mode: str | None = None,
+        **options: Any,
     ) -> None:
         if render_mode is not None:
             raise ValueError(f"render_mode={render_mode!r}: a batch of games is not drawn, use gymnasium.make")
         self._batch = Batch(
-            num_envs=num_envs,
-            level=level,
-            reward=reward,
-            gamma=gamma,
-            bonus=bonus,
-            actions=actions,
-            candidates=candidates,
-            hints=hints,
-            cells=cells,
-            encoding=encoding,
-            encoding_options=encoding_options or {},
-            maps=maps,
-            in_order=in_order,
-            threads=threads,
-            seats=seats,
-            whole_games=whole_games,
-            entities=entities,
-        )
+            read_options(options, WaybillVectorEnv, maps=(TRAIN_SEEDS, 1024)),
+            num_envs=num_envs, in_order=in_order, threads=threads, seats=seats, whole_games=whole_games,
+        )  # fmt: skip
         self.num_games, self.copy, self.render_mode = num_envs, copy, None
         self.num_envs = num_envs = num_envs * len(self._batch.seats)
         self._describe()
@@ -119,16 +100,16 @@ class WaybillVectorEnv(Spaces, VectorEnv):
                 seeds[i] = seeds[i] if given is None else given
         self._batch.reset(seeds)
         self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
-        return self._observations(), {**self._facts(), "reset": np.ones(self.num_envs, np.bool_)}
+        return self._observations(), {**self._infos(), "reset": np.ones(self.num_envs, np.bool_)}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
         batch = self._batch
         batch.step(actions)
-        restarted, over = batch.restarted, batch.facts.over
+        restarted, over = batch.restarted, batch.infos.over
         self._returns = np.where(restarted, 0.0, self._returns + batch.reward)
         self._lengths = np.where(restarted, 0, self._lengths + 1)
-        infos: dict[str, Any] = {**self._facts(), "reset": restarted}
+        infos: dict[str, Any] = {**self._infos(), "reset": restarted}
         if over.any():
             infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
             infos["_episode"] = over
@@ -150,7 +131,7 @@ class WaybillVectorEnv(Spaces, VectorEnv):
             "returns": self._returns.copy(),
             "lengths": self._lengths.copy(),
             "games_begun": self._games_begun,
-            "limit": batch.limit,
+            "limit": batch.space.limit,
         }
 
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
@@ -172,6 +153,6 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         batch.potential[:] = saved["potential"]
         self._returns, self._lengths = np.array(saved["returns"]), np.array(saved["lengths"])
         self._games_begun = int(saved["games_begun"])
-        batch.limit = int(saved.get("limit", batch.limit))
+        batch.space.limit = int(saved.get("limit", batch.space.limit))
         batch.look()
-        return self._observations(), {**self._facts(), "reset": np.zeros(self.num_envs, np.bool_)}
+        return self._observations(), {**self._infos(), "reset": np.zeros(self.num_envs, np.bool_)}

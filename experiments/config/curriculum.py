@@ -69,7 +69,7 @@ class CurriculumConfig:
             if own.rung is None:
                 line = "is not on the ladder (it has no rung), give curriculum.levels=[...]"
                 raise ValueError(f"curriculum={self.name}: level={own.name} {line}")
-            return [name for name in levels.ladder() if (levels.load(name).rung or 0) < own.rung]
+            return [name for name in levels.ladder() if (levels.load_level(name).rung or 0) < own.rung]
         if not self.levels or self.levels[-1] != own.name or len(set(self.levels)) < len(self.levels):
             named = ",".join(self.levels)
             raise ValueError(f"curriculum.levels=[{named}] must name each level once and end with level={own.name}")
@@ -79,6 +79,6 @@ class CurriculumConfig:
         try:
             if self.numbers is not None and name in self.numbers:
                 return levels.from_mapping(self.numbers[name], "curriculum.numbers")
-            return levels.load(name)
+            return levels.load_level(name)
         except ValueError as error:
             raise ValueError(f"curriculum.levels: {error}") from None

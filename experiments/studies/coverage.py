@@ -24,8 +24,9 @@ from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import ORDER, PASS, VERBS, records
+from envs.waybill.options import GameOptions
 from envs.waybill.players import play
-from envs.waybill.players.play import Games
+from envs.waybill.players.play import PlayedGames
 from envs.waybill.players.scripted import decide_scripted
 from envs.waybill.rules.game import play_turns, start_games
 from experiments.common.door import door
@@ -64,12 +65,12 @@ class Coverage(NamedTuple):
 
 def plan_games(
     level: LevelConfig, maps: np.ndarray, *, title: str, threads: int, progress: bool, **options: Any
-) -> Games:
+) -> PlayedGames:
     """The planner's games on maps [N], with ``options`` of ``play``."""
     with ProgressReport(title=title, total=len(maps), enabled=progress) as report:
         report.update(0)
         told = partial(_tell, report)
-        return play.play("planner", level, maps, threads=threads, progress=told, **options)
+        return play.play_games("planner", level, maps, threads=threads, progress=told, **options)
 
 
 def _tell(report: ProgressReport, done: int, _: int) -> None:
@@ -79,7 +80,7 @@ def _tell(report: ProgressReport, done: int, _: int) -> None:
 def measure_coverage(
     level: LevelConfig,
     maps: np.ndarray,
-    games: Games,
+    games: PlayedGames,
     *,
     actions: str,
     candidates: int = 32,
@@ -93,20 +94,20 @@ def measure_coverage(
         ValueError: in one line, for a space that isn't one or has not these sizes on the level.
     """
     confined = confined_to(actions, candidates=candidates, cells=cells)
-    batch = Batch(
-        num_envs=len(maps), level=level, reward="sparse", gamma=1.0, actions=actions, candidates=candidates,
-        cells=cells, encoding="coordinates", encoding_options={}, maps=(int(maps[0]), len(maps)), in_order=True,
-        threads=threads,
+    options = GameOptions(
+        level=level, reward="sparse", gamma=1.0, actions=actions, candidates=candidates, cells=cells,
+        encoding="coordinates", maps=(int(maps[0]), len(maps)),
     )  # fmt: skip
+    batch = Batch(options, num_envs=len(maps), in_order=True, threads=threads)
     offered, given = _replay(batch, games)
     if confined is None:
-        return Coverage(batch.n_actions, offered, given, games.score)
+        return Coverage(batch.space.n_actions, offered, given, games.score)
     title = f"the planner in {actions}"
     ceiling = plan_games(level, maps, title=title, threads=threads, progress=progress, confined=confined).score
-    return Coverage(batch.n_actions, offered, given, ceiling)
+    return Coverage(batch.space.n_actions, offered, given, ceiling)
 
 
-def _replay(batch: Batch, games: Games) -> tuple[np.ndarray, np.ndarray]:
+def _replay(batch: Batch, games: PlayedGames) -> tuple[np.ndarray, np.ndarray]:
     """Which of the games' orders the space offers, and which there are beside PASS: bool [N, horizon] each."""
     level, n = batch.level, len(games.score)
     record, scratch, given = level.record(), make_scratch(), games.orders["verb"] != PASS
@@ -115,7 +116,7 @@ def _replay(batch: Batch, games: Games) -> tuple[np.ndarray, np.ndarray]:
     offered, orders = np.zeros(given.shape, np.bool_), records(n * batch.n_seats, ORDER).reshape(n, batch.n_seats)
     start_games(batch.states, batch.pool, record, np.arange(n), np.arange(n, dtype=np.uint64), 0, n)
     for turn in range(level.horizon):
-        if batch.groups is not None:
+        if batch.space.groups is not None:
             batch.look()
         offered[:, turn] = batch.offers(games.orders[:, turn])
         decide_scripted(batch.states, batch.pool, record, scratch, orders, 0, n)
@@ -133,10 +134,10 @@ def run_coverage(
     Raises:
         ValueError: in one line, if anything given is no good.
     """
-    chosen, file = levels.load(level), Path(f"runs/coverage_{level}.json") if out is None else out
+    chosen, file = levels.load_level(level), Path(f"runs/coverage_{level}.json") if out is None else out
     _check(actions, chosen, maps, map_seed, candidates, cells)
     seeds = np.arange(map_seed, map_seed + maps, dtype=np.uint64)
-    random = play.play("random", chosen, seeds, threads=threads).score
+    random = play.play_games("random", chosen, seeds, threads=threads).score
     games = plan_games(chosen, seeds, title="the planner", threads=threads, progress=progress)
     sizes = {"candidates": candidates, "cells": cells}
     spaces = {
@@ -164,7 +165,7 @@ def _check(actions: Sequence[str], level: LevelConfig, maps: int, map_seed: int,
         confined_to(name, candidates=candidates, cells=cells)
 
 
-def _row(found: Coverage, games: Games, random: np.ndarray) -> dict[str, Any]:
+def _row(found: Coverage, games: PlayedGames, random: np.ndarray) -> dict[str, Any]:
     share = normalised(found.ceiling, random, games.score)
     return {
         "n_actions": found.n_actions,

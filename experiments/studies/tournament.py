@@ -91,7 +91,7 @@ def run_tournament(
     """
     _check(players, maps, map_seed, out)
     check_device(device)
-    chosen = levels.load(level)
+    chosen = levels.load_level(level)
     games = compete(players, level=chosen, first=map_seed, maps=maps, device=device, progress=progress)
     shares = shares_of(games, players)
     ratings, matrix = rate(shares), win_shares(shares)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batches import make_batch
 from handmade import Play, company
 from rivalry import contested
 
@@ -15,7 +16,7 @@ from envs.waybill.core.state import ORDER, SALES, records
 from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import make_pool
 from envs.waybill.observation.layout import cut
-from envs.waybill.players.planner import make_search, plan_ahead
+from envs.waybill.players.planner import make_planner_scratch, plan_ahead
 from envs.waybill.vector_env import WaybillVectorEnv
 
 FOG = contested("greedy", "random", sight=8, start_cash=400, horizon=30)
@@ -31,7 +32,7 @@ def batch_of(**changed: Any) -> Batch:
         "level": FOG, "num_envs": 6, "maps": (2**32, 8), "threads": 1, "candidates": 12, "reward": "cash", "gamma": 1.0,
         "actions": "heuristic", "encoding": "coordinates", "encoding_options": {}, "in_order": True,
     }  # fmt: skip
-    batch = Batch(**{**options, **changed})
+    batch = make_batch(**{**options, **changed})
     batch.reset(np.arange(len(batch.seeds), dtype=np.uint64))
     return batch
 
@@ -78,7 +79,7 @@ def test_a_batch_plays_by_the_rules_what_it_says_was_given() -> None:
     play.states[:] = batch.states
     for _ in range(FOG.horizon):
         stands = (play.states["done"] == 0) & (company(play.states)["bankrupt"] == 0)
-        batch.step(choose(rng, batch.mask))
+        batch.step(choose(rng, batch.space.mask))
         assert batch.given.shape == (6, 3)
         np.testing.assert_array_equal(batch.given[stands, 0], batch.taken[stands])
         play.step(batch.given)
@@ -98,14 +99,14 @@ def test_rows_of_two_seats_are_the_games_seen_from_each() -> None:
             batch.look()
             for name in ("observations", "mask", "groups"):
                 np.testing.assert_array_equal(getattr(both, name)[seat::2], getattr(batch, name))
-            np.testing.assert_array_equal(both.facts.score[seat::2], company(both.states, seat)["cash"] - start)
+            np.testing.assert_array_equal(both.infos.score[seat::2], company(both.states, seat)["cash"] - start)
         cash = both.states["companies"]["cash"][:, :2].reshape(-1).astype(int)
-        both.step(choose(rng, both.mask))
+        both.step(choose(rng, both.space.mask))
         np.testing.assert_array_equal(both.given[:, :2].reshape(-1), both.taken)
         if turn < FOG.horizon - 1:
             change = both.states["companies"]["cash"][:, :2].reshape(-1) - cash
             np.testing.assert_allclose(both.reward, change / start)
-    assert both.facts.over.all()
+    assert both.infos.over.all()
     assert (both.states["companies"]["cash_ledger"][:, :2, SALES] > 0).any(0).all()
 
 
@@ -114,9 +115,9 @@ def test_a_learner_s_game_ends_with_its_company_and_a_whole_game_does_not() -> N
         batch = batch_of(whole_games=whole)
         company(batch.states)["cash"], company(batch.states)["n_carts"] = 0, 1  # a cart to keep and nothing to pay it
         batch.step(np.zeros(6, int))
-        assert batch.facts.over.all()
-        assert batch.facts.bankrupt.all()
-        assert not batch.facts.won.any()
+        assert batch.infos.over.all()
+        assert batch.infos.bankrupt.all()
+        assert not batch.infos.won.any()
         assert (batch.states["done"] == 0).all()
         batch.step(np.zeros(6, int))
         assert batch.restarted.all() == (not whole)
@@ -130,33 +131,33 @@ def test_who_has_won_has_more_than_every_rival_that_stands() -> None:
     me["cash"], first["cash"] = 500, [400, 500, 501, 900, 100, 100]
     second["cash"], first["bankrupt"] = [100, 100, 100, 100, 499, 600], [0, 0, 0, 1, 0, 0]
     batch.step(np.zeros(6, int))
-    assert batch.facts.over.all()
-    assert batch.facts.won.tolist() == [True, False, False, True, True, False]
+    assert batch.infos.over.all()
+    assert batch.infos.won.tolist() == [True, False, False, True, True, False]
 
 
 @pytest.mark.parametrize("actions", ["heuristic", "random_k"])
 def test_a_limit_leaves_fewer_candidates_and_nothing_else(actions: str) -> None:
     batch, rng = batch_of(actions=actions), np.random.default_rng(5)
     for _ in range(8):
-        batch.step(choose(rng, batch.mask))
-    whole, counts = batch.observations.copy(), batch.count.copy()
+        batch.step(choose(rng, batch.space.mask))
+    whole, counts = batch.observations.copy(), batch.space.count.copy()
     for limit in (2, 5, 12):
-        batch.limit = limit
+        batch.space.limit = limit
         batch.look()
-        np.testing.assert_array_equal(batch.count, np.minimum(counts, limit))
-        np.testing.assert_array_equal(batch.mask.sum(1), batch.count)
-        assert batch.mask.shape == (6, 12)
+        np.testing.assert_array_equal(batch.space.count, np.minimum(counts, limit))
+        np.testing.assert_array_equal(batch.space.mask.sum(1), batch.space.count)
+        assert batch.space.mask.shape == (6, 12)
         own, rows, candidates = cut(batch.observations, batch.layout)
         own_before, rows_before, before = cut(whole, batch.layout)
         np.testing.assert_array_equal(own, own_before)
         np.testing.assert_array_equal(rows, rows_before)
-        np.testing.assert_array_equal(candidates[:, :, 0], batch.mask)
+        np.testing.assert_array_equal(candidates[:, :, 0], batch.space.mask)
         for row, other in zip(candidates, before, strict=True):
             kept = {line.tobytes() for line in other}
             assert actions == "random_k" or all(line.tobytes() in kept for line in row)
     np.testing.assert_array_equal(batch.observations, whole)
     assert counts.max() > 5
-    batch.limit = 2
+    batch.space.limit = 2
     batch.look()
     batch.step(np.full(6, 7))  # a slot that the limit leaves empty
     assert (batch.given["verb"][:, 0] == -1).all()
@@ -185,7 +186,7 @@ def test_a_planner_among_the_rivals_plays_its_plan() -> None:
     level = contested("planner", deposits=3, horizon=24)
     batch, plans = batch_of(level=level, num_envs=2), records(48, ORDER).reshape(2, 24)
     for i in range(2):
-        plan_ahead(batch.states, 1, batch.pool, level.record(), make_scratch(), make_search(level), plans, i)
+        plan_ahead(batch.states, 1, batch.pool, level.record(), make_scratch(), make_planner_scratch(level), plans, i)
     start, given = batch.states.copy(), []
     for _ in range(24):
         batch.step(np.zeros(2, int))  # nobody stands in its way

@@ -17,14 +17,15 @@ from handmade import company
 from stable_baselines3.common.env_checker import check_env as check_as_sb3
 
 import envs  # noqa: F401 - registers the ids
+from envs.waybill.actions import reducers
 from envs.waybill.actions.raw import encode
-from envs.waybill.actions.spaces import RAW_SPACES
 from envs.waybill.core import levels
+from envs.waybill.core.parts import parts_of
 from envs.waybill.core.state import EXTRACT, HAUL, PASS, VERBS
 from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
-from envs.waybill.observation.reference_points import METRICS, POINTS
-from envs.waybill.players.play import play
+from envs.waybill.observation.reference_points import DISTANCE_METRICS, POINTS
+from envs.waybill.players.play import play_games
 from envs.waybill.vector_env import WaybillVectorEnv
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -47,7 +48,7 @@ def encodings() -> list[tuple[str, dict[str, Any]]]:
 
 
 def level_of(id: str) -> levels.LevelConfig:
-    return levels.load(id.removeprefix("waybill/").removesuffix("-v0").lower())
+    return levels.load_level(id.removeprefix("waybill/").removesuffix("-v0").lower())
 
 
 def fits(id: str, actions: str, encoding: str) -> bool:
@@ -71,7 +72,7 @@ COMBINATIONS = [
     if fits(names[0], names[2], encoding[0])
 ] + [
     (IDS[-1], "shaped", "heuristic", "reference_points", {"metric": metric, "points": points, "count": 3})
-    for metric, points in itertools.product(METRICS, POINTS)
+    for metric, points in itertools.product(DISTANCE_METRICS, POINTS)
 ]
 
 
@@ -96,7 +97,7 @@ def test_checkers_of_gymnasium_and_sb3_are_content(
         check_as_gymnasium(env, skip_render_check=True)
         check_as_sb3(env, skip_render_check=True)
     assert env.observation_space.shape == (env.layout.size,)
-    assert (env.layout.candidates > 0) == (actions not in RAW_SPACES)
+    assert (env.layout.candidates > 0) == (actions in parts_of(reducers))
 
 
 @pytest.mark.parametrize("name", IDS)
@@ -154,7 +155,7 @@ def test_a_group_is_the_verb_of_an_action() -> None:
     env = make(actions="heuristic", id="waybill/Refine-v0")
     _, info = env.reset(seed=4)
     assert env.action_groups is None
-    verbs = env.batch.orders["verb"][0]
+    verbs = env.batch.space.orders["verb"][0]
     filled = info["action_mask"] == 1
     np.testing.assert_array_equal(info["action_group"][filled], verbs[filled])
     assert info["action_group"].dtype == np.int8
@@ -200,8 +201,8 @@ def test_a_map_can_be_asked_for() -> None:
 
 def test_what_an_episode_was_worth_and_whether_it_succeeded() -> None:
     """The greedy player's orders, given as raw actions, end with the same score as in its own games."""
-    level, first = levels.load("haul"), 2**31
-    games = play("greedy", level, np.arange(first, first + 4, dtype=np.uint64), threads=1)
+    level, first = levels.load_level("haul"), 2**31
+    games = play_games("greedy", level, np.arange(first, first + 4, dtype=np.uint64), threads=1)
     assert (games.score > 0).all()
     for number in range(4):
         env = WaybillEnv(level="haul", actions="full", reward="cash", maps=(first + number, 1))
@@ -268,6 +269,9 @@ def one_step(action: int) -> None:
         (lambda: make(level="hall"), ["'hall'", "haul", "refine"]),
         (lambda: WaybillEnv(render_mode="human", maps=MAPS), ["render_mode='human'", "ansi", "rgb_array"]),
         (lambda: make(gamma=1.5), ["gamma=1.5", "0..1"]),
+        (lambda: make(rewrd="cash"), ["WaybillEnv", "'rewrd'", "reward", "encoding_options", "seat", "render_mode"]),
+        (lambda: gymnasium.make("waybill/Haul-v0", rewrd="cash"), ["WaybillEnv", "'rewrd'", "reward"]),
+        (lambda: WaybillVectorEnv(seed=1), ["WaybillVectorEnv", "'seed'", "num_envs", "whole_games", "reward"]),
         (lambda: WaybillEnv(candidates=1, maps=MAPS), ["candidates=1", "2..256"]),
         (lambda: WaybillEnv(candidates=257, maps=MAPS), ["candidates=257", "2..256"]),
         (lambda: WaybillEnv(maps=(-1, 4)), ["maps=(-1, 4)"]),

@@ -34,8 +34,8 @@ def script() -> ModuleType:
 def test_every_level_has_a_golden_game_that_replays_line_by_line(name: str) -> None:
     path = FOLDER / f"{name}.jsonl"
     assert path.is_file(), f"level {name} has no golden game: {HINT}"
-    game = record.load(path)
-    assert game.level == levels.load(name), f"the numbers of level {name} have changed: {HINT}"
+    game = record.load_game(path)
+    assert game.level == levels.load_level(name), f"the numbers of level {name} have changed: {HINT}"
     lines = list(script().as_text(game))
     expected = path.with_suffix(".txt").read_text(encoding="utf-8").splitlines()
     for number, (line, before) in enumerate(zip(lines, expected, strict=False), start=1):
@@ -46,8 +46,8 @@ def test_every_level_has_a_golden_game_that_replays_line_by_line(name: str) -> N
 @pytest.mark.parametrize("name", levels.names())
 def test_golden_games_are_worth_comparing(name: str) -> None:
     """They go to the end; where the level lets a plain script live, they use every verb, err once, and sell."""
-    game = record.load(FOLDER / f"{name}.jsonl")
-    state = list(record.replay(game))[-1][0]
+    game = record.load_game(FOLDER / f"{name}.jsonl")
+    state = list(record.replay_states(game))[-1][0]
     me = company(state)
     assert state["done"] == 1
     if not me["bankrupt"]:

@@ -20,7 +20,7 @@ from envs.waybill.record import Game
 
 def played(name: str = "refine", turns: int = 60) -> tuple[Game, Play]:
     """A game of random orders, and the same game as it was played."""
-    level = levels.load(name)
+    level = levels.load_level(name)
     play = Play(level, make_pool(level.record(), np.array([9])))
     rng, orders = np.random.default_rng(2), []
     while not play.s["done"] and len(orders) < turns:
@@ -41,10 +41,10 @@ def saved(tmp_path: Path) -> Path:
 def test_a_game_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
     game, play = played(name)
     game.save(tmp_path / "game.jsonl")
-    again = record.load(tmp_path / "game.jsonl")
+    again = record.load_game(tmp_path / "game.jsonl")
     for field in ("level", "map_seed", "game_seed", "player", "hashes", "score", "rules"):
         assert getattr(again, field) == getattr(game, field), field
-    states = list(record.replay(again))
+    states = list(record.replay_states(again))
     assert len(states) == len(game.orders) + 1
     assert states[-1][0].tobytes() == play.s.tobytes()
     assert game.score == int(company(play.s)["cash"]) - game.level.start_cash
@@ -103,7 +103,7 @@ def test_orders_after_the_end_are_left_out() -> None:
 def test_a_game_without_turns_is_a_game(tmp_path: Path) -> None:
     path = tmp_path / "game.jsonl"
     record.record_game(level=hand_level(), map_seed=1, game_seed=0, player="p", orders=np.zeros(0, st.ORDER)).save(path)
-    assert len(list(record.replay(record.load(path)))) == 1
+    assert len(list(record.replay_states(record.load_game(path)))) == 1
 
 
 # --- what people do to files -----------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_files_that_are_no_games(tmp_path: Path) -> None:
         path.write_bytes(content)
         complaint(path)
     with pytest.raises(FileNotFoundError):
-        record.load(tmp_path / "missing.jsonl")
+        record.load_game(tmp_path / "missing.jsonl")
 
 
 def test_other_rules_are_named_before_the_user_is_accused(saved: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_record_of_other_rules_that_still_replays_is_fine(tmp_path: Path) -> N
     game, _ = played(turns=10)
     path = tmp_path / "game.jsonl"
     Game(**{**game.__dict__, "rules": "0123456789abcdef"}).save(path)
-    assert len(list(record.replay(record.load(path)))) == 11
+    assert len(list(record.replay_states(record.load_game(path)))) == 11
 
 
 def test_nothing_half_written_when_saving_fails(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from envs.waybill.core import levels
 from envs.waybill.core import state as st
 from envs.waybill.core.state import PASS
 from envs.waybill.maps.pool import make_pool
-from envs.waybill.players.play import play
+from envs.waybill.players.play import play_games
 
 
 def contested() -> levels.LevelConfig:
-    return dataclasses.replace(levels.load("refine"), rivals=["greedy", "random"], sight=8)
+    return dataclasses.replace(levels.load_level("refine"), rivals=["greedy", "random"], sight=8)
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def crowded(tmp_path: Path) -> Path:
 
 
 def test_a_game_of_several_companies_comes_back_as_it_was(crowded: Path, tmp_path: Path) -> None:
-    game = record.load(crowded)
-    end = list(record.replay(game))[-1][0]
+    game = record.load_game(crowded)
+    end = list(record.replay_states(game))[-1][0]
     assert (game.orders.shape, game.own_orders.shape, game.level) == ((30, 3), (30,), contested())
     assert game.score == int(company(end)["cash"]) - game.level.start_cash
     assert all(company(end, seat)["orders"][1:].sum() > 0 for seat in range(3))
@@ -52,20 +52,20 @@ def test_a_game_of_several_companies_comes_back_as_it_was(crowded: Path, tmp_pat
 
 
 def test_rivals_give_their_orders_to_a_player_s_by_their_rules(tmp_path: Path) -> None:
-    games = play("greedy", contested(), np.array([3], np.uint64))
+    games = play_games("greedy", contested(), np.array([3], np.uint64))
     own = games.orders[0, : int(games.length[0])]
     game = record.record_game(level=contested(), map_seed=3, game_seed=0, player="greedy", orders=own)
     assert (game.score, game.orders.shape) == (games.score[0], (len(own), 3))
     np.testing.assert_array_equal(game.own_orders, own)
     assert (game.orders["verb"][:, 1:] != PASS).any(0).all()
     game.save(tmp_path / "game.jsonl")
-    assert len(list(record.replay(record.load(tmp_path / "game.jsonl")))) == len(own) + 1
+    assert len(list(record.replay_states(record.load_game(tmp_path / "game.jsonl")))) == len(own) + 1
 
 
 def test_no_turn_of_several_companies_is_a_game_too(tmp_path: Path) -> None:
     none = np.zeros(0, st.ORDER)
     record.record_game(level=contested(), map_seed=1, game_seed=0, player="p", orders=none).save(tmp_path / "g.jsonl")
-    assert record.load(tmp_path / "g.jsonl").orders.shape == (0, 3)
+    assert record.load_game(tmp_path / "g.jsonl").orders.shape == (0, 3)
 
 
 def drop_seat(lines: list[Line]) -> None:

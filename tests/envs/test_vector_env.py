@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from batches import MAPS, choose_or_pass, make_batch, make_games
 from gymnasium.vector import AutoresetMode
 from handmade import company
 from midgame import choices
@@ -15,20 +17,8 @@ from midgame import choices
 from envs.waybill.batch import Batch
 from envs.waybill.core.state import HAUL
 from envs.waybill.env import WaybillEnv
-from envs.waybill.maps.pool import TRAIN_SEEDS, VALIDATION_SEEDS, make_pool
+from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
-
-MAPS = (TRAIN_SEEDS, 8)
-
-
-def make(num_envs: int = 4, **changed: Any) -> WaybillVectorEnv:
-    return WaybillVectorEnv(**{"num_envs": num_envs, "level": "haul", "maps": MAPS, "candidates": 8, **changed})
-
-
-def choose(rng: np.random.Generator, masks: np.ndarray) -> np.ndarray:
-    """A legal action for each game, PASS half of the time: masks [N, A] → [N]."""
-    scores = rng.random(masks.shape) * masks
-    return np.where(rng.random(len(masks)) < 0.5, 0, scores.argmax(1))
 
 
 def begin(batch: Batch, seeds: Any) -> Batch:
@@ -67,9 +57,9 @@ def test_game_i_is_the_single_game_of_seed_s_plus_i(level: str, actions: str) ->
         np.testing.assert_array_equal(observed[i], first)
         assert info["map_seed"] == infos["map_seed"][i]
     while running.any():
-        masks = np.stack([env.batch.mask[0] for env in alone])
+        masks = np.stack([env.batch.space.mask[0] for env in alone])
         np.testing.assert_array_equal(infos["action_mask"][running], masks[running])
-        action = choose(rng, infos["action_mask"])
+        action = choose_or_pass(rng, infos["action_mask"])
         observed, r_t, over, _, infos = together.step(action)
         for i in np.flatnonzero(running):
             want = alone[i].step(action[i])
@@ -92,20 +82,20 @@ def test_no_game_depends_on_the_size_of_its_batch_or_on_threads(level: str, acti
         "encoding": "reference_points", "encoding_options": {}, "maps": (TRAIN_SEEDS, 32), "in_order": False,
     }  # fmt: skip
     seeds = np.arange(games) + 900
-    one = begin(Batch(num_envs=games, threads=1, **parts), seeds)
-    two = begin(Batch(num_envs=games, threads=2, **parts), seeds)
-    apart = [begin(Batch(num_envs=1, threads=1, **parts), [seed]) for seed in seeds]
+    one = begin(make_batch(num_envs=games, threads=1, **parts), seeds)
+    two = begin(make_batch(num_envs=games, threads=2, **parts), seeds)
+    apart = [begin(make_batch(num_envs=1, threads=1, **parts), [seed]) for seed in seeds]
     restarts = 0
     for _ in range(one.level.horizon + 12):
-        action = choose(rng, one.mask)
+        action = choose_or_pass(rng, one.space.mask)
         one.step(action)
         two.step(action)
         for i, batch in enumerate(apart):
             batch.step(action[i : i + 1])
-        for name in ("observations", "reward", "raw", "potential", "mask", "restarted"):
-            np.testing.assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
-            rows = np.concatenate([getattr(batch, name) for batch in apart])
-            np.testing.assert_array_equal(getattr(one, name), rows, err_msg=name)
+        for name in ("observations", "reward", "raw", "potential", "space.mask", "restarted"):
+            found = attrgetter(name)
+            np.testing.assert_array_equal(found(one), found(two), err_msg=name)
+            np.testing.assert_array_equal(found(one), np.concatenate([found(batch) for batch in apart]), err_msg=name)
         assert one.states.tobytes() == two.states.tobytes()
         assert one.states.tobytes() == b"".join(batch.states.tobytes() for batch in apart)
         restarts += int(one.restarted.sum())
@@ -113,14 +103,14 @@ def test_no_game_depends_on_the_size_of_its_batch_or_on_threads(level: str, acti
 
 
 def test_the_step_after_the_end_begins_a_new_game_whatever_the_action() -> None:
-    env, rng = make(6, level="refine", reward="shaped"), np.random.default_rng(3)
+    env, rng = make_games(6, level="refine", reward="shaped"), np.random.default_rng(3)
     _, infos = env.reset(seed=4)
     assert infos["reset"].all()
     over = np.zeros(6, bool)
     seen, same_map = 0, 0
     for _ in range(150):
         saved, ended, maps = env.state_dict(), over, infos["map_seed"]
-        action = choose(rng, infos["action_mask"])
+        action = choose_or_pass(rng, infos["action_mask"])
         observed, r_t, over, truncated, infos = env.step(action)
         assert not truncated.any()
         np.testing.assert_array_equal(infos["reset"], ended)
@@ -131,7 +121,7 @@ def test_the_step_after_the_end_begins_a_new_game_whatever_the_action() -> None:
         assert (infos["score"][ended] == 0).all()
         assert not over[ended].any()
         if ended.any():
-            other = make(6, level="refine", reward="shaped")
+            other = make_games(6, level="refine", reward="shaped")
             other.load_state_dict(saved)
             changed = np.where(ended, (action + 1) % 8, action)
             again = other.step(changed)
@@ -146,11 +136,11 @@ def test_the_step_after_the_end_begins_a_new_game_whatever_the_action() -> None:
 @pytest.mark.parametrize("reward", ["sparse", "cash", "shaped"])
 def test_an_episode_s_statistics_are_the_sums_of_its_steps(reward: str) -> None:
     games, rng = 5, np.random.default_rng(4)
-    env = make(games, level="refine", reward=reward)
+    env = make_games(games, level="refine", reward=reward)
     _, infos = env.reset(seed=6)
     returns, lengths, ended, finished = np.zeros(games), np.zeros(games, int), np.zeros(games, bool), 0
     for _ in range(170):
-        _, r_t, over, _, infos = env.step(choose(rng, infos["action_mask"]))
+        _, r_t, over, _, infos = env.step(choose_or_pass(rng, infos["action_mask"]))
         returns, lengths = np.where(ended, 0.0, returns + r_t), np.where(ended, 0, lengths + 1)
         assert ("episode" in infos) == over.any()
         if over.any():
@@ -168,132 +158,17 @@ def test_an_episode_s_statistics_are_the_sums_of_its_steps(reward: str) -> None:
 
 
 def test_infos_are_copies_that_the_next_step_leaves_alone() -> None:
-    env, rng = make(level="refine"), np.random.default_rng(5)
+    env, rng = make_games(level="refine"), np.random.default_rng(5)
     observed, infos = env.reset(seed=1)
     kept = {name: value.tobytes() for name, value in infos.items()}
     seen = observed.tobytes()
-    second, r_t, _, _, now = env.step(choose(rng, infos["action_mask"]))
+    second, r_t, _, _, now = env.step(choose_or_pass(rng, infos["action_mask"]))
     seen_second, paid = second.tobytes(), r_t.tobytes()
     for _ in range(30):
-        now = env.step(choose(rng, now["action_mask"]))[4]
+        now = env.step(choose_or_pass(rng, now["action_mask"]))[4]
     assert (seen, seen_second, paid) == (observed.tobytes(), second.tobytes(), r_t.tobytes())
     assert kept == {name: value.tobytes() for name, value in infos.items()}
     assert now["orders"][:, HAUL].sum() > 0
-
-
-def test_seeds() -> None:
-    env = make(4)
-    first = env.reset(seed=11)[0]
-    np.testing.assert_array_equal(first, env.reset(seed=11)[0])
-    np.testing.assert_array_equal(first[::-1], env.reset(seed=[14, 13, 12, 11])[0])
-    np.testing.assert_array_equal(first[1:3], env.reset(seed=[None, 12, 13, None])[0][1:3])
-    env.reset(seed=11)
-    later = env.reset()[0]
-    env.reset(seed=11)
-    np.testing.assert_array_equal(later, env.reset()[0])
-    zero = make(3).reset(seed=0)[0]  # seed 0 is a seed
-    np.testing.assert_array_equal(zero, make(3).reset(seed=0)[0])
-    np.testing.assert_array_equal(zero, make(3).reset(seed=[0, 1, 2])[0])
-
-
-def test_in_order_game_i_keeps_map_i() -> None:
-    env, rng = make(5, maps=(VALIDATION_SEEDS, 5), in_order=True), np.random.default_rng(6)
-    _, infos = env.reset(seed=3)
-    restarts = 0
-    for _ in range(120):
-        assert infos["map_seed"].tolist() == list(range(VALIDATION_SEEDS, VALIDATION_SEEDS + 5))
-        _, _, _, _, infos = env.step(choose(rng, infos["action_mask"]))
-        restarts += int(infos["reset"].sum())
-    assert restarts >= 10
-    assert (env.batch.pool.seed < TRAIN_SEEDS).all()
-
-
-def same(a: Any, b: Any) -> None:
-    """Two infos or results say the same."""
-    if isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for name in a:
-            same(a[name], b[name])
-    else:
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize("actions", ["heuristic", "random_k", "masked"])
-@pytest.mark.parametrize("reward", ["cash", "shaped", "milestone"])
-def test_a_saved_batch_goes_on_as_the_one_that_was_not_saved(actions: str, reward: str) -> None:
-    env, rng = make(actions=actions, reward=reward), np.random.default_rng(7)
-    _, infos = env.reset(seed=8)
-    for _ in range(130):  # past two ends and a change of maps
-        observed, _, _, _, infos = env.step(choose(rng, infos["action_mask"]))
-    assert env.batch.next_seed > sum(MAPS)
-    saved = env.state_dict()
-    assert all(isinstance(value, np.ndarray | int | float | str) for value in saved.values())
-    frozen = {name: np.array(value, copy=True) for name, value in saved.items()}
-    other = make(actions=actions, reward=reward)
-    other.reset(seed=99)
-    seen, told = other.load_state_dict(saved)
-    np.testing.assert_array_equal(observed, seen)
-    np.testing.assert_array_equal(infos["action_mask"], told["action_mask"])
-    assert not told["reset"].any()
-    for _ in range(130):
-        action = choose(rng, infos["action_mask"])
-        result, again = env.step(action), other.step(action)
-        for a, b in zip(result, again, strict=True):
-            same(a, b)
-        infos = result[4]
-    same(frozen, saved)  # what was saved is not touched by going on
-    same(env.state_dict(), other.state_dict())
-
-
-def test_games_of_another_size_are_refused_in_one_line() -> None:
-    env = make(3)
-    env.reset(seed=0)
-    with pytest.raises(ValueError, match=r"saved games take \d+ bytes, 4 games of this version take \d+$"):
-        make(4).load_state_dict(env.state_dict())
-
-
-def test_new_maps_replace_only_those_that_nobody_plays_on() -> None:
-    env = make(3, level="refine")
-    observed, _ = env.reset(seed=21)
-    batch = env.batch
-    used = np.unique(batch.states["map"])
-    free = np.setdiff1d(np.arange(8), used)
-    assert 0 < len(used) < 8
-    before, states = [array.copy() for array in batch.pool], batch.states.tobytes()
-    batch.refill_maps()
-    assert batch.states.tobytes() == states
-    fresh = make_pool(env.level.record(), np.arange(TRAIN_SEEDS + 8, TRAIN_SEEDS + 8 + len(free)))
-    for old, now, new in zip(before, batch.pool, fresh, strict=True):
-        np.testing.assert_array_equal(now[used], old[used])
-        np.testing.assert_array_equal(now[free], new)
-    batch.look()
-    np.testing.assert_array_equal(batch.observations, observed)  # encodings of maps in use stay, too
-    restarted = WaybillVectorEnv(num_envs=3, level="refine", maps=(TRAIN_SEEDS + 8, len(free)), candidates=8)
-    want = {seed: row.tobytes() for row, seed in zip(*games_of(restarted), strict=True)}
-    got = {seed: row.tobytes() for row, seed in zip(*games_of(env), strict=True)}
-    both = want.keys() & got.keys()
-    assert both
-    for seed in both:  # and those of new maps are theirs
-        assert want[seed] == got[seed]
-
-
-def games_of(env: WaybillVectorEnv) -> tuple[np.ndarray, list[int]]:
-    """First observations of many games and the maps they are played on."""
-    results = [env.reset(seed=seed) for seed in range(0, 60, 3)]
-    return np.concatenate([r[0] for r in results]), [int(m) for r in results for m in r[1]["map_seed"]]
-
-
-def test_training_never_sees_a_map_of_evaluation() -> None:
-    env, rng = make(4, maps=(TRAIN_SEEDS, 5)), np.random.default_rng(9)
-    _, infos = env.reset(seed=10)
-    seen = set(infos["map_seed"].tolist())
-    for _ in range(800):
-        _, _, _, _, infos = env.step(choose(rng, infos["action_mask"]))
-        seen |= set(infos["map_seed"].tolist())
-    assert min(seen) >= TRAIN_SEEDS
-    assert len(seen) > 15
-    assert len(set(env.batch.pool.seed.tolist())) == 5
-    assert WaybillVectorEnv(num_envs=1).batch.pool.seed.min() == TRAIN_SEEDS == 2**32  # by default, too
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def choose_orders(level: LevelConfig, map_seed: int) -> np.ndarray:
 def as_text(game: record.Game) -> Iterator[str]:
     """The lines of a golden game: every order with the hash after it, and the whole state every few turns."""
     pool = game.map_pool()
-    states = list(record.replay(game))
+    states = list(record.replay_states(game))
     yield f"level {game.level.name}, map seed {game.map_seed}, game seed {game.game_seed}"
     for turn, (one, state) in enumerate(zip(game.own_orders, states[:-1], strict=True)):
         if turn % TEXT_EVERY == 0:
@@ -151,7 +151,7 @@ def golden_game(level: LevelConfig) -> record.Game:
         game = record.record_game(
             level=level, map_seed=map_seed, game_seed=GAME_SEED, player="golden script", orders=orders
         )
-        end = list(record.replay(game))[-1]["companies"][0, 0]
+        end = list(record.replay_states(game))[-1]["companies"][0, 0]
         used = [bool(count) or (verb == st.WORKSHOP and not level.recipes) for verb, count in enumerate(end["orders"])]
         if all(used) and not end["bankrupt"] and end["illegal"] == 1 and end["cash_ledger"][st.SALES] > 0:
             return game
@@ -163,7 +163,7 @@ def golden_game(level: LevelConfig) -> record.Game:
 def main() -> None:
     """Write the record and the text of every level's golden game."""
     for name in levels.names():
-        game = golden_game(levels.load(name))
+        game = golden_game(levels.load_level(name))
         game.save(FOLDER / f"{name}.jsonl")
         (FOLDER / f"{name}.txt").write_text("\n".join(as_text(game)) + "\n", encoding="utf-8")
         print(f"{name}: map {game.map_seed}, {len(game.orders)} turns, score {game.score}")

@@ -16,7 +16,7 @@ from envs.waybill.core.state import DISMANTLE, EXTRACT, HAUL, ORDER, PASS, STATE
 from envs.waybill.maps.pool import make_pool
 
 # Levels whose raw action space can be looked at as a whole.
-SMALL_LEVELS = [name for name in levels.names() if levels.load(name).n_raw_actions < 600_000]
+SMALL_LEVELS = [name for name in levels.names() if levels.load_level(name).n_raw_actions < 600_000]
 VERBS = (PASS,) * 4 + (EXTRACT, WORKSHOP, HAUL, HAUL) * 2 + (DISMANTLE,)
 
 
@@ -35,7 +35,7 @@ def encode_all(level: Any, orders: Any, numbers: Any) -> None:
 @cache
 def seen(name: str) -> Play:
     """Games of a level at random turns of random play, well-off so that all orders come up; states are not touched."""
-    games, level = 32, levels.load(name)
+    games, level = 32, levels.load_level(name)
     small = level.horizon <= 80  # on larger ones, random orders alone make no chain
     level = dataclasses.replace(level, start_cash=900 if small else 4000)
     play, rng = Play(level, make_pool(level.record(), np.arange(games)), games), np.random.default_rng(1)

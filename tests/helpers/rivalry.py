@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from batches import make_batch
 from handmade import Play, orders_of_all
 
 from envs.waybill.batch import Batch
@@ -23,7 +24,7 @@ def contested(*rivals: str, **numbers: Any) -> LevelConfig:
     """refine with few deposits, enough cash to fight for them, raw goods for sale; two rivals if none are named."""
     prices = {"wood": 5, "ore": 6, "planks": 16, "iron": 26}
     values: dict[str, Any] = {"deposits": 4, "start_cash": 2000, "horizon": 60, "prices": prices, **numbers}
-    return dataclasses.replace(levels.load("refine"), rivals=list(rivals or ("greedy", "random")), **values)
+    return dataclasses.replace(levels.load_level("refine"), rivals=list(rivals or ("greedy", "random")), **values)
 
 
 def games_of(level: LevelConfig, games: int = 12) -> Play:
@@ -82,11 +83,11 @@ def look(
         "reward": "sparse", "gamma": 1.0, "candidates": 24, "encoding": "coordinates", "encoding_options": {},
         "in_order": True, "threads": 1, "maps": (0, len(states)), "num_envs": len(states), **parts,
     }  # fmt: skip
-    batch = Batch(level=play.level, actions=actions, seats=(seat,), **options)
+    batch = make_batch(level=play.level, actions=actions, seats=(seat,), **options)
     batch.pool = play.pool if pool is None else pool
     batch.states[:] = states
     batch.look()
-    if batch.groups is None:
-        return Seen(batch.observations, batch.mask, None, batch)
-    batch.orders[np.arange(batch.orders.shape[1]) >= batch.count[:, None]] = 0
-    return Seen(batch.observations, batch.mask, batch.orders, batch)
+    if batch.space.groups is None:
+        return Seen(batch.observations, batch.space.mask, None, batch)
+    batch.space.orders[np.arange(batch.space.orders.shape[1]) >= batch.space.count[:, None]] = 0
+    return Seen(batch.observations, batch.space.mask, batch.space.orders, batch)

@@ -25,7 +25,7 @@ def write(path: Path, lines: list[Line]) -> None:
 def complaint(path: Path) -> str:
     """The one line that reading and replaying the file gives."""
     with pytest.raises(ValueError, match="game.jsonl") as caught:
-        list(record.replay(record.load(path)))
+        list(record.replay_states(record.load_game(path)))
     line = str(caught.value)
     assert line.startswith(str(path))
     assert "\n" not in line

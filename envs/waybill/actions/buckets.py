@@ -1,7 +1,7 @@
 """The raw action space with cells in place of tiles: many orders share a number, and a naive rule picks one of them.
 
 The map is cut into c · c cells, as even as they can be: row and column of a tile's cell are the tile's · c // side.
-Numbers are those of ``raw_actions.py`` with c² cells for T tiles: PASS | EXTRACT cell | WORKSHOP recipe, cell |
+Numbers are those of ``raw.py`` with c² cells for T tiles: PASS | EXTRACT cell | WORKSHOP recipe, cell |
 HAUL cart, cell, cell | DISMANTLE cell.
 
 A number is legal if any order with that verb, recipe, cart and cells is, and stands for the one with the lowest raw

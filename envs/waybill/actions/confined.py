@@ -1,5 +1,8 @@
 """What an action space leaves of the orders that a rule would choose from.
 
+Numba cannot keep code on disk that calls a function it is handed, so the spaces are numbered here: one more is a
+number, a line in ``confined_to`` and a branch in ``offer``.
+
 A player that is confined to a space shows what the space itself costs: no agent that acts in it can be expected to play
 better than the planner does there, its ceiling.
 """
@@ -47,7 +50,7 @@ def confined_to(actions: str, *, candidates: int, cells: int) -> Confined | None
 
 
 @jit
-def settle(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, cells: Any, row: Any, worth: Any, n: Any) -> Any:
+def settle_in_cells(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, cells: Any, row: Any, worth: Any, n: Any) -> Any:
     """Replace the orders of a row by those that their buckets stand for, each once; returns how many are left."""
     actions, o = scratch.actions, scratch.order[0]
     found = legal_actions(s, me, pool, lv, o, actions)
@@ -74,8 +77,8 @@ def settle(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, cells: Any, row: A
 def offer(confined: Any, s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, strict: Any) -> Any:
     """Fill one row with what the space offers of the orders worth thinking about, PASS first; returns how many.
 
-    ``confined`` may be None: then the rest is not even compiled. ``strict`` as in ``reducers.keep_best``; the heuristic
-    reducer is strict always.
+    ``confined`` may be None: then the rest is not even compiled. ``strict`` as in ``proposals.keep_best``; the
+    heuristic reducer is strict always.
     """
     if confined is None:
         return propose(s, me, pool, lv, scratch, row, worth, strict)
@@ -84,5 +87,5 @@ def offer(confined: Any, s: Any, me: Any, pool: Any, lv: Any, scratch: Any, row:
     slots = confined.size if confined.space == PROPOSED else len(row)
     n = propose(s, me, pool, lv, scratch, row[:slots], worth, strict or confined.space == PROPOSED)
     if confined.space == IN_CELLS:
-        n = settle(s, me, pool, lv, scratch, confined.size, row, worth, n)
+        n = settle_in_cells(s, me, pool, lv, scratch, confined.size, row, worth, n)
     return n

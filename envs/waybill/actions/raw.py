@@ -38,7 +38,7 @@ def decode(lv: Any, action: Any, o: Any) -> None:
 
 @jit
 def decode_among(lv: Any, tiles: Any, action: Any, o: Any) -> None:
-    """The same with another number of tiles than the level has: see ``buckets.py``."""
+    """The order of an action number that counts another number of tiles than the level has: see ``buckets.py``."""
     recipes, carts = np.int64(lv.n_recipes), np.int64(lv.max_carts)
     put(o, PASS, 0, 0, 0, 0)
     a = np.int64(action) - 1
@@ -67,7 +67,7 @@ def encode(lv: Any, o: Any) -> Any:
 
 @jit
 def encode_among(lv: Any, tiles: Any, o: Any) -> Any:
-    """The same with another number of tiles than the level has."""
+    """The action number of an order among another number of tiles than the level has: see ``buckets.py``."""
     recipes, carts = np.int64(lv.n_recipes), np.int64(lv.max_carts)
     tile = np.int64(o.tile)
     if o.verb == EXTRACT:

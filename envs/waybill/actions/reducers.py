@@ -1,13 +1,13 @@
-"""Action reducers: from a state to at most K candidate orders, or to the mask of the raw space.
+"""Action reducers: from a state to at most K candidate orders.
 
 Every reducer is a batch pass of one signature, found by its name; a new one is one function here and one config file:
 
     reducer(states, views, pool, level, scratch, limit, orders, worth, count, low, high)
 
 For each view [R], a game and a seat in it, it writes at most ``limit`` candidates into ``orders`` [R, K] (ORDER), their
-number into ``count`` [R] and what the rule of thumb in ``estimates.py`` says of them into ``worth`` [R, K, 2] (value
-and outlay of the chain, coins). Candidate 0 is always PASS, all are legal as far as the company knows and no two are
-equal. ``full`` and ``masked`` have no candidates: see ``raw_actions.py``.
+number into ``count`` [R] and what the rule of thumb in ``forecasts/estimates.py`` says of them into ``worth`` [R, K, 2]
+(value and outlay of the chain, coins). Candidate 0 is always PASS, all are legal as far as the company knows and no two
+are equal. Spaces without candidates are in ``raw_spaces.py``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from envs.waybill.actions.raw import decode, legal_actions, put
 from envs.waybill.core.draws import mix
 from envs.waybill.core.jit import called, kernel
 from envs.waybill.core.parts import named
-from envs.waybill.core.state import (
-    PASS,
-)
+from envs.waybill.core.state import PASS
 from envs.waybill.forecasts.estimates import estimate
 from envs.waybill.forecasts.flows import measure_flows
 

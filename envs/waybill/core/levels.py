@@ -39,7 +39,7 @@ class TerrainConfig:
 
 @dataclass
 class LevelConfig:
-    """Every number of a level. Units: turns, coins, goods, travel units (see ``state.py``).
+    """Every number of a level. Units: turns, coins, goods, travel units (see ``core/state.py``).
 
     ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
     the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and
@@ -230,10 +230,10 @@ def names() -> list[str]:
 
 def ladder() -> list[str]:
     """Names of the levels on the ladder, the easiest first."""
-    return [name for name in names() if load(name).rung is not None]
+    return [name for name in names() if load_level(name).rung is not None]
 
 
-def load(name: str) -> LevelConfig:
+def load_level(name: str) -> LevelConfig:
     """The level of that name.
 
     Raises:

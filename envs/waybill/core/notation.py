@@ -77,7 +77,11 @@ def turn_to_words(orders: Any, level: LevelConfig) -> dict[str, Any]:
 
 
 def turn_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> Any:
-    """The inverse of ``turn_to_words``: an ORDER record, or array [seats]; errors as above."""
+    """The ORDER record, or array [seats], of plain values as ``turn_to_words`` gives them.
+
+    Raises:
+        ValueError: in one line that starts with ``where``.
+    """
     if not level.rivals:
         return order_from_words(words, level, where)
     given, seats = checked(words, "orders", list, where), 1 + len(level.rivals)
@@ -99,7 +103,11 @@ def read_object(line: str, where: str) -> dict[str, Any]:
 
 
 def checked(values: dict[str, Any], key: str, kind: type, where: str) -> Any:
-    """A value that must be of a kind; errors as above."""
+    """The value of a key, which must be of a kind.
+
+    Raises:
+        ValueError: in one line that starts with ``where``.
+    """
     value = values.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{where}: {key}={value!r} is not {_KINDS[kind]}")

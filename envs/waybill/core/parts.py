@@ -1,26 +1,33 @@
-"""Parts found by name: rewards, reducers and encodings are functions marked ``@named`` in a module."""
+"""Parts found by name: rewards, action spaces, reducers and encodings are marked ``@named`` in a module."""
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from envs.waybill.core.jit import F
-
-
-def named(function: F) -> F:
-    """Mark a reward, reducer or encoding as a part that configs find by its function's name."""
-    function.is_part = True  # type: ignore[attr-defined]
-    return function
+P = TypeVar("P")
 
 
-def find_part(module: ModuleType, name: str, key: str, others: tuple[str, ...] = ()) -> Any:
-    """The part of that name in a module; ``others`` are names that are allowed without being a function.
+def named(part: P) -> P:
+    """Mark a function or a class as a part that configs find by its name, a class by its name in lower case."""
+    part.part_name = part.__name__.lower()  # type: ignore[attr-defined]
+    return part
+
+
+def parts_of(*modules: ModuleType) -> dict[str, Any]:
+    """The parts marked in modules, by their names; a class does not inherit the mark."""
+    found = [thing for module in modules for thing in vars(module).values()]
+    marked = [thing for thing in found if "part_name" in getattr(thing, "__dict__", ())]
+    return {part.part_name: part for part in marked}
+
+
+def find_part(name: str, key: str, *modules: ModuleType) -> Any:
+    """The part of that name in one of the modules; ``key`` is what a config calls such a part.
 
     Raises:
         ValueError: for an unknown name, in one line with the known ones.
     """
-    known = {n: f for n, f in vars(module).items() if getattr(f, "is_part", False)}
-    if name in known:
-        return known[name]
-    raise ValueError(f"{key}={name!r} is unknown, known are {', '.join(sorted([*known, *others]))}")
+    known = parts_of(*modules)
+    if name not in known:
+        raise ValueError(f"{key}={name!r} is unknown, known are {', '.join(sorted(known))}")
+    return known[name]

@@ -1,4 +1,4 @@
-"""Working memory of a thread: what passes write and read again within one game, made once."""
+"""Working memory of a thread: what passes write and read again within one game."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Scratch(NamedTuple):
     waiting: np.ndarray  # bool [tiles]
     actions: np.ndarray  # int64 [most legal raw actions]
     order: np.ndarray  # ORDER [1]
-    rank: np.ndarray  # int64 [MAX_SEATS], see tick.py
+    rank: np.ndarray  # int64 [MAX_SEATS], see rules/tick.py
     script: np.ndarray  # int64 [MAX_SEATS], who decides for each seat
-    seat_orders: np.ndarray  # ORDER [MAX_SEATS], see scripted.py
+    seat_orders: np.ndarray  # ORDER [MAX_SEATS], see players/scripted.py
     row: np.ndarray  # ORDER [candidates of a rule]
     worth: np.ndarray  # float32 [candidates of a rule, 2]
-    flows: np.ndarray  # float64 [places + 3, MAX_GOODS], see estimates.py
-    ahead: np.ndarray  # float64 [3], see company_features.py
+    flows: np.ndarray  # float64 [places + 3, MAX_GOODS], see forecasts/flows.py
+    ahead: np.ndarray  # float64 [3], see forecasts/cash.py
 
 
 def make_scratch() -> Scratch:

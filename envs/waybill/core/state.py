@@ -8,7 +8,7 @@ The world (deposits, markets) is kept once, each company in its seat: ``state.co
 the world is in its own record (``known``, ``seen_*``), so whoever decides or observes for it needs no other one.
 
 Units: goods in whole units, cash in whole coins, time in turns, distances in travel units (half tile costs, see
-``maps.py``). Tiles are flat row-major indices ``row * side + column``; -1 means "no tile", "no site", "no good".
+``maps/pool.py``). Tiles are flat row-major indices ``row * side + column``; -1 means "no tile", "no site", "no good".
 """
 
 from __future__ import annotations

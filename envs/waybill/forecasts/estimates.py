@@ -1,7 +1,7 @@
 """What an order is worth: a rough forecast of the profit of the supply chain that it starts or completes.
 
 A rule of thumb, not a rule of the game: the heuristic reducer ranks by it, ``greedy`` plays by it, and candidates carry
-it as a feature. Rates are in units a turn (float), values and outlays in coins. Arguments as in ``books.py``.
+it as a feature. Rates are in units a turn (float), values and outlays in coins. Arguments as in ``rules/books.py``.
 
 The market in steady state (q units sold every turn) holds a glut of q · market_turns, so a town pays
 R(q) = q · base · depth / (depth + q · market_turns) a turn; a new flow is worth R(q0 + q) − R(q0).

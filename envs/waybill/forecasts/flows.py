@@ -1,6 +1,7 @@
 """What flows through a company: units a turn for every place, and what it takes to bring goods that do not come yet.
 
-Rates are in units a turn (float), costs in coins. Arguments as in ``books.py``. ``estimates.py`` judges orders by it.
+Rates are in units a turn (float), costs in coins. Arguments as in ``rules/books.py``. ``estimates.py`` judges orders by
+what is measured here.
 """
 
 from __future__ import annotations

@@ -14,11 +14,8 @@ import numpy as np
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.maps.generate import NEAR, generate_many
 
-TEST_SEEDS, VALIDATION_SEEDS, TRAIN_SEEDS = (
-    0,
-    2**31,
-    2**32,
-)  # first seed of each range; training never draws below 2**32
+# First map seed of each range; training never draws below 2**32.
+TEST_SEEDS, VALIDATION_SEEDS, TRAIN_SEEDS = 0, 2**31, 2**32
 
 
 class MapPool(NamedTuple):

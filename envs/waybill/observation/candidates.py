@@ -12,7 +12,6 @@ import numpy as np
 
 from envs.waybill.core.jit import jit
 from envs.waybill.core.state import (
-    DISMANTLE,
     EXTRACT,
     EXTRACTOR,
     HAUL,
@@ -40,7 +39,7 @@ OUTLET_HINTS = (8, 9, 16)  # the market of the best outlet, which travel times c
 
 @jit
 def see_runway(me: Any, lv: Any, cost: Any, upkeep: Any, own: Any, route: Any, coins: Any, ahead: Any, x: Any) -> None:
-    """Does the cash left after an order pay the upkeep until the next sale, and what is left of it later?
+    """Whether the cash left after an order pays the upkeep until the next sale, and what is left of it later.
 
     ``own`` is the turn of the order's own first sale, then every 2 · ``route`` turns, of ``coins`` each; ``ahead`` as
     ``foresee_sales`` gives it.
@@ -116,6 +115,36 @@ def see_outlet(s: Any, me: Any, pool: Any, lv: Any, flows: Any, tile: Any, good:
 
 
 @jit
+def see_building_order(s: Any, me: Any, pool: Any, lv: Any, flows: Any, o: Any, top: Any, x: Any) -> Any:
+    """What is particular to an EXTRACT, WORKSHOP or DISMANTLE order: its good, lead time and best outlet.
+
+    Returns its cost in coins and the upkeep that it adds in coins a turn, both negative where it clears a building.
+    """
+    tile = np.int64(o.tile)
+    if o.verb == EXTRACT:
+        x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
+        for site in range(lv.n_deposits):
+            if pool.site_tile[s.map, site] == tile:
+                good = np.int64(pool.site_good[s.map, site])
+                x[ORDER_GOOD_AT + good] = 1.0
+                see_outlet(s, me, pool, lv, flows, tile, good, top, x)
+        return np.int64(lv.extractor_cost), np.int64(lv.extractor_upkeep)
+    if o.verb == WORKSHOP:
+        x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
+        product = np.int64(lv.recipes[o.recipe].output)
+        x[ORDER_GOOD_AT + product] = 1.0
+        see_outlet(s, me, pool, lv, flows, tile, product, top, x)
+        return np.int64(lv.workshop_cost), np.int64(lv.workshop_upkeep)
+    b = building_at(me, tile)
+    x[ORDER_GOOD_AT + me.buildings[b].output] = 1.0
+    x[ORDER_AT + 3] = flows[b, OUT] * 0.25
+    digs = me.buildings[b].kind == EXTRACTOR
+    x[ORDER_AT + 7] = digs
+    cost = -np.int64(lv.extractor_cost if digs else lv.workshop_cost) * np.int64(lv.refund_percent) // 100
+    return cost, -np.int64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
+
+
+@jit
 def see_order(
     s: Any,
     me: Any,
@@ -130,7 +159,7 @@ def see_order(
     worth: Any,
     x: Any,
 ) -> None:
-    """One candidate [Fc]: verb, good, cost, lead time, route, worth by ``estimates.py``, both places, their gap.
+    """One candidate [Fc]: verb, good, cost, lead time, route, what the rule of thumb says, both places, their gap.
 
     ``top`` is the level's highest price; ``upkeep`` is in coins a turn, ``ahead`` as ``foresee_sales`` gives it.
     """
@@ -139,33 +168,14 @@ def see_order(
     start = np.float64(lv.start_cash)
     tile = target = np.int64(o.tile)
     cost, own, route, coins = np.int64(0), FAR, 1, 0
-    if o.verb == EXTRACT:
-        cost, upkeep = np.int64(lv.extractor_cost), upkeep + np.int64(lv.extractor_upkeep)
-        x[ORDER_AT + 1] = TURNS_SCALE * lv.extractor_lead
-        for site in range(lv.n_deposits):
-            if pool.site_tile[s.map, site] == tile:
-                good = np.int64(pool.site_good[s.map, site])
-                x[ORDER_GOOD_AT + good] = 1.0
-                see_outlet(s, me, pool, lv, flows, tile, good, top, x)
-    elif o.verb == WORKSHOP:
-        cost, upkeep = np.int64(lv.workshop_cost), upkeep + np.int64(lv.workshop_upkeep)
-        x[ORDER_AT + 1] = TURNS_SCALE * lv.workshop_lead
-        product = np.int64(lv.recipes[o.recipe].output)
-        x[ORDER_GOOD_AT + product] = 1.0
-        see_outlet(s, me, pool, lv, flows, tile, product, top, x)
-    elif o.verb == HAUL:
+    if o.verb == HAUL:
         target = np.int64(o.target)
         if o.cart == NEW_CART:
             cost, upkeep = np.int64(lv.cart_cost), upkeep + np.int64(lv.cart_upkeep)
         own, route, coins = see_route(s, me, pool, lv, flows, o, top, x)
-    elif o.verb == DISMANTLE:
-        b = building_at(me, tile)
-        x[ORDER_GOOD_AT + me.buildings[b].output] = 1.0
-        x[ORDER_AT + 3] = flows[b, OUT] * 0.25
-        digs = me.buildings[b].kind == EXTRACTOR
-        x[ORDER_AT + 7] = digs
-        cost = -np.int64(lv.extractor_cost if digs else lv.workshop_cost) * np.int64(lv.refund_percent) // 100
-        upkeep = upkeep - np.int64(lv.extractor_upkeep if digs else lv.workshop_upkeep)
+    elif o.verb != PASS:
+        cost, added = see_building_order(s, me, pool, lv, flows, o, top, x)
+        upkeep = upkeep + added
     see_runway(me, lv, cost, upkeep, own, route, coins, ahead, x)
     if o.verb == PASS:
         return

@@ -3,7 +3,7 @@
     encoding(pool, level, **options) -> float32 [M, T, P]
 
 A table over maps and tiles, made once per map: an observation copies rows of it. Pairs of places are encoded in
-``features.py`` for every encoding alike, by the |differences| of their rows and the largest of them. Travel times to
+``candidates.py`` for every encoding alike, by the |differences| of their rows and the largest of them. Travel times to
 reference points are a Fréchet embedding, and the largest of their differences is the ALT lower bound
 max |d(u, l) − d(v, l)| ≤ d(u, v) of Goldberg & Harrelson (2005); where x and y are columns, they count in the largest,
 too. An encoding marked ``@exact_pairs`` has the true travel time of a pair in place of the largest difference.
@@ -22,7 +22,13 @@ from envs.waybill.core.parts import named
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import MAX_DEPOSITS, MAX_SIDE, MAX_TOWNS, WATER
 from envs.waybill.maps.pool import MapPool
-from envs.waybill.observation.reference_points import FIXED_POINTS, METRICS, POINTS, fill_distances, need_all_known
+from envs.waybill.observation.reference_points import (
+    DISTANCE_METRICS,
+    FIXED_POINTS,
+    POINTS,
+    fill_distances,
+    need_all_known,
+)
 
 MAX_FREQUENCIES = 8
 
@@ -113,7 +119,7 @@ def reference_points(
     Raises:
         ValueError: for an option that is not one of these; for ``sites`` where a company doesn't know all of them.
     """
-    for name, value, known in (("metric", metric, METRICS), ("points", points, tuple(POINTS))):
+    for name, value, known in (("metric", metric, DISTANCE_METRICS), ("points", points, tuple(POINTS))):
         if value not in known:
             raise ValueError(f"encoding.options.{name}={value!r}, allowed are {', '.join(known)}")
     if not 1 <= count <= len(FIXED_POINTS):

@@ -12,7 +12,7 @@ from envs.waybill.observation.company import GLOBALS
 from envs.waybill.observation.entities import ENTITY_FEATURES
 
 
-class Layout(NamedTuple):
+class ObservationLayout(NamedTuple):
     """How an observation is cut: sizes G, E, Fe, K, Fc."""
 
     globals: int
@@ -33,7 +33,9 @@ def entities_of(level: LevelConfig) -> int:
     return level.deposits + level.towns + level.max_carts + works + len(level.rivals)
 
 
-def layout_of(level: LevelConfig, position_features: int, candidates: int, entities: int | None = None) -> Layout:
+def make_layout(
+    level: LevelConfig, position_features: int, candidates: int, entities: int | None = None
+) -> ObservationLayout:
     """The layout for a level, an encoding of P features and K candidates (0: a raw action space).
 
     ``entities`` asks for more rows of entities than the level needs, to play several levels with one layout.
@@ -46,10 +48,10 @@ def layout_of(level: LevelConfig, position_features: int, candidates: int, entit
         raise ValueError(f"entities={entities}, level {level.name} needs {needed} and more")
     entities = needed if entities is None else entities
     per_candidate = ORDER_FEATURES + 3 * position_features + 1 if candidates else 0
-    return Layout(GLOBALS, entities, ENTITY_FEATURES + position_features, candidates, per_candidate)
+    return ObservationLayout(GLOBALS, entities, ENTITY_FEATURES + position_features, candidates, per_candidate)
 
 
-class Rows(NamedTuple):
+class ObservationRows(NamedTuple):
     """Observations of R views (a game and a seat in it): the array, its three parts, how many rows are not zero."""
 
     flat: np.ndarray  # float32 [R, D]
@@ -59,13 +61,13 @@ class Rows(NamedTuple):
     filled: np.ndarray  # int64 [R, 2], rows of entities and of candidates
 
 
-def make_rows(games: int, layout: Layout) -> Rows:
+def make_rows(games: int, layout: ObservationLayout) -> ObservationRows:
     """Observations of no game yet, all zero."""
     flat = np.zeros((games, layout.size), np.float32)
-    return Rows(flat, *cut(flat, layout), np.zeros((games, 2), np.int64))
+    return ObservationRows(flat, *cut(flat, layout), np.zeros((games, 2), np.int64))
 
 
-def cut(observations: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def cut(observations: np.ndarray, layout: ObservationLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Views of observations [N, D] as (globals [N, G], entities [N, E, Fe], candidates [N, K, Fc])."""
     n, g = len(observations), layout.globals
     middle = g + layout.entities * layout.entity_features

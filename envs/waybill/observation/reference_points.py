@@ -14,7 +14,7 @@ from envs.waybill.core.state import WATER
 from envs.waybill.maps.pool import MapPool
 from envs.waybill.maps.travel import travel_field
 
-METRICS = ("travel", "straight")
+DISTANCE_METRICS = ("travel", "straight")
 
 SPREAD, NO_POINT = -1, -2  # in place of a point's tile: the one farthest from those before it; there is none
 PLAIN_STEP = 2  # travel units of one step over plain land
@@ -29,17 +29,17 @@ _POINT_STREAM = np.uint64(0xD1B54A32D192ED03)  # random points are drawn apart f
 
 
 def need_all_known(record: Any, what: str) -> None:
-    """For encodings that tell where all sites are.
+    """Refuse a level that hides sites, for encodings that tell where all of them are.
 
     Raises:
-        ValueError: on a level with sight.
+        ValueError: in one line, on a level with sight.
     """
     if record["sight"] > 0:
         raise ValueError(f"{what} tells where all sites are, the level hides some of them (sight={record['sight']})")
 
 
 def _fixed(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:
-    """Tiles of the reference points, int64 [M, count]; so are the others."""
+    """Tiles of the first fixed points, int64 [M, count]; the functions of the other kinds give the same shape."""
     record: Any = level[0]
     last = int(record["side"]) - 1
     spots = np.array([(round(y * last), round(x * last)) for x, y in FIXED_POINTS[:count]], np.int64)

@@ -1,4 +1,4 @@
-"""The greedy way to play: each turn the candidate with the best return on investment by ``estimates.py``."""
+"""The greedy way to play: each turn the candidate with the best return on investment by ``forecasts/estimates.py``."""
 
 from __future__ import annotations
 

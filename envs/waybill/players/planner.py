@@ -26,7 +26,7 @@ from envs.waybill.players.scripted import finish_greedily, is_over, play_seat
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.5, 1.0, 0.2, 6.0))
 
 
-class Search(NamedTuple):
+class PlannerScratch(NamedTuple):
     """Working memory of one planner."""
 
     beam: np.ndarray  # STATE [beam]
@@ -45,13 +45,13 @@ class Search(NamedTuple):
     confined: Confined | None  # to the orders that an action space offers
 
 
-def make_search(level: LevelConfig, confined: Confined | None = None) -> Search:
+def make_planner_scratch(level: LevelConfig, confined: Confined | None = None) -> PlannerScratch:
     """Working memory for games of a level."""
     horizon, beam = level.horizon, level.planner_beam
     drawn = confined.size if confined is not None and confined.space == DRAWN else 0  # those are all looked at
     width, slots = max(level.planner_width, drawn), max(RULE_CANDIDATES, drawn)
     n = beam * width
-    return Search(
+    return PlannerScratch(
         beam=records(beam, STATE),
         children=records(n, STATE),
         child_value=np.zeros(n, np.int64),
@@ -70,7 +70,7 @@ def make_search(level: LevelConfig, confined: Confined | None = None) -> Search:
 
 
 @jit
-def judge(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
+def judge_child(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan: Any, best_score: Any) -> Any:
     """(value, best score): a child's best final cash over all styles; a new best plan is written to ``w.best``."""
     turn, value = np.int64(w.children[child].turn), np.int64(-(1 << 40))
     for k in range(len(w.styles)):
@@ -89,7 +89,7 @@ def judge(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any, plan:
 
 
 @jit
-def expand(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
+def expand_beam(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
     """All children of the beam, judged. Returns (children, best score)."""
     n = 0
     for b in range(width):
@@ -102,7 +102,7 @@ def expand(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plan
             copy_order(w.child_order[n], w.row[j])
             w.child_parent[n] = b
             play_seat(w.children[n], seat, pool, lv, w.row[j], scratch)
-            w.child_value[n], best_score = judge(w, seat, pool, lv, scratch, n, plans[b], best_score)
+            w.child_value[n], best_score = judge_child(w, seat, pool, lv, scratch, n, plans[b], best_score)
             n += 1
     return n, best_score
 
@@ -117,7 +117,7 @@ def alike(a: Any, b: Any) -> Any:
 
 
 @jit
-def select(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
+def select_beam(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
     """The most valuable children that differ become the next beam; returns its width."""
     width = 0
     while width < len(w.beam):
@@ -142,15 +142,15 @@ def select(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: Any) ->
 
 
 @jit
-def plan(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, s: Any) -> None:
+def plan_orders(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, s: Any) -> None:
     """The best orders found for a seat from state ``s`` on, into ``w.best``."""
     w.beam[0] = s
     width, best_score, flip = 1, -(1 << 40), 0
     for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
-        n, best_score = expand(w, seat, pool, lv, scratch, width, w.plans[flip], best_score)
+        n, best_score = expand_beam(w, seat, pool, lv, scratch, width, w.plans[flip], best_score)
         if n == 0:
             break
-        width = select(w, seat, n, w.plans[flip], w.plans[1 - flip], turn)
+        width = select_beam(w, seat, n, w.plans[flip], w.plans[1 - flip], turn)
         flip = 1 - flip
 
 
@@ -158,7 +158,7 @@ def plan(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, s: Any) -> None:
 def plan_game(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, taken: Any, i: Any) -> None:
     """Plan game i for a seat from its present state, note the orders in ``taken`` [N, horizon] and play them."""
     lv, s = level[0], states[i]
-    plan(search, seat, pool, lv, scratch, s)
+    plan_orders(search, seat, pool, lv, scratch, s)
     while not is_over(s, s.companies[seat]):
         now = np.int64(s.turn)
         copy_order(taken[i, now], search.best[now])
@@ -169,6 +169,6 @@ def plan_game(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, searc
 def plan_ahead(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, orders: Any, i: Any) -> None:
     """Only plan: the orders of game i for a seat into ``orders`` [N, horizon]."""
     lv, s = level[0], states[i]
-    plan(search, seat, pool, lv, scratch, s)
+    plan_orders(search, seat, pool, lv, scratch, s)
     for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
         copy_order(orders[i, turn], search.best[turn])

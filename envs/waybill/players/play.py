@@ -19,13 +19,13 @@ from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import ORDER, STATE, records
 from envs.waybill.maps.pool import make_pool
 from envs.waybill.players.greedy import GREEDY_STYLE
-from envs.waybill.players.planner import make_search, plan_game
+from envs.waybill.players.planner import make_planner_scratch, plan_game
 from envs.waybill.players.scripted import finish_greedily, is_over, play_chosen, random_choice
-from envs.waybill.rewards.outcome import make_facts, note_facts
+from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import start_games
 
 
-class Games(NamedTuple):
+class PlayedGames(NamedTuple):
     """Played games, one a map."""
 
     score: np.ndarray  # int64 [N], coins of profit
@@ -52,10 +52,10 @@ def play_greedy(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, sea
     finish_greedily(states[i], seat, pool, level[0], scratch, row, worth, taken[i], GREEDY_STYLE, search.confined)
 
 
-PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
+RULE_PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
 
 
-def play(
+def play_games(
     name: str,
     level: LevelConfig,
     map_seeds: np.ndarray,
@@ -64,8 +64,8 @@ def play(
     threads: int = 2,
     progress: Callable[[int, int], None] | None = None,
     confined: Confined | None = None,
-) -> Games:
-    """Let a player play one game on each map.
+) -> PlayedGames:
+    """Let a player play seat 0 of one game on each map.
 
     Args:
         name: ``random``, ``greedy`` or ``planner``.
@@ -77,27 +77,31 @@ def play(
     Raises:
         ValueError: for an unknown player.
     """
-    if name not in PLAYERS:
-        raise ValueError(f"unknown player {name!r}, known are {', '.join(PLAYERS)}")
+    if name not in RULE_PLAYERS:
+        raise ValueError(f"unknown player {name!r}, known are {', '.join(RULE_PLAYERS)}")
     record, script = level.record(), level.script()
     pool = make_pool(record, np.asarray(map_seeds, np.uint64))
     n = len(map_seeds)
     states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
     start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
-    spare = [(make_scratch(), make_search(level, confined)) for _ in range(threads)]
+    spare = [(make_scratch(), make_planner_scratch(level, confined)) for _ in range(threads)]
     for scratch, _ in spare:
         scratch.script[:] = script
 
     def one(i: int) -> None:
         scratch, search = spare.pop()
-        PLAYERS[name](states, 0, pool, record, scratch, search, taken, i)
+        RULE_PLAYERS[name](states, 0, pool, record, scratch, search, taken, i)
         spare.append((scratch, search))
 
     with ThreadPoolExecutor(threads) as team:
         for done, _ in enumerate(team.map(one, range(n)), start=1):
             if progress is not None:
                 progress(done, n)
-    companies: Any = states["companies"][:, 0]
-    facts, views = make_facts(n), np.stack([np.arange(n), np.zeros(n, np.int64)], axis=1)
-    note_facts(states, views, record, facts, 0, n)
-    return Games(facts.score, facts.won, companies["bankrupt"] != 0, states["turn"].astype(np.int64), taken)
+    return _outcome(states, record, taken)
+
+
+def _outcome(states: np.ndarray, record: np.ndarray, taken: np.ndarray) -> PlayedGames:
+    n, companies = len(states), states["companies"][:, 0]
+    infos, views = make_infos(n), np.stack([np.arange(n), np.zeros(n, np.int64)], axis=1)
+    note_infos(states, views, record, infos, 0, n)
+    return PlayedGames(infos.score, infos.won, companies["bankrupt"] != 0, states["turn"].astype(np.int64), taken)

@@ -63,7 +63,7 @@ def is_over(s: Any, me: Any) -> Any:
 def finish_greedily(
     s: Any, seat: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any, confined: Any
 ) -> None:
-    """Play a seat to its end in one style; ``confined`` as in ``confined.py``."""
+    """Play a seat to its end in one style; ``confined`` as for ``offer``."""
     me = s.companies[seat]
     while not is_over(s, me):
         n = offer(confined, s, me, pool, lv, scratch, row, worth, np.bool_(True))  # a literal would be compiled apart

@@ -25,7 +25,7 @@ class Board:
         self.small = max(8.5, min(12.0, 0.2 * self.t))  # text on the map
 
     def draw(self) -> None:
-        """All of it, from the ground up."""
+        """Draw the whole map, the ground first."""
         land = ground(self.scene.terrain(), tile=self.t, unit=self.c.unit)
         self.c.image.paste(land, (round(self.x * self.c.unit), round(self.y * self.c.unit)))
         self.c.box(self.x, self.y, self.size, self.size, None, edge=RULE, line=1.5)

@@ -23,7 +23,7 @@ class Panel:
         self.x, self.y, self.width, self.bottom = x, y, width, bottom
 
     def draw(self, candidates: list[Candidate] | None) -> None:
-        """All cards that there is something to say on."""
+        """Draw every card that has something to show."""
         self._headline()
         half = (self.width - 10) / 2
         top = self.y
@@ -52,7 +52,7 @@ class Panel:
         c.box(self.x, self.y, self.width, 92, CARD, round_by=7, edge=RULE, line=1)
         turn, x, y = int(self.scene.state["turn"]), self.x + 12, self.y
         c.text(x, y + 20, f"Waybill · {level.name}", 17, INK, bold=True)
-        status = words.status(self.scene)
+        status = words.game_status(self.scene)
         wide = c.width_of(status, 11) + 18
         c.box(self.x + self.width - wide - 12, y + 10, wide, 20, _STATUS[status], round_by=10)
         c.text(self.x + self.width - wide / 2 - 12, y + 20, status, 11, WHITE, at="mm", bold=True)

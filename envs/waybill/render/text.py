@@ -48,7 +48,7 @@ def to_text(
 def _headline(scene: Scene) -> str:
     s = scene.state
     parts = [scene.level.name, f"turn {int(s['turn'])}/{scene.level.horizon}", f"cash {int(scene.me['cash'])}"]
-    parts += [f"score {scene.score:+d}", f"illegal orders {int(scene.me['illegal'])}", words.status(scene)]
+    parts += [f"score {scene.score:+d}", f"illegal orders {int(scene.me['illegal'])}", words.game_status(scene)]
     return "  ".join(parts)
 
 

@@ -77,7 +77,7 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
     return "pass" if verb == st.PASS else "no order (an empty candidate)"
 
 
-def status(scene: Scene) -> str:
+def game_status(scene: Scene) -> str:
     """How the game stands: "playing", "over" or "bankrupt"."""
     if scene.me["bankrupt"]:
         return "bankrupt"

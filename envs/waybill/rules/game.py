@@ -1,4 +1,4 @@
-"""The rules as a whole: a turn is one order of each company and one tick; batch passes (see ``books.py``)."""
+"""The rules as a whole: a turn is one order of each company and one tick (arguments as in ``books.py``)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def clear_company(me: Any) -> None:
 
 
 @jit
-def start(s: Any, pool: Any, lv: Any, row: Any, seed: Any) -> None:
+def start_game(s: Any, pool: Any, lv: Any, row: Any, seed: Any) -> None:
     """A new game on the map in row ``row`` of the pool; ``seed`` starts the game's own random numbers."""
     s.rng, s.map, s.map_seed = mix(np.uint64(seed)), row, pool.seed[row]
     s.turn = s.done = 0
@@ -99,7 +99,7 @@ def play_turns(states: Any, pool: Any, level: Any, orders: Any, scratch: Any, lo
 def start_games(states: Any, pool: Any, level: Any, rows: Any, seeds: Any, low: Any, high: Any) -> None:
     """Batch pass: new games on map rows [N] with game seeds [N]."""
     for i in range(low, high):
-        start(states[i], pool, level[0], rows[i], seeds[i])
+        start_game(states[i], pool, level[0], rows[i], seeds[i])
 
 
 @kernel
@@ -123,4 +123,4 @@ def restart_games(
         if restart[i]:
             seeds[i] = mix(seeds[i] + np.uint64(1))
             row = i if in_order else np.int64(seeds[i] >> np.uint64(33)) % len(pool.seed)
-            start(states[i], pool, level[0], row, seeds[i])
+            start_game(states[i], pool, level[0], row, seeds[i])

@@ -1,4 +1,4 @@
-"""Which orders are legal and what they do (arguments as in ``books.py``)."""
+"""What orders do: building, sending carts, clearing (arguments as in ``books.py``)."""
 
 from __future__ import annotations
 

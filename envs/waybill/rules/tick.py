@@ -180,8 +180,8 @@ def rank_seats(s: Any, lv: Any, rank: Any) -> None:
 
 
 @jit
-def work(s: Any, me: Any, pool: Any, lv: Any) -> None:
-    """One turn of a company's buildings and carts; its sales of the turn before become public."""
+def run_company(s: Any, me: Any, pool: Any, lv: Any) -> None:
+    """Run a company's buildings and carts for one turn; its sales of the turn before become public."""
     me.public_sales = me.sales
     me.public_total += me.sales
     me.sales = 0
@@ -207,7 +207,7 @@ def tick(s: Any, pool: Any, lv: Any, rank: Any) -> None:
     for i in range(lv.n_seats):
         me = s.companies[rank[i]]
         if me.bankrupt == 0:
-            work(s, me, pool, lv)
+            run_company(s, me, pool, lv)
     recover(s, lv)
     going = False
     for i in range(lv.n_seats):

@@ -18,7 +18,7 @@ from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.scratch import Scratch, make_scratch
 from envs.waybill.core.state import MAX_SEATS, ORDER, OUTSIDE, PLANNER, SCRIPTS, STATE, records
 from envs.waybill.maps.pool import MapPool, make_pool
-from envs.waybill.players.planner import make_search, plan_ahead
+from envs.waybill.players.planner import make_planner_scratch, plan_ahead
 from envs.waybill.players.scripted import decide_scripted, follow_plans
 from envs.waybill.rules.game import play_turns, start_games
 from experiments.common.machine import device_of
@@ -69,7 +69,7 @@ class PolicySeat:
         batch = self._batch
         batch.states[:] = states
         batch.look()
-        orders[:] = batch.orders_of(self._greedy(batch.observations, batch.mask))
+        orders[:] = batch.orders_of(self._greedy(batch.observations, batch.space.mask))
 
 
 class Arena:
@@ -132,7 +132,7 @@ class Arena:
         """A planner's orders [N, horizon] for games that have just begun: seconds for each."""
         n, horizon = self.maps, self.level.horizon
         plans = records(n * horizon, ORDER).reshape(n, horizon)
-        spare = [(make_scratch(), make_search(self.level)) for _ in range(self._threads)]
+        spare = [(make_scratch(), make_planner_scratch(self.level)) for _ in range(self._threads)]
         for own, _ in spare:
             own.script[:] = scratch.script
 

@@ -64,7 +64,7 @@ def _play_maps(
     """A player's games by map. Each draws from its map's seed, so that its neighbours don't matter."""
     rows: dict[int, GameRow] = {}
     for run in np.split(np.array(maps), np.flatnonzero(np.diff(maps) != 1) + 1):  # maps without gaps
-        played = play.play(
+        played = play.play_games(
             name,
             level,
             run.astype(np.uint64),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from envs.waybill.core import levels
 from envs.waybill.core.state import VERBS
 from envs.waybill.maps.pool import VALIDATION_SEEDS
-from envs.waybill.players.play import PLAYERS
+from envs.waybill.players.play import RULE_PLAYERS
 from experiments.common.curves import EpisodeWindow
 from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals, placeholders
@@ -29,7 +29,7 @@ class WaybillDomain:
     """Games on one of Waybill's levels. ``label`` names them in a run folder's name."""
 
     config_class: ClassVar[type[Config]] = WaybillConfig
-    players: ClassVar[tuple[str, ...]] = tuple(PLAYERS)
+    players: ClassVar[tuple[str, ...]] = tuple(RULE_PLAYERS)
 
     label: str = "waybill"
     train_steps: int = 1
@@ -60,7 +60,7 @@ class WaybillDomain:
             check_rivals(request.rivals, "--rivals")
             setup = replace(setup, config=replace(waybill_config(setup), rivals=list(request.rivals)).completed())
         config = waybill_config(setup)
-        level = config.level if request.level is None else levels.load(request.level)
+        level = config.level if request.level is None else levels.load_level(request.level)
         if request.level is not None and config.rivals is not None:
             level = replace(level, rivals=placeholders(config.rivals))
         first, maps = requested_maps(request, config.evaluation)

@@ -139,7 +139,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
 
 def _check_options(name: str, options: Mapping[str, Any]) -> None:
     """Refuse options that an encoding doesn't take, by its signature; it checks their ranges itself."""
-    takes = inspect.signature(find_part(encodings, name, "encoding")).parameters
+    takes = inspect.signature(find_part(name, "encoding", encodings)).parameters
     known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
     for key, value in options.items():
         if key not in known:

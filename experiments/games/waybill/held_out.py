@@ -11,7 +11,7 @@ import numpy as np
 
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
-from envs.waybill.players.play import PLAYERS
+from envs.waybill.players.play import RULE_PLAYERS
 from experiments.common.machine import threads_of
 from experiments.common.statistics import Interval, better, interval_text, mean_interval, normalised, share_interval
 from experiments.config.groups import EvaluationConfig, check_count, check_first_seed
@@ -70,7 +70,7 @@ class HeldOutMaps:
                 threads=2 if config is None else threads_of(config),
                 progress=config is None or config.progress,
             )
-            for name in PLAYERS
+            for name in RULE_PLAYERS
         }
 
     def _against_policies(self) -> dict[str, MapGames]:
@@ -126,7 +126,7 @@ _WON: TableColumns = {"won": lambda row: interval_text(Interval(**row["won"]), "
 
 def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:
     """Held-out maps for the players alone, without a run."""
-    level = levels.load(DEFAULT_LEVEL if request.level is None else request.level)
+    level = levels.load_level(DEFAULT_LEVEL if request.level is None else request.level)
     if request.rivals is not None:
         check_rivals(request.rivals, "--rivals")
         refuse_policies(request.rivals, "a player alone")

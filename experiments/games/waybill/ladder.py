@@ -70,7 +70,7 @@ class LadderGames:
     def _grow(self) -> None:
         if self._limit is not None:
             for part in self.parts:
-                part.batch.limit = self._limit(self.env_step)
+                part.batch.space.limit = self._limit(self.env_step)
 
     @property
     def is_moving(self) -> bool:

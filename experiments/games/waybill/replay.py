@@ -42,7 +42,7 @@ class WeighedGame:
 
     def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
         """Yields (STATE record, ORDER of the player, candidates) of each turn; last the end, without an order."""
-        for turn, state in enumerate(record.replay(self.game)):
+        for turn, state in enumerate(record.replay_states(self.game)):
             order = self.game.own_orders[turn] if turn < len(self.game.orders) else None
             yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
 
@@ -77,23 +77,23 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
         for name, value in (("level", level), ("map-seed", map_seed)):
             if value is not None:
                 raise ValueError(f"--{name}={value}: {target} is a saved game and has its own")
-        game = record.load(path)
-        for _ in record.replay(game):  # nothing is shown of a game that does not replay
+        game = record.load_game(path)
+        for _ in record.replay_states(game):  # nothing is shown of a game that does not replay
             pass
         return WeighedGame(game, [])
-    chosen = None if level is None else levels.load(level)
+    chosen = None if level is None else levels.load_level(level)
     seed = 0 if map_seed is None else map_seed
     if path.is_dir():
         return _watch_run(path, chosen, seed, device)
-    if target in play.PLAYERS:
-        return _watch_player(target, chosen or levels.load(DEFAULT_LEVEL), seed)
-    known = ", ".join(play.PLAYERS)
+    if target in play.RULE_PLAYERS:
+        return _watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
+    known = ", ".join(play.RULE_PLAYERS)
     raise ValueError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
 
 
 def _watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
     """A game of one of the players."""
-    games = play.play(name, level, np.array([map_seed], np.uint64))
+    games = play.play_games(name, level, np.array([map_seed], np.uint64))
     orders = games.orders[0, : int(games.length[0])]
     return WeighedGame(record.record_game(level=level, map_seed=map_seed, game_seed=0, player=name, orders=orders), [])
 
@@ -129,7 +129,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
 def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
     """The candidates in the present state: (order in words, value of ``q`` [A], chosen); q is -inf where illegal."""
     legal = np.flatnonzero(np.isfinite(q))
-    if batch.groups is None:
+    if batch.space.groups is None:
         legal = legal[np.argsort(-q[legal])[:SHOWN_CANDIDATES]]
     actions = list(dict.fromkeys([*legal.tolist(), action]))
     lowest = float(q[legal].min()) if len(legal) else 0.0

@@ -75,7 +75,7 @@ def test_where_the_raw_space_is_too_large_to_look_at(name: str) -> None:
 
 
 def test_cells_by_literals() -> None:
-    level = levels.load("haul")  # a side of 9: four cells of 3, 2, 2 and 2 tiles
+    level = levels.load_level("haul")  # a side of 9: four cells of 3, 2, 2 and 2 tiles
     rows = [0, 0, 0, 1, 1, 2, 2, 3, 3]
     want = [4 * row + column for row in rows for column in rows]
     orders = records(81, ORDER)
@@ -83,7 +83,7 @@ def test_cells_by_literals() -> None:
     assert cells_of(level, 4, np.arange(81)).tolist() == want
     assert numbers_of(level, 4, orders).tolist() == [1 + cell for cell in want]
     assert n_buckets(level, 4) == 1 + 16 + 6 * 16 * 16 + 16 == 1569
-    assert n_buckets(levels.load("refine"), 4) == 2369
+    assert n_buckets(levels.load_level("refine"), 4) == 2369
 
 
 def test_a_batch_plays_what_buckets_stand_for_and_counts_the_others_as_illegal() -> None:

@@ -68,14 +68,14 @@ def test_reducers_offer_what_they_offer_agents(space: int, reducer: str) -> None
 @pytest.mark.parametrize("actions", list(SPACES))
 @pytest.mark.parametrize("name", ["haul", "refine"])
 def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> None:
-    level, maps = levels.load(name), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
+    level, maps = levels.load_level(name), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
     sizes = {"candidates": 32, "cells": 4, **SPACES[actions]}
-    games = players.play("planner", level, maps, threads=1, confined=confined_to(actions, **sizes))
+    games = players.play_games("planner", level, maps, threads=1, confined=confined_to(actions, **sizes))
     found = measure_coverage(level, maps, games, actions=actions, **sizes, threads=1, progress=False)
     assert found.offered[found.given].all()
     assert found.recall.tolist() == [1.0] * 3
     np.testing.assert_array_equal(found.ceiling, games.score)
-    free = players.play("planner", level, maps, threads=1)
+    free = players.play_games("planner", level, maps, threads=1)
     outside = measure_coverage(level, maps, free, actions=actions, **sizes, threads=1, progress=False)
     assert (outside.recall < 1).any()  # which is not so of everybody
     assert free.score.tolist() != games.score.tolist()
@@ -83,9 +83,9 @@ def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> N
 
 
 def test_cells_of_a_tile_and_slots_for_all_confine_nobody() -> None:
-    level, maps = levels.load("haul"), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
-    free = players.play("planner", level, maps, threads=1)
-    there = players.play("planner", level, maps, threads=1, confined=Confined(IN_CELLS, level.side))
+    level, maps = levels.load_level("haul"), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
+    free = players.play_games("planner", level, maps, threads=1)
+    there = players.play_games("planner", level, maps, threads=1, confined=Confined(IN_CELLS, level.side))
     np.testing.assert_array_equal(free.orders, there.orders)
     assert confined_to("full", candidates=2, cells=1) is None
     assert confined_to("masked", candidates=2, cells=1) is None

@@ -106,7 +106,7 @@ def test_every_number_is_one_order_and_every_order_one_number(name: str) -> None
 
 
 def test_raw_numbers_by_literals() -> None:
-    level = dataclasses.replace(levels.load("refine"), side=12, max_carts=8)
+    level = dataclasses.replace(levels.load_level("refine"), side=12, max_carts=8)
     record, orders = level.record(), records(1, ORDER)
     assert level.n_raw_actions == 187_201
     for number, want in {

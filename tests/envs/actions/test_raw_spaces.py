@@ -7,27 +7,42 @@ import pytest
 from midgame import raw
 from numbering import numbers_of
 
+from envs.waybill.actions import raw_spaces
 from envs.waybill.actions.raw import NO_ORDER
-from envs.waybill.actions.spaces import RAW_SPACES, RawSpace
+from envs.waybill.actions.raw_spaces import RawSpace
+from envs.waybill.actions.spaces import make_space
 from envs.waybill.core import levels
+from envs.waybill.core.parts import parts_of
 from envs.waybill.core.state import DISMANTLE, EXTRACT, HAUL, PASS, WORKSHOP
 from envs.waybill.env import WaybillEnv
+from envs.waybill.options import GameOptions
 from envs.waybill.vector_env import WaybillVectorEnv
 
 MAPS = (2**32, 4)
+RAW_SPACES = sorted(parts_of(raw_spaces))
+
+
+def space_of(actions: str, level: levels.LevelConfig, cells: int = 4) -> RawSpace:
+    space = make_space(GameOptions(level=level, actions=actions, cells=cells), 1)
+    assert isinstance(space, RawSpace)
+    return space
+
+
+def test_the_raw_spaces_are_found_by_name() -> None:
+    assert RAW_SPACES == ["buckets", "full", "masked"]
 
 
 @pytest.mark.parametrize("name", ["haul", "refine"])
 @pytest.mark.parametrize("space", ["full", "masked"])
 def test_verbs_are_those_of_the_orders(name: str, space: str) -> None:
-    own = RawSpace(space, levels.load(name), 4)
+    own = space_of(space, levels.load_level(name))
     assert own.n_actions == len(raw(name))
     np.testing.assert_array_equal(own.verbs(), raw(name)["verb"])
     assert own.verbs().dtype == np.int8
 
 
 def test_verbs_of_buckets_by_literals() -> None:
-    verbs = RawSpace("buckets", levels.load("refine"), 2).verbs()
+    verbs = space_of("buckets", levels.load_level("refine"), 2).verbs()
     blocks = (1, PASS), (4, EXTRACT), (2 * 4, WORKSHOP), (9 * 4 * 4, HAUL), (4, DISMANTLE)
     assert verbs.tolist() == [verb for count, verb in blocks for _ in range(count)]
     env = WaybillEnv(level="refine", actions="buckets", cells=2, maps=MAPS)
@@ -47,13 +62,13 @@ def test_what_is_asked_for_is_what_is_played(actions: str) -> None:
         *_, infos = env.step(chosen)
         np.testing.assert_array_equal(env.batch.given[~infos["reset"], 0], orders[~infos["reset"]])
     if actions in ("heuristic", "random_k"):
-        last = np.full(8, env.batch.n_actions - 1)
-        np.testing.assert_array_equal(env.batch.orders_of(last)["verb"] == NO_ORDER, env.batch.count <= last)
+        last = np.full(8, env.batch.space.n_actions - 1)
+        np.testing.assert_array_equal(env.batch.orders_of(last)["verb"] == NO_ORDER, env.batch.space.count <= last)
 
 
 @pytest.mark.parametrize(("cells", "level"), [(0, "refine"), (13, "refine"), (-1, "haul"), (10, "haul")])
 def test_cells_that_the_map_has_no_tiles_for_are_refused(cells: int, level: str) -> None:
-    side = levels.load(level).side
+    side = levels.load_level(level).side
     with pytest.raises(ValueError, match=f"^cells={cells}, allowed are 1..{side}, the side of level {level}$"):
         WaybillEnv(level=level, actions="buckets", cells=cells, maps=MAPS)
     assert WaybillEnv(level=level, actions="buckets", cells=side, maps=MAPS).action_space.n == len(raw(level))  # type: ignore[attr-defined]
@@ -61,11 +76,11 @@ def test_cells_that_the_map_has_no_tiles_for_are_refused(cells: int, level: str)
 
 @pytest.mark.parametrize("name", ["haul", "refine"])
 def test_numbers_of_orders_are_those_that_they_are_made_from(name: str) -> None:
-    orders, level = raw(name), levels.load(name)
-    np.testing.assert_array_equal(RawSpace("masked", level, 4).actions_of(orders), np.arange(len(orders)))
+    orders, level = raw(name), levels.load_level(name)
+    np.testing.assert_array_equal(space_of("masked", level).actions_of(orders), np.arange(len(orders)))
     some = orders[:: max(1, len(orders) // 5000)]
     for cells in (1, 4, 5):
-        space = RawSpace("buckets", level, cells)
+        space = space_of("buckets", level, cells)
         np.testing.assert_array_equal(space.actions_of(some), numbers_of(level, cells, some))
 
 

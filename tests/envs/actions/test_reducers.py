@@ -129,12 +129,12 @@ def test_random_k_draws_legal_orders_alike_often(name: str, k: int) -> None:
 def test_looking_twice_at_a_turn_shows_the_same_and_the_next_turn_others() -> None:
     env = WaybillVectorEnv(num_envs=8, level="refine", actions="random_k", candidates=6, maps=(2**32, 8))
     first, _ = env.reset(seed=3)
-    orders = env.batch.orders.copy()
+    orders = env.batch.space.orders.copy()
     env.batch.look()
-    np.testing.assert_array_equal(env.batch.orders, orders)
+    np.testing.assert_array_equal(env.batch.space.orders, orders)
     np.testing.assert_array_equal(env.batch.observations, first)
     env.step(np.zeros(8, int))
-    assert (env.batch.orders[:, 1:] != orders[:, 1:]).any(1).all()
+    assert (env.batch.space.orders[:, 1:] != orders[:, 1:]).any(1).all()
     play = seen("refine")
     drawn = candidates(copies_of(play, 0, 50), reducers.random_k, 4)[0]
     assert len({row.tobytes() for row in drawn}) > 40  # and each game its own
@@ -149,11 +149,11 @@ def test_a_slot_without_a_candidate_is_masked_and_playing_it_is_an_illegal_order
         _, infos = env.reset(seed=2)
         company(env.batch.states)["cash"] = 30  # a cart can be paid for, nothing else
         env.batch.look()
-    count = envs[0].batch.count
-    np.testing.assert_array_equal(envs[0].batch.mask, np.arange(256) < count[:, None])
+    count = envs[0].batch.space.count
+    np.testing.assert_array_equal(envs[0].batch.space.mask, np.arange(256) < count[:, None])
     assert (count < 256).all()
-    assert envs[0].batch.groups is not None
-    assert (envs[0].batch.groups[np.arange(256) >= count[:, None]] == 0).all()
+    assert envs[0].batch.space.groups is not None
+    assert (envs[0].batch.space.groups[np.arange(256) >= count[:, None]] == 0).all()
     slots = np.array([255, 255, 254, count[3]])  # never filled, and filled before the cash was gone
     *_, infos = envs[0].step(slots)
     *_, passed = envs[1].step(np.zeros(4, int))

@@ -34,7 +34,7 @@ def test_size_of_the_raw_action_space(side: int, recipes: int, carts: int, count
 
 @pytest.mark.parametrize("name", levels.names())
 def test_every_level_file_loads_and_is_named_after_its_file(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     assert level.name == name
     assert level.n_raw_actions == n_raw_actions(level.side, len(level.recipes), level.max_carts)
     record = level.record()[0]
@@ -119,7 +119,7 @@ def test_a_missing_number_is_named() -> None:
 
 def test_an_unknown_level_names_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"unknown level 'hall', known are .*haul.*refine"):
-        levels.load("hall")
+        levels.load_level("hall")
 
 
 def test_a_level_survives_being_written_as_plain_values() -> None:

@@ -35,7 +35,7 @@ def literal_level() -> LevelConfig:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_all_land_and_all_sites_can_be_reached(name: str) -> None:
-    pool = pool_of(levels.load(name))
+    pool = pool_of(levels.load_level(name))
     for row in range(len(SEEDS)):
         land = pool.terrain[row] != st.WATER
         assert land.mean() >= 0.5
@@ -45,7 +45,7 @@ def test_all_land_and_all_sites_can_be_reached(name: str) -> None:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_travel_agrees_with_dijkstra(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     pool = pool_of(level)
     for row in range(3):
         for site, tile in enumerate(pool.site_tile[row]):
@@ -55,7 +55,7 @@ def test_travel_agrees_with_dijkstra(name: str) -> None:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_the_way_back_is_as_long_as_the_way_there(name: str) -> None:
-    pool = pool_of(levels.load(name))
+    pool = pool_of(levels.load_level(name))
     for row in range(len(SEEDS)):
         between = pool.site_travel[row][:, pool.site_tile[row]]  # [sites, sites]
         np.testing.assert_array_equal(between, between.T)
@@ -65,7 +65,7 @@ def test_the_way_back_is_as_long_as_the_way_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_sites_stand_apart_on_plain_land_away_from_the_edge(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     pool = pool_of(level)
     rows, columns = np.divmod(pool.site_tile.astype(int), level.side)
     assert ((rows > 0) & (rows < level.side - 1) & (columns > 0) & (columns < level.side - 1)).all()
@@ -78,7 +78,7 @@ def test_sites_stand_apart_on_plain_land_away_from_the_edge(name: str) -> None:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_every_good_for_sale_has_a_buyer_at_a_price_within_the_spread(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     prices = make_pool(level.record(), np.arange(200)).site_price
     assert (prices[:, : level.deposits] == 0).all()
     for number, good in enumerate(level.goods):
@@ -96,7 +96,7 @@ def test_every_good_for_sale_has_a_buyer_at_a_price_within_the_spread(name: str)
 
 @pytest.mark.parametrize("name", levels.names())
 def test_near_tiles_are_the_closest_free_ones(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     pool = pool_of(level)
     for row in range(len(SEEDS)):
         for site in range(pool.site_tile.shape[1]):
@@ -125,7 +125,7 @@ def test_one_map_by_literals() -> None:
 
 
 def test_a_seed_is_a_map_wherever_it_lies_in_a_pool() -> None:
-    level = levels.load("refine")
+    level = levels.load_level("refine")
     pool, turned = pool_of(level), make_pool(level.record(), SEEDS[::-1])
     for name, array in pool._asdict().items():
         np.testing.assert_array_equal(array[::-1], getattr(turned, name), err_msg=name)
@@ -138,7 +138,7 @@ def test_a_seed_is_the_same_map_in_another_process() -> None:
     script = (
         "import numpy as np, hashlib\n"
         "from envs.waybill.core import levels; from envs.waybill.maps.pool import make_pool\n"
-        "pool = make_pool(levels.load('refine').record(), np.arange(4))\n"
+        "pool = make_pool(levels.load_level('refine').record(), np.arange(4))\n"
         "print(hashlib.sha256(b''.join(a.tobytes() for a in pool)).hexdigest())"
     )
     here: dict[str, object] = {}

@@ -54,16 +54,16 @@ def parts_of(env: Any, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 
 def test_layout_by_literals() -> None:
-    level = dataclasses.replace(levels.load("refine"), deposits=6, towns=3, max_carts=8, max_buildings=12)
-    layout = observation_layout.layout_of(level, 10, 32)
+    level = dataclasses.replace(levels.load_level("refine"), deposits=6, towns=3, max_carts=8, max_buildings=12)
+    layout = observation_layout.make_layout(level, 10, 32)
     assert layout[:2] == (cf.GLOBALS, 6 + 3 + 8 + 12)
     assert layout.entity_features == ef.ENTITY_FEATURES + 10
     assert layout[3:] == (32, of.ORDER_FEATURES + 3 * 10 + 1)
     assert layout.size == cf.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
-    assert observation_layout.layout_of(level, 10, 0)[3:] == (0, 0)
+    assert observation_layout.make_layout(level, 10, 0)[3:] == (0, 0)
     assert (ef.GOOD_AT, ef.OWN_AT, of.ORDER_GOOD_AT, of.ORDER_AT) == (6, 14, 6, 14)
     plain = dataclasses.replace(level, recipes=[], refined_goods=[], prices={"wood": 3})
-    assert observation_layout.layout_of(plain, 2, 5).entities == 6 + 3 + 8  # no workshops without recipes
+    assert observation_layout.make_layout(plain, 2, 5).entities == 6 + 3 + 8  # no workshops without recipes
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_layout_by_literals() -> None:
 def test_rows_are_as_wide_on_every_level(encoding: str, size: int) -> None:
     widths = set()
     for name in levels.names():
-        if encoding == "pairwise" and levels.load(name).sight > 0:
+        if encoding == "pairwise" and levels.load_level(name).sight > 0:
             continue
         env = WaybillEnv(level=name, encoding=encoding, maps=(0, 1))
         widths.add((env.layout.globals, env.layout.entity_features, env.layout.candidate_features))
@@ -83,7 +83,7 @@ def test_rows_are_as_wide_on_every_level(encoding: str, size: int) -> None:
 
 
 def test_cut_gives_views_of_the_vector() -> None:
-    layout = observation_layout.Layout(2, 3, 4, 5, 6)
+    layout = observation_layout.ObservationLayout(2, 3, 4, 5, 6)
     assert layout.size == 2 + 12 + 30
     rows = np.zeros((7, layout.size), np.float32)
     own, entities, candidates = observation_layout.cut(rows, layout)
@@ -92,7 +92,7 @@ def test_cut_gives_views_of_the_vector() -> None:
     assert (rows[:, :2] == 1).all()
     assert (rows[1, 2 + 11], rows[6, -1], rows[0, 14]) == (2, 3, 4)
     assert rows.sum() == 14 + 2 + 3 + 4
-    none = observation_layout.cut(rows[:, :14], observation_layout.Layout(2, 3, 4, 0, 0))[2]
+    none = observation_layout.cut(rows[:, :14], observation_layout.ObservationLayout(2, 3, 4, 0, 0))[2]
     assert none.shape == (7, 0, 0)
 
 
@@ -129,7 +129,7 @@ def test_candidates_on_the_first_turn() -> None:
     env = hand_game(candidates=8)
     observed, info = env.reset(seed=0)
     rows = parts_of(env, observed)[2][0]
-    orders = env.batch.orders[0]
+    orders = env.batch.space.orders[0]
     tiles = {int(env.batch.pool.site_tile[0, site]): site for site in (0, 1)}
     assert info["action_mask"].tolist() == [1, 1, 1, 0, 0, 0, 0, 0]
     assert rows[0, :2].tolist() == [1, 1]
@@ -157,7 +157,7 @@ def test_candidates_on_the_first_turn() -> None:
 def test_a_route_s_places_difference_and_largest_difference() -> None:
     env = hand_game(candidates=16)
     _, info = env.reset(seed=0)
-    near = next(k for k in (1, 2) if env.batch.orders["tile"][0, k] == 7 * 11 + 3)
+    near = next(k for k in (1, 2) if env.batch.space.orders["tile"][0, k] == 7 * 11 + 3)
     observed, *_, info = env.step(near)
     hauls = np.flatnonzero(info["action_group"] == 3)
     assert len(hauls) == 1  # the only route: a new cart from the extractor to the town

@@ -9,6 +9,7 @@ import pytest
 
 from envs.waybill.core.state import HAUL
 from envs.waybill.observation import candidates as of
+from envs.waybill.observation.layout import cut
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.config.groups import ActionsConfig
 
@@ -26,14 +27,14 @@ def games(*, hints: bool) -> WaybillVectorEnv:
 
 def candidates_of(env: Any) -> np.ndarray:
     """[N, K, Fc]."""
-    return env.batch._rows[0].candidates.copy()
+    return cut(env.batch.observations, env.layout)[2].copy()
 
 
 def test_only_the_hints_are_taken_out() -> None:
     with_hints, without = games(hints=True), games(hints=False)
-    assert np.array_equal(with_hints.batch.orders, without.batch.orders)
+    assert np.array_equal(with_hints.batch.space.orders, without.batch.space.orders)
     rows, blind = candidates_of(with_hints), candidates_of(without)
-    haul = without.batch.orders["verb"] == HAUL
+    haul = without.batch.space.orders["verb"] == HAUL
     assert haul.any()
     assert (~haul).any()
     hidden = np.zeros(rows.shape, np.bool_)
@@ -50,10 +51,10 @@ def test_without_hints_an_observation_tells_nothing_of_travel_times(hints: bool)
     """Random candidates do not depend on travel times; nor may what is seen of them, but for the hints."""
     env = games(hints=hints)
     batch = env.batch
-    before, orders = batch.observations.copy(), batch.orders.copy()
+    before, orders = batch.observations.copy(), batch.space.orders.copy()
     batch.pool.site_travel[:] *= 3
     batch.look()
-    assert np.array_equal(batch.orders, orders)
+    assert np.array_equal(batch.space.orders, orders)
     assert np.array_equal(batch.observations, before) is not hints
 
 

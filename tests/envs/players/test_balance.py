@@ -27,7 +27,7 @@ MAPS = {"chain": 16, "rivals": 8, "fog": 8}  # fewer where the planner takes lon
 def test_skill_pays(name: str) -> None:
     """random < greedy < planner, with clear room between them."""
     maps = FIRST_MAP + np.arange(MAPS.get(name, 24), dtype=np.uint64)
-    random, greedy, planner = (players.play(p, levels.load(name), maps).score for p in players.PLAYERS)
+    random, greedy, planner = (players.play_games(p, levels.load_level(name), maps).score for p in players.RULE_PLAYERS)
     room = planner.mean() - random.mean()
     assert room > 0
     assert 0.1 < (greedy.mean() - random.mean()) / room < 0.9
@@ -36,7 +36,7 @@ def test_skill_pays(name: str) -> None:
 
 @pytest.mark.parametrize("name", levels.names())
 def test_the_careless_go_bankrupt(name: str) -> None:
-    played = players.play("random", levels.load(name), FIRST_MAP + np.arange(32, dtype=np.uint64))
+    played = players.play_games("random", levels.load_level(name), FIRST_MAP + np.arange(32, dtype=np.uint64))
     assert played.bankrupt.mean() > 0.5
 
 
@@ -96,10 +96,10 @@ def test_a_search_finds_no_money_pump(name: str) -> None:
     for seed in range(24):
         taste = best_taste * np.exp(rng.normal(0, 1.0, len(st.VERBS)))
         taste[st.PASS] = min(taste[st.PASS], 0.3 * taste[1:].sum())
-        worth = Loop(levels.load(name), seed).play(taste, turns=40)
-        steps = np.diff([levels.load(name).start_cash, *worth])
+        worth = Loop(levels.load_level(name), seed).play(taste, turns=40)
+        steps = np.diff([levels.load_level(name).start_cash, *worth])
         refunds = steps[steps > 0]
-        assert max(worth) <= levels.load(name).start_cash
+        assert max(worth) <= levels.load_level(name).start_cash
         # the most that a turn can give back is one refund, always below what the building cost before
         assert refunds.sum() <= -steps[steps < 0].sum()
         if len(worth) > 5 and worth[-1] > best:
@@ -109,7 +109,7 @@ def test_a_search_finds_no_money_pump(name: str) -> None:
 @pytest.mark.parametrize("name", levels.names())
 def test_no_more_is_sold_than_was_dug(name: str) -> None:
     """Goods don't come from nothing: in raw units, what was sold, lost and used up is at most what was dug."""
-    level = levels.load(name)
+    level = levels.load_level(name)
     taste = np.array([3.0, 1.0, 1.0, 2.0, 0.3])
     for seed in range(4):
         loop = Loop(level, seed)
@@ -125,7 +125,7 @@ def test_no_more_is_sold_than_was_dug(name: str) -> None:
 @pytest.mark.parametrize("name", levels.names())
 def test_no_opening_wins_every_map(name: str) -> None:
     """Greedy play after each possible first order: no good is the best to begin with on all maps."""
-    level = dataclasses.replace(levels.load(name), rivals=[])
+    level = dataclasses.replace(levels.load_level(name), rivals=[])
     record, scratch = level.record(), make_scratch()
     maps = FIRST_MAP + np.arange(24, dtype=np.uint64)
     pool = make_pool(record, maps)

@@ -14,10 +14,10 @@ from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.state import EXTRACT, HAUL, PASS, SALES, VERBS
 from envs.waybill.maps.pool import VALIDATION_SEEDS, make_pool
-from envs.waybill.players.play import PLAYERS, Games, play
+from envs.waybill.players.play import RULE_PLAYERS, PlayedGames, play_games
 
 LEVELS = levels.names()
-ALONE = [name for name in LEVELS if not levels.load(name).rivals]
+ALONE = [name for name in LEVELS if not levels.load_level(name).rivals]
 MAPS = {"haul": 12}  # the planner takes longer on the other levels
 
 
@@ -26,25 +26,25 @@ def seeds(name: str) -> np.ndarray:
 
 
 @cache
-def played(player: str, name: str, short: int = 0) -> Games:
+def played(player: str, name: str, short: int = 0) -> PlayedGames:
     """A player's games on the maps of ``seeds``, each player's only once."""
-    level = levels.load(name)
-    return play(player, level, seeds(name)[: short or None], seed=3)
+    level = levels.load_level(name)
+    return play_games(player, level, seeds(name)[: short or None], seed=3)
 
 
-def replayed(level: LevelConfig, maps: np.ndarray, games: Games) -> np.ndarray:
+def replayed(level: LevelConfig, maps: np.ndarray, games: PlayedGames) -> np.ndarray:
     """The states [N] after the noted orders were given again, with the rivals' own."""
     ends = []
     for i, length in enumerate(games.length):
         game = {"level": level, "map_seed": int(maps[i]), "game_seed": 3 + i}
-        orders = record.with_rivals(**game, orders=games.orders[i, :length])
+        orders = record.all_seats_orders(**game, orders=games.orders[i, :length])
         ends.append(list(record.play_orders(**game, orders=orders))[-1])
     return np.concatenate(ends)
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_there_is_clear_room_between_the_players(name: str) -> None:
-    level = levels.load(name)
+    level = levels.load_level(name)
     random, greedy, planner = (played(player, name).score for player in ("random", "greedy", "planner"))
     assert random.mean() < greedy.mean() / 2
     assert greedy.mean() > level.start_cash
@@ -56,19 +56,19 @@ def test_there_is_clear_room_between_the_players(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALONE)
 def test_the_careless_go_bankrupt_and_the_careful_do_not(name: str) -> None:
-    games = play("random", levels.load(name), np.arange(2**31, 2**31 + 100, dtype=np.uint64), seed=5)
+    games = play_games("random", levels.load_level(name), np.arange(2**31, 2**31 + 100, dtype=np.uint64), seed=5)
     assert games.bankrupt.mean() > 0.25
-    assert (games.score[games.bankrupt] < -levels.load(name).start_cash).all()
-    assert (games.length[games.bankrupt] <= levels.load(name).horizon).all()
+    assert (games.score[games.bankrupt] < -levels.load_level(name).start_cash).all()
+    assert (games.length[games.bankrupt] <= levels.load_level(name).horizon).all()
     for player in ("greedy", "planner"):
         assert not played(player, name).bankrupt.any()
-        assert (played(player, name).length == levels.load(name).horizon).all()
+        assert (played(player, name).length == levels.load_level(name).horizon).all()
 
 
 @pytest.mark.parametrize("name", LEVELS)
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize("player", RULE_PLAYERS)
 def test_the_noted_orders_give_the_score(player: str, name: str) -> None:
-    level, games = levels.load(name), played(player, name)
+    level, games = levels.load_level(name), played(player, name)
     again = replayed(level, seeds(name), games)
     me = company(again)
     np.testing.assert_array_equal(me["cash"].astype(int) - level.start_cash, games.score)
@@ -79,31 +79,31 @@ def test_the_noted_orders_give_the_score(player: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEVELS)
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize("player", RULE_PLAYERS)
 def test_a_game_depends_on_map_and_seed_only(player: str, name: str) -> None:
-    games, level = played(player, name), levels.load(name)
-    again = play(player, level, seeds(name)[:2], seed=3, threads=1)
+    games, level = played(player, name), levels.load_level(name)
+    again = play_games(player, level, seeds(name)[:2], seed=3, threads=1)
     np.testing.assert_array_equal(again.score, games.score[:2])
     np.testing.assert_array_equal(again.orders, games.orders[:2])
     if player == "random":
-        other = play(player, level, seeds(name), seed=4)
+        other = play_games(player, level, seeds(name), seed=4)
         assert (other.orders != games.orders).any(1).all()
 
 
 def test_progress_is_told_game_by_game() -> None:
     told: list[tuple[int, int]] = []
-    play("greedy", levels.load("haul"), np.arange(3), progress=lambda done, of: told.append((done, of)))
+    play_games("greedy", levels.load_level("haul"), np.arange(3), progress=lambda done, of: told.append((done, of)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_an_unknown_player_is_one_line() -> None:
     with pytest.raises(ValueError, match=r"^unknown player 'gredy', known are random, greedy, planner$"):
-        play("gredy", levels.load("haul"), np.arange(1))
+        play_games("gredy", levels.load_level("haul"), np.arange(1))
 
 
 @pytest.mark.parametrize("name", LEVELS)
 def test_no_loop_of_orders_makes_money_where_nobody_buys(name: str) -> None:
-    level, rng = dataclasses.replace(levels.load(name), start_cash=3000), np.random.default_rng(6)
+    level, rng = dataclasses.replace(levels.load_level(name), start_cash=3000), np.random.default_rng(6)
     pool = make_pool(level.record(), np.arange(24))
     sold = Play(level, pool, 24)
     free = Play(level, pool._replace(site_price=np.zeros_like(pool.site_price)), 24)
@@ -124,7 +124,7 @@ def test_no_loop_of_orders_makes_money_where_nobody_buys(name: str) -> None:
 
 def openings(name: str) -> tuple[list[int], list[int]]:
     """The planner's first deposit on each map: its number, and its rank by the way to the nearest town."""
-    level, games = levels.load(name), played("planner", name)
+    level, games = levels.load_level(name), played("planner", name)
     pool = make_pool(level.record(), seeds(name))
     numbers, ranks = [], []
     for m, orders in enumerate(games.orders):

@@ -25,8 +25,8 @@ from envs.waybill.core.state import (
     WORKSHOP,
     records,
 )
-from envs.waybill.players.planner import make_search, plan_ahead
-from envs.waybill.players.play import PLAYERS
+from envs.waybill.players.planner import make_planner_scratch, plan_ahead
+from envs.waybill.players.play import RULE_PLAYERS
 from envs.waybill.players.scripted import decide_scripted
 
 MASK = 2**64 - 1
@@ -152,7 +152,7 @@ def test_sales_are_public_one_turn_late() -> None:
 @pytest.mark.parametrize("sight", [0, 8])
 def test_a_scripted_rival_plays_as_the_player_of_its_name_would(name: str, script: int, sight: int) -> None:
     play, rng = games_of(contested("greedy", sight=sight)), np.random.default_rng(4)
-    n, scratch, search = len(play.states), make_scratch(), make_search(play.level)
+    n, scratch, search = len(play.states), make_scratch(), make_planner_scratch(play.level)
     given = records(n * 2, ORDER).reshape(n, 2)
     acted = 0
     for _ in range(30):
@@ -160,7 +160,7 @@ def test_a_scripted_rival_plays_as_the_player_of_its_name_would(name: str, scrip
         decide_scripted(play.states, play.pool, play.record, play.scratch, given, 0, n)
         mirror, taken = swapped(play.states, 0, 1), records(n * 60, ORDER).reshape(n, 60)
         for i in range(n):
-            PLAYERS[name](mirror, 0, play.pool, play.record, scratch, search, taken, i)
+            RULE_PLAYERS[name](mirror, 0, play.pool, play.record, scratch, search, taken, i)
         alive = (company(play.states, 1)["bankrupt"] == 0) & (play.states["done"] == 0)
         turn = play.states["turn"]
         np.testing.assert_array_equal(given[alive, 1], taken[np.arange(n), np.minimum(turn, 59)][alive])
@@ -173,7 +173,7 @@ def test_a_scripted_rival_plays_as_the_player_of_its_name_would(name: str, scrip
 
 def test_a_planner_plans_alike_in_every_seat() -> None:
     play = games_of(contested("greedy", horizon=14, deposits=3), 2)
-    scratch, search = make_scratch(), make_search(play.level)
+    scratch, search = make_scratch(), make_planner_scratch(play.level)
     here, there = (records(2 * 14, ORDER).reshape(2, 14) for _ in range(2))
     mirror = swapped(play.states, 0, 1)
     for i in range(2):

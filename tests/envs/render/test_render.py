@@ -157,7 +157,7 @@ def test_frames_of_every_level_have_one_shape(name: str) -> None:
     if name == "hand":
         play = chain()
     else:
-        play = busy(big_level() if name == "big" else levels.load(name))
+        play = busy(big_level() if name == "big" else levels.load_level(name))
     rows = [(f"candidate {i}", float(i), i == 2) for i in range(20)]
     pictures = [
         to_image(play.states[-1], play.pool, play.level),
@@ -179,7 +179,7 @@ def test_a_picture_can_be_larger_and_smaller() -> None:
 
 
 def test_looking_changes_nothing_and_is_repeatable() -> None:
-    play = busy(levels.load("refine"), 30)
+    play = busy(levels.load_level("refine"), 30)
     before, pool = play.states.tobytes(), [array.copy() for array in play.pool]
     pictures = [to_image(play.s, play.pool, play.level) for _ in range(2)]
     texts = {to_text(play.states, play.pool, play.level) for _ in range(2)}
@@ -190,7 +190,7 @@ def test_looking_changes_nothing_and_is_repeatable() -> None:
 
 
 def test_only_the_map_of_the_game_itself_is_shown() -> None:
-    play = busy(levels.load("refine"), 30)
+    play = busy(levels.load_level("refine"), 30)
     alone = make_pool(play.record, play.pool.seed[1:])
     moved = play.states[1].copy()
     moved["map"] = 0

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batches import make_batch
 from handmade import NORTH, SOUTH, TOWN, YARD, Play, company, hand_level, hand_pool, make_order, views
 
 from envs.waybill.actions.raw import encode
-from envs.waybill.batch import Batch
-from envs.waybill.core.levels import load
+from envs.waybill.core.levels import load_level
 from envs.waybill.core.state import (
     DISMANTLE,
     EXTRACT,
@@ -120,7 +120,7 @@ def test_cash_adds_up_to_the_profit() -> None:
 
 
 def test_potential_of_a_state_by_hand() -> None:
-    level = load("refine")
+    level = load_level("refine")
     record: Any = level.record()[0]
     state: Any = records(1, STATE)[0]
     me = company(state)
@@ -203,7 +203,7 @@ def greedy_games(reward: str, loops: bool) -> tuple[float, float]:
     games = WaybillVectorEnv(
         num_envs=n, level="haul", reward=reward, gamma=1.0, actions="full", maps=maps, in_order=True, threads=1
     )
-    adviser = Batch(
+    adviser = make_batch(
         num_envs=n, level="haul", reward="sparse", gamma=1.0, actions="heuristic", candidates=48, in_order=True,
         encoding="coordinates", encoding_options={}, maps=maps, threads=1,
     )  # fmt: skip
@@ -212,7 +212,7 @@ def greedy_games(reward: str, loops: bool) -> tuple[float, float]:
     while running.any():
         adviser.states[:] = games.states
         adviser.look()
-        orders = adviser.orders[np.arange(n), adviser.advice]
+        orders = adviser.space.orders[np.arange(n), adviser.advice]
         for i in np.flatnonzero(running & (orders["verb"] == PASS)) if loops else ():
             orders[i] = turned_round(games, i, record)
         _, r_t, over, _, infos = games.step(np.array([encode(record[0], order) for order in orders]))

@@ -38,7 +38,7 @@ def real(name: str, games: int, **numbers: int) -> Play:
     if name in ("rivals", "fog"):
         level = contested("greedy", "random", "greedy", sight=8 if name == "fog" else 0, **numbers)
     else:
-        level = chain_level() if name == "two stages" else dataclasses.replace(levels.load(name), **numbers)
+        level = chain_level() if name == "two stages" else dataclasses.replace(levels.load_level(name), **numbers)
     return Play(level, make_pool(level.record(), np.arange(games)), games)
 
 
@@ -166,7 +166,7 @@ def test_the_state_record_has_no_gaps_that_a_hash_would_see() -> None:
 
 @pytest.mark.slow
 def test_uncompiled_rules_play_the_same_game(tmp_path: Path) -> None:
-    level = levels.load("refine")
+    level = levels.load_level("refine")
     play, rng, orders = real("refine", 1), np.random.default_rng(8), []
     for _ in range(40):
         orders.append(random_orders(rng, play)[0])
@@ -174,7 +174,8 @@ def test_uncompiled_rules_play_the_same_game(tmp_path: Path) -> None:
     game = record.record_game(level=level, map_seed=0, game_seed=0, player="random", orders=np.array(orders, st.ORDER))
     assert record.hash_state(play.s) == game.hashes[-1]
     game.save(tmp_path / "game.jsonl")
-    script = "import sys; from envs.waybill import record; print(len(list(record.replay(record.load(sys.argv[1])))))"
+    script = "import sys; from envs.waybill.record import load_game, replay_states; "
+    script += "print(len(list(replay_states(load_game(sys.argv[1])))))"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script, str(tmp_path / "game.jsonl")],
         cwd=ROOT, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=False,

@@ -18,7 +18,7 @@ from envs.waybill.core import levels
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import PASS
 from envs.waybill.maps.pool import make_pool
-from envs.waybill.players.play import Games
+from envs.waybill.players.play import PlayedGames
 from experiments.studies import coverage
 
 LEVEL = "haul"
@@ -26,14 +26,14 @@ MAPS = np.arange(5, 8, dtype=np.uint64)
 
 
 @cache
-def planned() -> Games:
+def planned() -> PlayedGames:
     """The planner's games on MAPS."""
-    return coverage.plan_games(levels.load(LEVEL), MAPS, title="", threads=1, progress=False)
+    return coverage.plan_games(levels.load_level(LEVEL), MAPS, title="", threads=1, progress=False)
 
 
 @pytest.mark.parametrize("cells", [2, 3])
 def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cells: int) -> None:
-    games, level = planned(), levels.load(LEVEL)
+    games, level = planned(), levels.load_level(LEVEL)
     found = coverage.measure_coverage(level, MAPS, games, actions="buckets", cells=cells, threads=1, progress=False)
     record_, scratch, orders = level.record(), make_scratch(), raw(LEVEL)
     hits = []
@@ -60,7 +60,7 @@ def test_recall_of_buckets_is_how_often_the_order_is_the_lowest_in_its_cells(cel
 
 
 def test_recall_of_the_others() -> None:
-    games, level = planned(), levels.load(LEVEL)
+    games, level = planned(), levels.load_level(LEVEL)
     sizes = {"threads": 1, "progress": False}
     everything = coverage.measure_coverage(level, MAPS, games, actions="masked", **sizes)
     assert everything.recall.tolist() == [1.0] * 3
@@ -87,7 +87,7 @@ def test_the_command_prints_and_saves(tmp_path: Path, capsys: pytest.CaptureFixt
     assert json.loads(out.read_text()) == found
     assert found["planner"]["by_map"] == planned().score.tolist()
     heuristic, masked = found["actions"]["heuristic"], found["actions"]["masked"]
-    assert (heuristic["n_actions"], masked["n_actions"]) == (32, levels.load(LEVEL).n_raw_actions)
+    assert (heuristic["n_actions"], masked["n_actions"]) == (32, levels.load_level(LEVEL).n_raw_actions)
     assert masked["recall"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
     assert masked["normalised_ceiling"]["mean"] == 1.0
     assert 0.5 < heuristic["normalised_ceiling"]["mean"] <= 1.05

@@ -30,7 +30,7 @@ MAPS = 5
 
 
 def small(*rivals: str, horizon: int = 20) -> LevelConfig:
-    return replace(levels.load("haul"), horizon=horizon, rivals=list(rivals), planner_beam=1, planner_width=4)
+    return replace(levels.load_level("haul"), horizon=horizon, rivals=list(rivals), planner_beam=1, planner_width=4)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_rules_play_as_players_do(first: str, rivals: tuple[str, ...]) -> None:
     level = small(*rivals)
     played = Arena(level=level, first=7, maps=MAPS).play([first, *rivals]).of_first_seat(level.start_cash)
-    alone = play.play(first, level, np.arange(7, 7 + MAPS, dtype=np.uint64), seed=7)
+    alone = play.play_games(first, level, np.arange(7, 7 + MAPS, dtype=np.uint64), seed=7)
     for name in ("score", "bankrupt", "length", "won"):
         np.testing.assert_array_equal(getattr(played, name), getattr(alone, name), err_msg=name)
 
@@ -65,9 +65,9 @@ def test_a_policy_plays_as_in_its_environment(run: Path) -> None:
     batch.look()
     scores, over = np.zeros(MAPS, np.int64), np.zeros(MAPS, bool)
     while not over.all():
-        batch.step(policy.greedy(batch.observations, batch.mask))
-        ended = batch.facts.over & ~over
-        scores[ended] = batch.facts.score[ended]
+        batch.step(policy.greedy(batch.observations, batch.space.mask))
+        ended = batch.infos.over & ~over
+        scores[ended] = batch.infos.score[ended]
         over |= ended
     bankrupt = played.bankrupt[:, 0]  # such a game ends in the engine, and goes on in the arena
     np.testing.assert_array_equal(played.cash[~bankrupt, 0] - level.start_cash, scores[~bankrupt])

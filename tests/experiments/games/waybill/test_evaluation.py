@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from envs.waybill.core import levels
-from envs.waybill.players.play import PLAYERS
+from envs.waybill.players.play import RULE_PLAYERS
 from experiments.config import reading
 from experiments.games import evaluate
 from experiments.games.waybill import evaluation
@@ -49,7 +49,7 @@ def test_sparse_reward_is_the_profit_in_the_same_order(tmp_path: Path) -> None:
 
 
 def test_players_are_kept_map_by_map_and_played_anew_when_the_file_is_damaged(tmp_path: Path) -> None:
-    options = {"level": levels.load("haul"), "cache": tmp_path / "cache"}
+    options = {"level": levels.load_level("haul"), "cache": tmp_path / "cache"}
     played = evaluate_player("random", first_map=0, maps=6, **options)
     (file,) = (tmp_path / "cache").iterdir()
     more = evaluate_player("random", first_map=4, maps=30, **options)
@@ -66,7 +66,7 @@ def test_players_are_kept_map_by_map_and_played_anew_when_the_file_is_damaged(tm
 
 
 def test_kept_games_are_used(tmp_path: Path) -> None:
-    options = {"level": levels.load("haul"), "first_map": 0, "maps": 4, "cache": tmp_path}
+    options = {"level": levels.load_level("haul"), "first_map": 0, "maps": 4, "cache": tmp_path}
     played = evaluate_player("greedy", **options)
     (file,) = tmp_path.iterdir()
     with file.open("wb") as stream:
@@ -76,15 +76,16 @@ def test_kept_games_are_used(tmp_path: Path) -> None:
 
 
 def test_players_stand_in_order_on_the_held_out_maps(tmp_path: Path) -> None:
-    level = levels.load("haul")
-    games = {name: evaluate_player(name, level=level, first_map=0, maps=8, cache=None) for name in PLAYERS}
+    level = levels.load_level("haul")
+    games = {name: evaluate_player(name, level=level, first_map=0, maps=8, cache=None) for name in RULE_PLAYERS}
     means = [games[name].score.mean() for name in ("random", "greedy", "planner")]
     assert means == sorted(means)
 
 
 def test_an_unwritable_cache_is_no_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    games = evaluate_player("greedy", level=levels.load("haul"), first_map=0, maps=3, cache=tmp_path / "file" / "x")
+    level = levels.load_level("haul")
+    games = evaluate_player("greedy", level=level, first_map=0, maps=3, cache=tmp_path / "file" / "x")
     assert len(games.score) == 3
 
 
@@ -113,7 +114,7 @@ def test_a_policy_that_does_not_fit_names_what_differs(tmp_path: Path) -> None:
     node = tiny_node(tmp_path, *DQN, "steps=300", "network=mlp", "network.width=[16]")
     train.start_run(node, folder=tmp_path / "run")
     setup = reading.read_run(tmp_path / "run")
-    evaluator = MapEvaluator(setup=setup, first_map=0, maps=2, level=levels.load("refine"))
+    evaluator = MapEvaluator(setup=setup, first_map=0, maps=2, level=levels.load_level("refine"))
     with pytest.raises(ValueError, match="does not fit level refine: .* is .* there and .* here"):
         load_policy(setup, tmp_path / "run", env=evaluator.env, device=torch.device("cpu"))
 

@@ -28,11 +28,11 @@ def first_legal(infos: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
 def test_the_ladder_is_ordered_by_rung_and_names_follow_it() -> None:
     assert levels.ladder() == ["haul", "refine", "chain", "rivals", "fog"]
     assert levels.names()[:5] == levels.ladder()
-    assert [levels.load(name).rung for name in levels.ladder()] == [1, 2, 3, 4, 5]
+    assert [levels.load_level(name).rung for name in levels.ladder()] == [1, 2, 3, 4, 5]
 
 
 def test_a_rung_says_nothing_of_the_games() -> None:
-    haul = levels.load("haul")
+    haul = levels.load_level("haul")
     other = levels.from_mapping({**haul.numbers(), "rung": 9}, "here")
     assert other == haul
     assert other.numbers() == haul.numbers()
@@ -61,10 +61,10 @@ def test_shares_of_games(num_envs: int, level_index: int, share: float, expected
 def test_all_levels_share_the_layout_of_the_one_with_most_entities(tmp_path: Path) -> None:
     setup = tiny_setup(tmp_path, *LADDER)
     env = games(tmp_path)
-    assert env.layout.entities == max(entities_of(levels.load(name)) for name in ("haul", "refine", "chain"))
+    assert env.layout.entities == max(entities_of(levels.load_level(name)) for name in ("haul", "refine", "chain"))
     assert setup.domain.validation(setup).env.layout == env.layout
-    higher = environments.batch_env(setup, num_envs=1, maps=(0, 1), level=levels.load("fog"))
-    assert higher.layout.entities == entities_of(levels.load("fog"))
+    higher = environments.batch_env(setup, num_envs=1, maps=(0, 1), level=levels.load_level("fog"))
+    assert higher.layout.entities == entities_of(levels.load_level("fog"))
 
 
 def test_a_move_up_cuts_all_games_off_and_then_begins_new_ones_in_all_rows(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_only_games_on_the_present_level_count_as_episodes(tmp_path: Path) -> No
     counted = np.zeros(N, np.int64)
     zeros = np.zeros(N, np.int64)
     env.step(zeros)
-    for _ in range(levels.load("refine").horizon + 2):
+    for _ in range(levels.load_level("refine").horizon + 2):
         *_, terminated, _, infos = env.step(zeros)
         ends += terminated
         counted += infos["_episode"]
         assert "episode" in infos or not infos["_episode"].any()
         if infos["_episode"].any():
-            assert (infos["episode"]["l"][infos["_episode"]] == levels.load("refine").horizon).all()
+            assert (infos["episode"]["l"][infos["_episode"]] == levels.load_level("refine").horizon).all()
     assert ends.tolist() == [1] * N
     assert counted.tolist() == [1] * 6 + [0] * 2
 

@@ -15,7 +15,7 @@ from PIL import Image
 from envs.waybill import record
 from envs.waybill.core import levels
 from envs.waybill.core.state import PASS
-from envs.waybill.players.play import play
+from envs.waybill.players.play import play_games
 from experiments.games.waybill import replay
 from experiments.runs import train
 from tiny import DQN, tiny_node
@@ -49,7 +49,7 @@ def show(target: object, **changed: Any) -> record.Game:
 def test_a_player_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     game = show("greedy", level="haul", map_seed=2)
     printed = capsys.readouterr().out
-    games = play("greedy", levels.load("haul"), np.array([2], np.uint64))
+    games = play_games("greedy", levels.load_level("haul"), np.array([2], np.uint64))
     assert game.score == games.score[0]
     assert printed.startswith("greedy on haul, map 2\n")
     assert printed.rstrip().endswith(f"greedy on haul, map 2: score {game.score} after {len(game.orders)} turns")
@@ -59,9 +59,9 @@ def test_a_player_as_text(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_record_of_a_player_replays_as_it_was_played(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    game = record.load(saved)
-    states = list(record.replay(game))
-    assert (game.player, game.level, game.map_seed) == ("greedy", levels.load("haul"), 2)
+    game = record.load_game(saved)
+    states = list(record.replay_states(game))
+    assert (game.player, game.level, game.map_seed) == ("greedy", levels.load_level("haul"), 2)
     assert int(company(states[-1])["cash"][0]) - game.level.start_cash == game.score
     again = show(saved)
     assert again.score == game.score
@@ -79,19 +79,19 @@ def test_a_policy_plays_the_game_that_its_record_tells(run: Path, tmp_path: Path
         assert max(q for _, q, _ in rows) == next(q for _, q, chosen in rows if chosen)
         assert rows[0][0] == "pass"
     game.save(tmp_path / "game.jsonl")
-    assert len(list(record.replay(record.load(tmp_path / "game.jsonl")))) == len(game.orders) + 1
+    assert len(list(record.replay_states(record.load_game(tmp_path / "game.jsonl")))) == len(game.orders) + 1
 
 
 def test_a_policy_shows_what_it_thinks_of_each_order(run: Path, tmp_path: Path) -> None:
     game = show(run, out=str(tmp_path / "game.txt"))
     lines = (tmp_path / "game.txt").read_text().splitlines()
     assert sum(line.startswith("> ") for line in lines) == len(game.orders)
-    assert record.load(tmp_path / "game.jsonl").hashes == game.hashes
+    assert record.load_game(tmp_path / "game.jsonl").hashes == game.hashes
 
 
 def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
     watched = replay.watch(str(run), level="refine", map_seed=0, device="cpu")
-    assert watched.game.level == levels.load("refine")
+    assert watched.game.level == levels.load_level("refine")
 
 
 def test_a_policy_among_rivals(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_animation_has_a_frame_a_turn_and_holds_the_last(saved: Path, tmp_pat
 
 def test_frames_of_an_animation_are_the_pictures(saved: Path, tmp_path: Path) -> None:
     game = show(saved, format="gif", out=str(tmp_path / "game.gif"))
-    states, pool = list(record.replay(game)), game.map_pool()
+    states, pool = list(record.replay_states(game)), game.map_pool()
     with Image.open(tmp_path / "game.gif") as picture:
         for turn in (0, 7, len(game.orders)):
             picture.seek(turn)
