@@ -7,6 +7,7 @@ anybody's, and classes move.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.keys import CONFIG_DIR
@@ -157,8 +157,9 @@ def _target_of(group: str, name: str, seen: tuple[str, ...] = ()) -> str | None:
 
 
 def _import(group: str, name: object, target: str) -> type[Any]:
+    module, _, own = target.rpartition(".")
     try:
-        return get_class(target)
-    except Exception as error:  # Hydra wraps whatever the import raised
-        why = " ".join(str(error).split())[:300]
+        return getattr(importlib.import_module(module), own)
+    except Exception as error:  # whatever the module raises
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({why})") from None
