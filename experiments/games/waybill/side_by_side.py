@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from envs.waybill.players.play import PLAYERS
 from envs.waybill.render import describe_order
 from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, Canvas
 from envs.waybill.render.scene import Scene, look
 from experiments.common.door import door
 from experiments.common.output import output
-from experiments.games.waybill.replay import animate, watch
+from experiments.games.waybill.replay import Watched, animate, watch, watch_player
 
 _MAP, _HEAD, _FOOT, _EDGE, _GAP = 400, 80, 44, 22, 30  # frame units
 _WIDTH, _HEIGHT = 2 * (_MAP + _EDGE) + _GAP, _HEAD + _MAP + _FOOT
@@ -40,7 +41,7 @@ def side_by_side(
     """
     path = output("gif", out, fps)
     assert path is not None
-    pair = [watch(target, level=level, map_seed=map_seed, device=device) for target in (left, right)]
+    pair = _watch_both((left, right), level, map_seed, device)
     games = [watched.game for watched in pair]
     if games[0].level != games[1].level or games[0].map_seed != games[1].map_seed:
         raise ValueError(f"{left} and {right} are games of different maps or levels")
@@ -60,6 +61,22 @@ def side_by_side(
     print(f"gif:    {path}")
     for game in games:
         print(f"{game.player}: score {game.score} after {len(game.orders)} turns")
+
+
+def _watch_both(targets: Sequence[str], level: str | None, map_seed: int | None, device: str) -> list[Watched]:
+    """The games of both; a player beside a run or a saved game plays on its level and map."""
+    found = {
+        target: watch(target, level=level, map_seed=map_seed, device=device)
+        for target in targets
+        if level is not None or target not in PLAYERS
+    }
+    for target in targets:
+        if target not in found and found:
+            other = next(iter(found.values())).game
+            found[target] = watch_player(target, other.level, other.map_seed)
+        elif target not in found:
+            found[target] = watch(target, level=level, map_seed=map_seed, device=device)
+    return [found[target] for target in targets]
 
 
 def _draw_game(canvas: Canvas, scene: Scene, title: str, told: str, *, x: float) -> None:
@@ -82,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.games.waybill.side_by_side", description=__doc__)
     for side in ("left", "right"):
         parser.add_argument(side, metavar="RUN|PLAYER|RECORD", help="run folder, random, greedy, planner or saved game")
-    parser.add_argument("--level", help="another level than the run's (default for a player: refine)")
+    parser.add_argument("--level", help="another level than the run's (default for players alone: refine)")
     parser.add_argument("--map-seed", type=int, help="which held-out map (default: 0)")
     parser.add_argument("--titles", nargs=2, metavar=("LEFT", "RIGHT"), help="above the maps (default: who plays)")
     parser.add_argument("--out", default="game.gif", help="file to write (default: %(default)s)")
