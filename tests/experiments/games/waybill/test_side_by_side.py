@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_both_games_are_shown_to_the_longer_ones_end(tmp_path: Path, capsys: pyt
     shown = pictures(tmp_path / "game.gif")
     assert len(shown) == int(greedy.length[0]) + 1
     middle = shown[0].shape[1] // 2
-    changes = [np.abs(a - b).max(axis=(0, 2)) > 0 for a, b in zip(shown, shown[1:], strict=False)]
+    changes = [np.abs(a - b).max(axis=(0, 2)) > 0 for a, b in pairwise(shown)]
     assert any(change[:middle].any() for change in changes[: len(short.orders)])
     assert not any(change[:middle].any() for change in changes[len(short.orders) :])
     assert all(change[middle:].any() for change in changes)
