@@ -147,7 +147,7 @@ def test_a_sweep_is_planned(command: Command, out: Path) -> None:
     folder = out / f"planned{len(list(out.iterdir()))}"
     typed = ["--config-dir", str(CONFIGS), *others, "launcher=nobody", "progress=false", f"hydra.sweep.dir={folder}"]
     perform(["python", "train.py", "-m", *typed], out)
-    jobs = manifest.read(folder).jobs
+    jobs = manifest.read_sweep(folder).jobs
     assert len(jobs) >= 2
     assert [job.error for job in jobs if job.error is not None] == []
 

@@ -18,3 +18,10 @@ class NobodyLauncher:
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Leave the jobs where they are, as a cluster's queue would."""
         return False
+
+    def queued(self, sweep: Sweep) -> dict[int, str]:
+        """None of them runs."""
+        return {}
+
+    def how_to_end(self, sweep: Sweep) -> None:
+        """There is nothing to end."""

@@ -13,8 +13,8 @@ from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, Canvas
 from envs.waybill.render.scene import Scene, look
 from experiments.common.door import door
-from experiments.common.output import output
-from experiments.games.waybill.replay import Watched, animate, watch, watch_player
+from experiments.common.output import output_path, write_gif
+from experiments.games.waybill.replay import WeighedGame, drawn, watch, watch_player
 
 _MAP, _HEAD, _FOOT, _EDGE, _GAP = 400, 80, 44, 22, 30  # frame units
 _WIDTH, _HEIGHT = 2 * (_MAP + _EDGE) + _GAP, _HEAD + _MAP + _FOOT
@@ -39,7 +39,7 @@ def side_by_side(
     Raises:
         ValueError: in one line, if anything given is no good, or the games are of different maps or levels.
     """
-    path = output("gif", out, fps)
+    path = output_path("gif", out, fps)
     assert path is not None
     pair = _watch_both((left, right), level, map_seed, device)
     games = [watched.game for watched in pair]
@@ -57,13 +57,13 @@ def side_by_side(
             _draw_game(canvas, scene, name, told, x=_EDGE + k * (_MAP + _GAP))
         return canvas.finish()
 
-    animate(draw, max(len(frames) for frames in shown), path, fps)
+    write_gif(path, drawn(draw, max(len(frames) for frames in shown)), fps)
     print(f"gif:    {path}")
     for game in games:
         print(f"{game.player}: score {game.score} after {len(game.orders)} turns")
 
 
-def _watch_both(targets: Sequence[str], level: str | None, map_seed: int | None, device: str) -> list[Watched]:
+def _watch_both(targets: Sequence[str], level: str | None, map_seed: int | None, device: str) -> list[WeighedGame]:
     """The games of both; a player beside a run or a saved game plays on its level and map."""
     found = {
         target: watch(target, level=level, map_seed=map_seed, device=device)
