@@ -86,12 +86,12 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
     if path.is_dir():
         return _watch_run(path, chosen, seed, device)
     if target in play.RULE_PLAYERS:
-        return _watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
+        return watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
     known = ", ".join(play.RULE_PLAYERS)
     raise ValueError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
 
 
-def _watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
+def watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
     """A game of one of the players."""
     games = play.play_games(name, level, np.array([map_seed], np.uint64))
     orders = games.orders[0, : int(games.length[0])]
@@ -102,7 +102,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
     """A greedy game of a run's best policy, or of its player."""
     setup = reading.read_run(folder)
     if setup.player is not None:
-        return _watch_player(setup.player, level or waybill_config(setup).level, map_seed)
+        return watch_player(setup.player, level or waybill_config(setup).level, map_seed)
     setup = setup.with_config(device=device)
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
@@ -161,6 +161,11 @@ def frames_of(watched: WeighedGame) -> Iterator[Image.Image]:
         state, order, candidates = shown[turn]
         return Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates))
 
+    yield from drawn(draw, count)
+
+
+def drawn(draw: Callable[[int], Image.Image], count: int) -> Iterator[Image.Image]:
+    """The pictures ``draw(0)`` to ``draw(count - 1)``, all with the same palette."""
     palette = _palette([draw(turn) for turn in sorted({0, count // 2, count - 1})])
     with ProgressReport(title="drawing", total=count) as report:
         for turn in range(count):
