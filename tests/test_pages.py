@@ -33,7 +33,6 @@ NOT_RUN = {
     "tensorboard": "a server that doesn't end",
     "python tests/golden/regenerate.py": "rewrites files of the project; tests/envs/test_golden.py has its games",
     "python -m experiments.studies.transfer": "needs a whole study; tests/experiments/studies has its report",
-    "python train.py evaluation.map_seed=1000000 seed=N": "N stands for a number",
     "python train.py reward=sales": "tests/test_examples.py plays it",
     "python train.py encoding=corners": "tests/test_examples.py plays it",
     "python train.py actions=first_k": "tests/test_examples.py plays it",
@@ -209,6 +208,14 @@ def anchors(page: Path) -> set[str]:
     """What GitHub makes of a page's headings."""
     titles = re.findall(r"^#+ (.+)$", page.read_text(), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_paths_exist(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    rooms = "agents|conf|docs|envs|experiments|hydra_plugins|tests"
+    for path in re.findall(rf"`((?:{rooms})/[\w./-]+)`", prose):
+        assert (ROOT / path).exists(), path
 
 
 def test_a_block_without_a_language_holds_commands_only() -> None:
