@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from pages import ROOT, blocks
 from shrunk import shrunk
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
-COPIED = ("agents", "conf", "envs", "experiments", "hydra_plugins", "train.py")
+PACKAGES = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+COPIED = ("train.py", *(pattern.removesuffix("*") for pattern in PACKAGES))
 GYM = ("env=gym", "env.id=CartPole-v1")
 PLAYED = """
 import gymnasium, numpy as np
