@@ -104,7 +104,7 @@ def test_a_bug_and_a_stop_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         def fail(*arguments: object, error: BaseException = error, **named: object) -> None:
             raise error
 
-        monkeypatch.setattr(train, "start", fail)
+        monkeypatch.setattr(train, "start_run", fail)
         with pytest.raises(type(error)):
             run(folder)
         assert (read_record(folder)["state"], read_record(folder)["error"]) == (state, said)

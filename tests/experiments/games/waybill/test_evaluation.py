@@ -100,7 +100,7 @@ def test_a_loaded_policy_scores_what_the_result_says(run: Path) -> None:
     scores = evaluate.evaluate_target(
         str(run), level=None, maps=None, map_seed=None, seed=0, device="cpu", out="unused"
     )
-    saved = train.results.read(run)
+    saved = train.results.read_result(run)
     assert saved is not None
     assert scores["dqn"]["by_map"] == saved["scores"]["dqn"]["by_map"]
 
