@@ -35,7 +35,7 @@ def test_an_episode_is_what_gymnasium_plays_with_its_seed(monkeypatch: pytest.Mo
         games = together(leaning)
         assert games.score.tolist() == games.length.tolist() == lengths
         assert not games.cut.any()
-    monkeypatch.setattr(evaluation, "AT_ONCE", 3)
+    monkeypatch.setattr(evaluation, "EPISODES_AT_ONCE", 3)
     assert evaluator("CartPole-v1", 4, 7)(leaning).score.tolist() == lengths
     cut = evaluator("CartPole-v1", 4, 7, max_steps=60)(leaning)
     assert cut.length.tolist() == [min(length, 60) for length in lengths]

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from experiments.config.schema import register
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HELPERS = Path(__file__).resolve().parent
+HELPERS = Path(__file__).resolve().parents[1]
 ROOT = HELPERS.parents[1]
 TINY = (
     "env=gym", "env.id=trouble:tests/Trouble-v0", "+env.kwargs.number=${seed}", "agent=dqn", "steps=400", "num_envs=4",
@@ -29,7 +29,7 @@ def words(out: Path, *more: str) -> list[str]:
 def start(command: list[str], *, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Start a command of the project."""
     found = [str(ROOT / command[0]), *command[1:]] if command[0].endswith(".py") else command
-    paths = os.pathsep.join([str(HELPERS), str(ROOT)])
+    paths = os.pathsep.join([str(HELPERS / "runs"), str(ROOT)])
     return subprocess.Popen(
         [sys.executable, *found], cwd=cwd, env={**os.environ, "PYTHONPATH": paths, **variables}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -12,7 +12,7 @@ from experiments.config.reading import Setup, read_setup
 from experiments.config.schema import register
 
 torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 COMMON = (
     "level=haul",
     "level.horizon=20",
