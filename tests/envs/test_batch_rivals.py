@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,8 @@ def test_rows_of_two_seats_are_the_games_seen_from_each() -> None:
         for seat, batch in enumerate(alone):  # only to look: the games are those of ``both``
             batch.states[:] = both.states
             batch.look()
-            for name in ("observations", "mask", "groups"):
-                np.testing.assert_array_equal(getattr(both, name)[seat::2], getattr(batch, name))
+            for found in map(attrgetter, ("observations", "space.mask", "space.groups")):
+                np.testing.assert_array_equal(found(both)[seat::2], found(batch))
             np.testing.assert_array_equal(both.infos.score[seat::2], company(both.states, seat)["cash"] - start)
         cash = both.states["companies"]["cash"][:, :2].reshape(-1).astype(int)
         both.step(choose(rng, both.space.mask))
@@ -175,7 +176,7 @@ def test_more_rows_of_entities_are_empty_rows() -> None:
         np.testing.assert_array_equal(rows, rows2[:, :needed])
         np.testing.assert_array_equal(own, own2)
         np.testing.assert_array_equal(candidates, candidates2)
-        chosen = choose(rng, plain.mask)
+        chosen = choose(rng, plain.space.mask)
         plain.step(chosen)
         roomy.step(chosen)
     with pytest.raises(ValueError, match=rf"entities={needed - 1}, level refine needs {needed} and more"):
