@@ -51,9 +51,10 @@ def not_run(command: Command) -> str | None:
 
 
 COMMANDS = commands()
-PLANNED = [c for c in COMMANDS if c.words[:3] == ("python", "train.py", "-m") and str(c) != SWEEP and not not_run(c)]
+SWEPT = [c for c in COMMANDS if c.words[:3] == ("python", "train.py", "-m") and str(c) != SWEEP and not not_run(c)]
+PLANNED = {tuple(word for word in c.words[3:] if not word.startswith("hydra.sweep.dir=")): c for c in SWEPT}
 TUNED = [c for c in COMMANDS if c.words[:2] == ("python", "tune.py")]
-DONE = [c for c in COMMANDS if not not_run(c) and c not in PLANNED and c not in TUNED and str(c) != SWEEP]
+DONE = [c for c in COMMANDS if not not_run(c) and c not in SWEPT and c not in TUNED and str(c) != SWEEP]
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +138,14 @@ def with_known_arms(words: list[str], folder: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("command", PLANNED, ids=str)
-def test_a_sweep_is_planned(command: Command, out: Path) -> None:
+@pytest.mark.parametrize("words", PLANNED, ids=" ".join)
+def test_a_sweep_is_planned(words: tuple[str, ...], out: Path) -> None:
     """Each job's config is composed, checked and frozen; a launcher that starts nothing takes the place of its own."""
-    own = [word for word in command.words[3:] if word.startswith("launcher")]
-    settings_of("launcher", OmegaConf.to_container(composed(*own).launcher, resolve=True))
-    others = [word for word in command.words[3:] if word not in own and not word.startswith("hydra.sweep.dir=")]
+    own = [word for word in words if word.lstrip("~").startswith("launcher")]
+    groups = [word.lstrip("+") for word in words if word.lstrip("+").startswith(("experiment=", "scale="))]
+    settings_of("launcher", OmegaConf.to_container(composed(*groups, *own).launcher, resolve=True))
+    others = [word for word in words if word not in own and not word.startswith("seed=")]
+    others.append("seed=0,1" if any(word.startswith("seed=") for word in words) else "seed=0")
     folder = out / f"planned{len(list(out.iterdir()))}"
     typed = ["--config-dir", str(CONFIGS), *others, "launcher=nobody", "progress=false", f"hydra.sweep.dir={folder}"]
     perform(["python", "train.py", "-m", *typed], out)

@@ -31,7 +31,7 @@ NETWORKS = {"candidates": ("network.width=16",), "mlp": ("network.width=[16]",),
 OPTIONS = {  # appended to the commands that take options; of two the last counts
     "evaluate.py": {"--maps": "2", "--episodes": "2"},
     "experiments.studies.coverage": {"--maps": "2", "--level": "haul"},
-    "experiments.studies.tournament": {"--maps": "1", "--level": "haul"},
+    "experiments.studies.tournament": {"--maps": "2", "--level": "haul"},
 }
 
 

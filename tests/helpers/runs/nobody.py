@@ -10,7 +10,11 @@ from experiments.sweeps.manifest import Job, Sweep
 
 @dataclass
 class NobodyLauncher:
-    """``tests/conf/launcher/nobody.yaml``."""
+    """``tests/conf/launcher/nobody.yaml``; it takes the keys that studies set for ``local``."""
+
+    n_jobs: int = 1
+    retry: int = 0
+    keep_last: bool = True
 
     def check(self) -> None:
         """It always could."""
