@@ -180,7 +180,7 @@ def test_sizes_of_another_level_are_explained(tmp_path: Path) -> None:
         (("transfer.mode=encoder",), "transfer.mode=encoder needs transfer.from=RUN"),
         (("transfer.teacher=true",), "transfer.teacher=True needs transfer.from=RUN"),
         (("transfer.mode=half",), "transfer.mode=half is not one of full, encoder, head, random_init"),
-        (("transfer.shrink_perturb=2",), "transfer.shrink_perturb=2.0 is not in 0..1"),
+        (("transfer.shrink_perturb=2",), "transfer.shrink_perturb=2.0 is not allowed, it must be 0..1"),
         (("transfer.teacher_steps=x",), "transfer.teacher_steps: Value 'x' of type 'str' could not be converted"),
         (("transfer.teacher=much", "transfer.from=x"), "transfer.teacher=much is not allowed, it must be true, false"),
         (("transfer.teacher_acting=0.5",), "transfer.teacher_acting=0.5 needs transfer.teacher=true or a weight"),

@@ -16,6 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import foreign  # noqa: F401 - makes its games known
+from agents.settings import Task
 from experiments.config.reading import Setup, read_setup
 from experiments.games import evaluate
 from experiments.games.replay import watch_game
@@ -165,7 +166,7 @@ class RecorderSettings:
     rows: list[dict[str, np.ndarray]] = field(default_factory=list)
     updates: int = 0
 
-    def build(self, *, make_network: Any = None, **_: Any) -> RecorderSettings:
+    def build(self, task: Task) -> RecorderSettings:
         return self
 
     def act(self, obs: np.ndarray, *_: Any, **__: Any) -> np.ndarray:

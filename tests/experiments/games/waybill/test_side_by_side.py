@@ -18,11 +18,11 @@ from experiments.games.waybill.side_by_side import side_by_side
 OPTIONS = {"map_seed": None, "titles": None, "fps": 6, "device": "cpu"}
 
 
-LEVEL = replace(levels.load("haul"), horizon=16, start_cash=80)
+LEVEL = replace(levels.load_level("haul"), horizon=16, start_cash=80)
 
 
 def saved(folder: Path, player: str, map_seed: int) -> str:
-    games = play.play(player, LEVEL, np.array([map_seed], np.uint64))
+    games = play.play_games(player, LEVEL, np.array([map_seed], np.uint64))
     orders = games.orders[0, : int(games.length[0])]
     path = folder / f"{player}{map_seed}.jsonl"
     record.record_game(level=LEVEL, map_seed=map_seed, game_seed=0, player=player, orders=orders).save(path)
@@ -40,11 +40,11 @@ def pictures(path: Path) -> list[np.ndarray]:
 
 def test_both_games_are_shown_to_the_longer_ones_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     maps = np.arange(20, dtype=np.uint64)
-    seed = int(np.flatnonzero(play.play("random", LEVEL, maps).length < 10)[0])
+    seed = int(np.flatnonzero(play.play_games("random", LEVEL, maps).length < 10)[0])
     left, right = saved(tmp_path, "random", seed), "greedy"
     side_by_side(left, right, level=None, out=str(tmp_path / "game.gif"), **OPTIONS)
     short = record.load(left)
-    greedy = play.play("greedy", LEVEL, np.array([seed], np.uint64))
+    greedy = play.play_games("greedy", LEVEL, np.array([seed], np.uint64))
     assert f"random: score {short.score} after {len(short.orders)} turns" in capsys.readouterr().out
     shown = pictures(tmp_path / "game.gif")
     assert len(shown) == int(greedy.length[0]) + 1
