@@ -43,7 +43,7 @@ def test_both_games_are_shown_to_the_longer_ones_end(tmp_path: Path, capsys: pyt
     seed = int(np.flatnonzero(play.play_games("random", LEVEL, maps).length < 10)[0])
     left, right = saved(tmp_path, "random", seed), "greedy"
     side_by_side(left, right, level=None, out=str(tmp_path / "game.gif"), **OPTIONS)
-    short = record.load(left)
+    short = record.load_game(left)
     greedy = play.play_games("greedy", LEVEL, np.array([seed], np.uint64))
     assert f"random: score {short.score} after {len(short.orders)} turns" in capsys.readouterr().out
     shown = pictures(tmp_path / "game.gif")
