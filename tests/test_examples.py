@@ -97,7 +97,7 @@ def test_launcher_does_its_jobs(scratch: Path) -> None:
 def test_study_is_planned(scratch: Path) -> None:
     assert "    python train.py -m +experiment=shaping\n" in PAGE
     words = ["--config-dir", str(ROOT / "tests" / "conf"), "launcher=nobody", f"hydra.sweep.dir={scratch}/study"]
-    path = os.pathsep.join([str(scratch), str(ROOT / "tests" / "helpers")])
+    path = os.pathsep.join([str(scratch), str(ROOT / "tests" / "helpers" / "runs")])
     done(scratch, "train.py", "-m", *words, "+experiment=shaping", "progress=false", PYTHONPATH=path)
     jobs = json.loads((scratch / "study" / "sweep.json").read_text())["jobs"]
     assert [job["error"] for job in jobs] == [None] * 6
