@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.common.door import USER_ERRORS, door, one_line
+from experiments.common.door import door
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed
 from experiments.config.schema import register
@@ -25,8 +25,8 @@ failures: list[Exception] = []
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
-    """Do one run (a sweep's jobs are ``experiments.sweeps.job``). A user's mistake is kept for ``main``: Hydra would
-    report it twice.
+    """Do one run (a sweep's jobs are ``experiments.sweeps.job``). An error is kept for ``main``: Hydra would report it
+    twice.
     """
     from experiments.runs.train import start_run
 
@@ -39,8 +39,8 @@ def run(node: DictConfig) -> None:
             node = hydra.compose("config", overrides=expand_arms(overrides, arms))
         check_composed(node)
         start_run(node, folder=Path(chosen.runtime.output_dir), overrides=overrides)
-    except USER_ERRORS as error:
-        failures.append(ValueError(one_line(error)))
+    except Exception as error:
+        failures.append(error)
 
 
 @door("train.py")

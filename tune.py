@@ -10,10 +10,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from experiments.common.door import USER_ERRORS, door
+from experiments.common.door import door
 from experiments.config.choices import add_config_folders_of
 from experiments.config.schema import register
 from experiments.tuning.settings import TuningConfig
+from groundwork.errors import WaybillError
 
 register()
 ConfigStore.instance().store(name="schema", node=TuningConfig)
@@ -22,14 +23,14 @@ failures: list[Exception] = []
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def run(node: DictConfig) -> None:
-    """Do one search. A user's mistake is kept for ``main``: Hydra would report it twice."""
+    """Do one search. An error is kept for ``main``: Hydra would report it twice."""
     from experiments.tuning.tune import search
 
     try:
         chosen = HydraConfig.get()
         add_config_folders_of(chosen)
         search(node, folder=Path(chosen.runtime.output_dir), typed=chosen.overrides.task)
-    except USER_ERRORS as error:
+    except Exception as error:
         failures.append(error)
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     """The command."""
     for word in sys.argv[1:]:
         if word in ("-m", "--multirun"):
-            raise ValueError(f"{word}: a search has trials of its own, what they try is in its search.space")
+            raise WaybillError(f"{word}: a search has trials of its own, what they try is in its search.space")
     run()
     if failures:
         raise failures[0]

@@ -116,7 +116,7 @@ class QAgent:
         A teacher gets them whole, whatever the mode is.
 
         Raises:
-            ValueError: in one line, if a tensor doesn't fit.
+            WaybillError: in one line, if a tensor doesn't fit.
         """
         together = weights.joined(saved)
         transfer.begin_with(self._updater, together, mode=mode, fresh=fresh, shrink_perturb=shrink_perturb)
@@ -174,7 +174,7 @@ class QAgent:
         """Go on from that state.
 
         Raises:
-            ValueError: in one line, if it belongs to a network of another size.
+            WaybillError: in one line, if it belongs to a network of another size.
         """
         self._updater.load_state_dict(state)
         for part, kept in zip(self.explorations, state["exploration"], strict=True):

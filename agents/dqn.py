@@ -170,7 +170,7 @@ class DQN(QAgent):
         """Go on from that state: the same steps give the same results, bit for bit, on the same CPU.
 
         Raises:
-            ValueError: in one line, if it belongs to a network or memory of another size.
+            WaybillError: in one line, if it belongs to a network or memory of another size.
         """
         self.load_shared_state(state)
         for memory, kept in zip(self.memories, state["memory"], strict=True):

@@ -21,6 +21,7 @@ from agents.networks.heads import Head, heads_with
 from agents.networks.weights import stack
 from agents.ranges import Ranges
 from agents.settings import QSettings, Task
+from groundwork.errors import WaybillError
 
 RISKS = ("cvar",)
 
@@ -30,7 +31,7 @@ class DQNSettings(QSettings):
     """Settings of ``DQN``.
 
     Raises:
-        ValueError: in one line, when a number is out of range or switches don't go together.
+        WaybillError: in one line, when a number is out of range or switches don't go together.
     """
 
     ranges: ClassVar[Ranges] = {
@@ -74,19 +75,23 @@ class DQNSettings(QSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.obs_dtype not in OBS_DTYPES:
-            raise ValueError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)}")
+            raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)}")
         self._check_together(self.make_head())
 
     def _check_together(self, head: Head) -> None:
         if self.risk is not None and self.risk not in RISKS:
-            raise ValueError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
+            raise WaybillError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
         if self.risk is not None and not head.has_risk:
-            raise ValueError(f"agent.risk={self.risk} needs agent.head={heads_with('has_risk')}, not head={self.head}")
+            raise WaybillError(
+                f"agent.risk={self.risk} needs agent.head={heads_with('has_risk')}, not head={self.head}"
+            )
         if self.munchausen and not head.takes_returns:
             needed = heads_with("takes_returns")
-            raise ValueError(f"agent.munchausen=true needs agent.head={needed}, not head={self.head}")
+            raise WaybillError(f"agent.munchausen=true needs agent.head={needed}, not head={self.head}")
         if self.n_step_end is not None and self.n_step_end > self.n_step:
-            raise ValueError(f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be")
+            raise WaybillError(
+                f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be"
+            )
 
     @property
     def has_noise(self) -> bool:
@@ -102,7 +107,7 @@ class DQNSettings(QSettings):
         """An agent for that task.
 
         Raises:
-            ValueError: in one line, if the memory would not fit into ``memory_bytes``, or holds too few steps.
+            WaybillError: in one line, if the memory would not fit into ``memory_bytes``, or holds too few steps.
         """
         drawn = [np.random.SeedSequence(seed).spawn(4) for seed in task.seeds]
         weight_seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
@@ -140,7 +145,7 @@ class DQNSettings(QSettings):
         """The memory of one seed."""
         rows = self.memory_capacity // task.num_envs
         if rows <= self.n_step:
-            raise ValueError(
+            raise WaybillError(
                 f"agent.memory_capacity={self.memory_capacity} is {rows} steps of each of {task.num_envs} games: "
                 f"it must hold more than agent.n_step={self.n_step}"
             )

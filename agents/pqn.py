@@ -119,7 +119,7 @@ class PQN(QAgent):
         """Go on from that state.
 
         Raises:
-            ValueError: in one line, if it belongs to a network of another size.
+            WaybillError: in one line, if it belongs to a network of another size.
         """
         self.load_shared_state(state)
         for generator, kept in zip(self.generators, state["order"], strict=True):

@@ -13,6 +13,7 @@ from agents.networks.weights import stack
 from agents.pqn import PQN
 from agents.ranges import Ranges
 from agents.settings import QSettings, Task
+from groundwork.errors import WaybillError
 
 
 @dataclass
@@ -20,7 +21,7 @@ class PQNSettings(QSettings):
     """Settings of ``PQN``.
 
     Raises:
-        ValueError: in one line, when a number is out of range or switches don't go together.
+        WaybillError: in one line, when a number is out of range or switches don't go together.
     """
 
     ranges: ClassVar[Ranges] = {
@@ -38,16 +39,16 @@ class PQNSettings(QSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.make_head().takes_returns:
-            raise ValueError(f"agent=pqn needs agent.head={heads_with('takes_returns')}, not head={self.head}")
+            raise WaybillError(f"agent=pqn needs agent.head={heads_with('takes_returns')}, not head={self.head}")
 
     def build(self, task: Task) -> PQN:
         """An agent for that task. Its updates take all seeds at once on torch's own threads, whatever ``threads`` is.
 
         Raises:
-            ValueError: in one line, if a rollout doesn't fill the minibatches.
+            WaybillError: in one line, if a rollout doesn't fill the minibatches.
         """
         if task.num_envs * self.rollout < self.minibatches:
-            raise ValueError(
+            raise WaybillError(
                 f"agent.minibatches={self.minibatches} is more than a rollout's num_envs={task.num_envs} x "
                 f"rollout={self.rollout} steps"
             )

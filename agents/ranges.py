@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from groundwork.errors import WaybillError
+
 Ranges = Mapping[str, tuple[float, float]]  # lowest and highest value allowed, by the setting's name
 
 
@@ -11,9 +13,9 @@ def check_ranges(settings: object, group: str, ranges: Ranges) -> None:
     """Check those settings of a config group that have a range; one that is None or absent is left out.
 
     Raises:
-        ValueError: in one line, for the first that lies outside.
+        WaybillError: in one line, for the first that lies outside.
     """
     for name, (low, high) in ranges.items():
         value = getattr(settings, name, None)
         if value is not None and not low <= value <= high:
-            raise ValueError(f"{group}.{name}={value} is not in {low:g}..{high:g}")
+            raise WaybillError(f"{group}.{name}={value} is not in {low:g}..{high:g}")

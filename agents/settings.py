@@ -12,10 +12,11 @@ import torch
 from agents.acting.exploration import EpsilonGreedy, LinearSchedule
 from agents.acting.policy import QPolicy
 from agents.acting.teacher import Teacher, TeacherSettings
-from agents.networks.base import QNetwork
+from agents.networks.base import QNetwork, check_network
 from agents.networks.heads import Head, make_head
 from agents.networks.weights import stack
 from agents.ranges import Ranges, check_ranges
+from groundwork.errors import WaybillError
 
 _FRESH, _TEACHER = 1000, 1001  # purposes of random numbers, apart from those of ``build``, which spawns from 0 on
 
@@ -49,7 +50,7 @@ class QSettings:
     """The settings of every agent that learns Q-values. Steps are environment steps, updates are gradient updates.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     ranges: ClassVar[Ranges] = {
@@ -82,7 +83,7 @@ class QSettings:
         check_ranges(self, "agent", self.ranges)
         weights = self.group_weights
         if weights is not None and (not weights or min(weights) < 0 or not 0 < sum(weights) < float("inf")):
-            raise ValueError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
+            raise WaybillError(f"agent.group_weights={weights} needs numbers of at least 0 with a sum above 0")
         self.make_head()
 
     def make_head(self) -> Head:
@@ -98,7 +99,9 @@ class QSettings:
         """A new network of one seed; torch's global generator stays as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise).to(device)
+            made = make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise)
+        check_network(made)
+        return made.to(device)
 
     def fresh_network(
         self, make_network: MakeNetwork, seeds: Sequence[int], device: torch.device, *, draw: int = 0

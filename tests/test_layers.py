@@ -10,10 +10,10 @@ from rooms import faults, imports_of, read_house
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-PACKAGES = ("agents", "compilation", "envs", "experiments")
+PACKAGES = ("agents", "groundwork", "envs", "experiments")
 DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py")
 FORBIDDEN = {
-    "compilation": ("agents", "envs", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "gymnasium"),
+    "groundwork": ("agents", "envs", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "gymnasium"),
     "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
     "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
     "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune"),
@@ -114,7 +114,7 @@ def test_doors_are_thin(door: str) -> None:
     path = ROOT / door
     assert len(path.read_text().splitlines()) < 80
     packages = {name.split(".")[0] for name in imports_of(path)} & set(PACKAGES)
-    assert packages == {"experiments"}
+    assert packages <= {"experiments", "groundwork"}
 
 
 def test_every_room_is_a_package_and_so_is_installed() -> None:

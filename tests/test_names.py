@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("agents", "compilation", "envs", "experiments", "hydra_plugins")
+PACKAGES = ("agents", "groundwork", "envs", "experiments", "hydra_plugins")
 ALLOWED = {
     "main": "the function that a command runs, see experiments.common.door",
 }

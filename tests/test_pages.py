@@ -216,7 +216,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", pages(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_paths_exist(page: Path) -> None:
     prose = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-    rooms = "agents|compilation|conf|docs|envs|experiments|hydra_plugins|tests"
+    rooms = "agents|conf|docs|envs|experiments|groundwork|hydra_plugins|tests"
     for path in re.findall(rf"`((?:{rooms})/[\w./-]+)`", prose):
         assert (ROOT / path).exists(), path
 

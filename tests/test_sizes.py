@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("agents", "compilation", "envs", "experiments", "hydra_plugins", "tests")
+FOLDERS = ("agents", "groundwork", "envs", "experiments", "hydra_plugins", "tests")
 MOST_FILES, MOST_LINES = 14, 300
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from groundwork.errors import WaybillError
+
 
 def random_legal(
     *,
@@ -28,7 +30,7 @@ def random_legal(
         int64 [M]; 0 in rows without a legal action.
     """
     if mask is None and shape is None:
-        raise ValueError("random_legal needs a mask or a shape")
+        raise WaybillError("random_legal needs a mask or a shape")
     rows, n_actions = mask.shape if mask is not None else shape or (0, 0)
     if mask is None and groups is None:
         return generator.integers(0, n_actions, size=(rows,))

@@ -26,6 +26,8 @@ class QPolicy:
     as much as the mean of its lowest quantiles (CVaR) instead of the mean of all.
     """
 
+    value_name = "Q-values"
+
     def __init__(
         self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device, risk_alpha: float | None = None
     ) -> None:
@@ -100,7 +102,7 @@ class QPolicy:
         """Act with the weights of ``policy_state_dict``, or of a whole agent's ``state_dict``.
 
         Raises:
-            ValueError: in one line, if they belong to a network of another shape.
+            WaybillError: in one line, if they belong to a network of another shape.
         """
         load_weights(self.network, state["network"])
 

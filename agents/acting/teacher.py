@@ -66,7 +66,7 @@ class Teacher:
         """Take over weights [S, ...].
 
         Raises:
-            ValueError: in one line, if they belong to a network of another shape.
+            WaybillError: in one line, if they belong to a network of another shape.
         """
         load_weights(self.policy.network, dict(weights))
 

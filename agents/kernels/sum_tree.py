@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.kernels.compiled import exact_kernel
+from groundwork.errors import WaybillError
 
 SMALLEST = 1e-6  # the paper's epsilon: a TD error of zero is drawn again too
 
@@ -27,7 +28,7 @@ def _set_leaf(nodes: np.ndarray, node: int, value: float) -> None:
 def _check(indices: np.ndarray, slots: int) -> None:
     for b in range(len(indices)):
         if indices[b] < 0 or indices[b] >= slots:
-            raise ValueError("a priority is set for a slot that does not exist")
+            raise WaybillError("a priority is set for a slot that does not exist")
 
 
 @exact_kernel
@@ -35,12 +36,12 @@ def set_leaves(nodes: np.ndarray, slots: int, indices: np.ndarray, values: np.nd
     """Give the leaves ``indices`` these values, both [B], one after the other, and update the sums above them.
 
     Raises:
-        ValueError: if a leaf is not in 0..slots - 1, or a value is negative or NaN.
+        WaybillError: if a leaf is not in 0..slots - 1, or a value is negative or NaN.
     """
     _check(indices, slots)
     for b in range(len(values)):
         if not values[b] >= 0:
-            raise ValueError("a priority is negative or not a number")
+            raise WaybillError("a priority is negative or not a number")
     for b in range(len(indices)):
         _set_leaf(nodes, len(nodes) // 2 + indices[b], values[b])
 
@@ -69,7 +70,7 @@ def update_leaves(  # type: ignore[no-untyped-def]
     Leaves of value 0 stay so: their slots cannot be drawn.
 
     Raises:
-        ValueError: if a leaf is not in 0..slots - 1.
+        WaybillError: if a leaf is not in 0..slots - 1.
     """
     _check(indices, slots)
     for b in range(len(indices)):

@@ -165,7 +165,7 @@ class QLearner(Updater):
         """Go on from that state.
 
         Raises:
-            ValueError: in one line, if it belongs to a network of another shape.
+            WaybillError: in one line, if it belongs to a network of another shape.
         """
         super().load_state_dict(state)
         load_weights(self.target_network, state["target_network"])

@@ -40,7 +40,7 @@ def begin_with(
     the network stays as it is.
 
     Raises:
-        ValueError: in one line, if a tensor to take over doesn't fit.
+        WaybillError: in one line, if a tensor to take over doesn't fit.
     """
     names = taken_over(updater.network, mode)
     own = updater.network.state_dict()

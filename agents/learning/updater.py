@@ -106,7 +106,7 @@ class Updater:
         """Go on from that state.
 
         Raises:
-            ValueError: in one line, if it belongs to a network of another shape.
+            WaybillError: in one line, if it belongs to a network of another shape.
         """
         load_weights(self.network, state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agents.kernels.sum_tree import SMALLEST, update_leaves
 from agents.memory.sum_tree import SumTree, as_array
+from groundwork.errors import WaybillError
 
 
 class Priorities:
@@ -53,13 +54,13 @@ class Priorities:
         Stratified (appendix B.2.1): the sum of priorities is cut into B equal parts and one point drawn in each.
 
         Raises:
-            ValueError: in one line, if all priorities are zero, or their sum is not finite.
+            WaybillError: in one line, if all priorities are zero, or their sum is not finite.
         """
         total = self.tree.total()
         if total == 0:
-            raise ValueError("there is nothing to sample: all priorities are zero")
+            raise WaybillError("there is nothing to sample: all priorities are zero")
         if not 0 < total < math.inf:
-            raise ValueError(f"the priorities add up to {total}: a TD error was not finite")
+            raise WaybillError(f"the priorities add up to {total}: a TD error was not finite")
         points = (np.arange(batch_size) + self.generator.random(batch_size)) * (total / batch_size)  # [B]
         indices = self.tree.find(torch.from_numpy(points).to(self.device))
         return indices, self.tree.get(indices) / total
@@ -84,11 +85,11 @@ class Priorities:
         """Go on from that state.
 
         Raises:
-            ValueError: in one line, if it has another number of slots.
+            WaybillError: in one line, if it has another number of slots.
         """
         theirs, ours = len(state["values"]), self.tree.slots
         if theirs != ours:
-            raise ValueError(f"the saved priorities do not fit: they are of {theirs:,} slots there and {ours:,} here")
+            raise WaybillError(f"the saved priorities do not fit: they are of {theirs:,} slots there and {ours:,} here")
         self.tree.load(state["values"])
         self.largest.fill_(state["largest"])
         self.generator.bit_generator.state = state["generator"]

@@ -11,6 +11,7 @@ from torch import Tensor
 from agents.memory.priorities import Priorities
 from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
 from agents.memory.transitions import SeedBuffers, TransitionBuffers, Transitions
+from groundwork.errors import WaybillError
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
 _LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
@@ -46,13 +47,13 @@ class SequentialMemory:
         transition will have, as a start gets its priority once these are stored.
 
         Raises:
-            ValueError: in one line, if that needs more than ``memory_bytes`` or holds fewer than two rows.
+            WaybillError: in one line, if that needs more than ``memory_bytes`` or holds fewer than two rows.
         """
         self.n_rows, self.num_envs, self.n_actions = capacity // num_envs, num_envs, n_actions
         self.device, self.generator = device, generator
         self.priorities, self.longest = priorities, longest
         if self.n_rows < 2:
-            raise ValueError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
+            raise WaybillError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         self.shape = (self.n_rows, num_envs)
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
         _check_bytes(capacity, obs_size, obs_dtype, n_actions if store_masks else 0, memory_bytes)
@@ -91,14 +92,14 @@ class SequentialMemory:
         ``obs_there`` is obs on the memory's device, if it has been sent there already.
 
         Raises:
-            ValueError: if an observation does not fit into the number format.
+            WaybillError: if an observation does not fit into the number format.
         """
         self._check_fits(obs_tm1)
         row = self.cursor
         self.obs[row].copy_(_tensor(obs_tm1) if obs_there is None else obs_there)
         if self.mask_bits is not None:
             if mask_tm1 is None:
-                raise ValueError("this memory stores masks, but got none")
+                raise WaybillError("this memory stores masks, but got none")
             self.mask_bits[row].copy_(_tensor(pack_mask(mask_tm1)))
         for column, values in (
             (self.a, a_tm1), (self.r, r_t), (self.terminated, terminated_t), (self.truncated, truncated_t),
@@ -117,9 +118,9 @@ class SequentialMemory:
         low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs.dtype == torch.uint8
         if not (high <= limit and low >= (0 if is_bytes else -limit)):
             name, worst = str(self.obs.dtype).removeprefix("torch."), high if high > limit else low
-            raise ValueError(f"an observed {worst:g} does not fit into obs_dtype={name}: use obs_dtype=float32")
+            raise WaybillError(f"an observed {worst:g} does not fit into obs_dtype={name}: use obs_dtype=float32")
         if is_bytes and (obs != np.trunc(obs)).any():
-            raise ValueError("observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16")
+            raise WaybillError("observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16")
 
     def _prioritise(self, row: int) -> None:
         """Forget the row that was overwritten; the one whose longest transition is stored now can be drawn."""
@@ -150,10 +151,10 @@ class SequentialMemory:
         On a CPU the batch is read into ``out`` if given (a part of ``TransitionBuffers``).
 
         Raises:
-            ValueError: if there is nothing to draw from yet.
+            WaybillError: if there is nothing to draw from yet.
         """
         if not self.can_sample(n_step):
-            raise ValueError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
+            raise WaybillError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
         if self.priorities is None:
             oldest, count = self._oldest_row() * self.num_envs, (self.filled - n_step) * self.num_envs
             slots = draw_starts(self.generator, self._valid_slots, oldest=oldest, count=count, batch_size=batch_size)
@@ -198,7 +199,7 @@ class SequentialMemory:
         """Go on with the rows and the generator of that state.
 
         Raises:
-            ValueError: in one line, if it comes from a memory of another size.
+            WaybillError: in one line, if it comes from a memory of another size.
         """
         self.generator.bit_generator.state = state["generator"]
         if "columns" not in state:
@@ -208,12 +209,12 @@ class SequentialMemory:
             ours = (self.n_rows, *columns[name].shape[1:]) if name in columns else "absent"
             theirs = (state["n_rows"], *stored.shape[1:])
             if ours != theirs:
-                raise ValueError(f"the saved memory does not fit: {name} is {theirs} there and {ours} here")
+                raise WaybillError(f"the saved memory does not fit: {name} is {theirs} there and {ours} here")
             columns[name][: state["filled"]].copy_(stored)
         self.cursor, self.filled = state["cursor"], state["filled"]
         if self.priorities is not None:
             if "priorities" not in state:
-                raise ValueError("the saved memory does not fit: it has no priorities")
+                raise WaybillError("the saved memory does not fit: it has no priorities")
             self.priorities.load_state_dict(state["priorities"])
 
 
@@ -224,7 +225,7 @@ def _tensor(values: np.ndarray) -> Tensor:
 def _check_bytes(capacity: int, obs_size: int, obs_dtype: str, mask_size: int, memory_bytes: int) -> None:
     per_step = obs_size * OBS_DTYPES[obs_dtype].itemsize + -(-mask_size // 8) + 11  # action, reward and three flags
     if capacity * per_step > memory_bytes:
-        raise ValueError(
+        raise WaybillError(
             f"a memory of {capacity:,} steps of {per_step:,} bytes (observation {obs_size:,} x {obs_dtype}, "
             f"mask {mask_size:,} bits) needs {capacity * per_step / 2**30:.1f} GiB, but memory_bytes is "
             f"{memory_bytes / 2**30:.1f} GiB: lower memory_capacity to {memory_bytes // per_step:,}"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from agents.kernels.sum_tree import find_leaves, set_leaves
+from groundwork.errors import WaybillError
 
 
 class SumTree:
@@ -22,7 +23,7 @@ class SumTree:
 
     def __init__(self, *, slots: int, device: torch.device) -> None:
         if slots < 1:
-            raise ValueError(f"priorities need a slot, but slots={slots}")
+            raise WaybillError(f"priorities need a slot, but slots={slots}")
         self.slots, self.device = slots, device
         self.levels = (slots - 1).bit_length()
         self.size = 1 << self.levels  # slots, and zeros up to a power of two
@@ -54,7 +55,7 @@ class SumTree:
         A value of 0 takes the slot out: it is not found any more.
 
         Raises:
-            ValueError: in one line and on a CPU only, if a slot does not exist, or a value is negative or NaN.
+            WaybillError: in one line and on a CPU only, if a slot does not exist, or a value is negative or NaN.
         """
         assert indices.shape == values.shape, (indices.shape, values.shape)
         if not indices.numel():

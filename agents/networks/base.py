@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.networks.layers import SeedLinear
+from groundwork.errors import WaybillError
 
 
 class Layout(NamedTuple):
@@ -80,6 +81,24 @@ class NetworkSettings(Protocol):
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
     ) -> QNetwork:
         """A network of one seed for observations of that layout, with that many outputs for each action."""
+
+
+def check_network(network: object) -> None:
+    """Refuse a network that was not made for seeds side by side, as one of plain ``nn.Linear`` layers.
+
+    Raises:
+        WaybillError: in one line, with what is missing.
+    """
+    name = type(network).__name__
+    if not isinstance(network, QNetwork):
+        raise WaybillError(f"network {name} is no QNetwork, it must derive from agents.networks.base.QNetwork")
+    for attribute in ("outputs", "encoder"):
+        if not hasattr(network, attribute):
+            raise WaybillError(f"network {name} has no {attribute!r}, see agents.networks.base.QNetwork")
+    for key, parameter in network.named_parameters():
+        if parameter.ndim < 2 or parameter.shape[0] != 1:
+            line = "a leading dimension for seeds is missing; build layers with agents.networks.layers.linear"
+            raise WaybillError(f"network {name}: {key} has shape {tuple(parameter.shape)}, {line}")
 
 
 def taken(outputs: Tensor, a: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, SeedNorm, hidden, linear
 from agents.ranges import check_ranges
+from groundwork.errors import WaybillError
 
 
 class _SetPool(torch.autograd.Function):
@@ -184,7 +185,7 @@ class CandidateSettings:
     """Settings of ``CandidateNetwork``: ``width`` units in every layer.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     width: int = 128
@@ -199,16 +200,16 @@ class CandidateSettings:
         """A network for observations of that layout.
 
         Raises:
-            ValueError: if there are no candidates to score, or not one for each action.
+            WaybillError: if there are no candidates to score, or not one for each action.
         """
         layout = Layout(*layout)
         if layout.candidates == 0:
-            raise ValueError(
+            raise WaybillError(
                 "network=candidates needs a reducer: actions=heuristic or random_k; "
                 "with actions=full, masked or buckets and with env=gym use network=mlp"
             )
         if n_actions != layout.candidates:
-            raise ValueError(f"network=candidates scores {layout.candidates} candidates, not {n_actions} actions")
+            raise WaybillError(f"network=candidates scores {layout.candidates} candidates, not {n_actions} actions")
         return CandidateNetwork(
             layout=layout, width=self.width, layer_norm=self.layer_norm, outputs=outputs, dueling=dueling, noisy=noisy
         )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from agents import losses
+from groundwork.errors import WaybillError
 
 
 class Head:
@@ -52,9 +53,9 @@ class Head:
         """Mean [...] of the lowest share alpha of the returns that outputs [..., Z] expect.
 
         Raises:
-            ValueError: if the head has no quantiles.
+            WaybillError: if the head has no quantiles.
         """
-        raise ValueError(f"head={self.name} has no risk: only head={heads_with('has_risk')} knows the lowest returns")
+        raise WaybillError(f"head={self.name} has no risk: only head={heads_with('has_risk')} knows the lowest returns")
 
     def _check(self, per_sample: Tensor, *outputs: Tensor) -> None:
         for each in outputs:
@@ -141,7 +142,7 @@ class HistogramHead(Head):
     def __post_init__(self) -> None:
         _check_atoms(self.atoms)
         if not -math.inf < self.v_min < self.v_max < math.inf:
-            raise ValueError(
+            raise WaybillError(
                 f"agent.v_min={self.v_min} is not below agent.v_max={self.v_max}, or one of them is no finite number"
             )
 
@@ -232,7 +233,7 @@ def _linspace(start: float, end: float, steps: int, like: Tensor) -> Tensor:
 
 def _check_atoms(atoms: int) -> None:
     if atoms < 2:
-        raise ValueError(f"agent.atoms={atoms} is below 2")
+        raise WaybillError(f"agent.atoms={atoms} is below 2")
 
 
 def _heads() -> dict[str, type[Head]]:
@@ -250,10 +251,10 @@ def make_head(name: str, /, **settings: Any) -> Head:
     """The head of that name, its fields taken from the settings; a field that isn't among these keeps its default.
 
     Raises:
-        ValueError: in one line, if the name is unknown or a number that the head needs makes no sense.
+        WaybillError: in one line, if the name is unknown or a number that the head needs makes no sense.
     """
     known = _heads()
     if name not in known:
-        raise ValueError(f"agent.head={name} is not one of {', '.join(known)}")
+        raise WaybillError(f"agent.head={name} is not one of {', '.join(known)}")
     own: Any = known[name]
     return own(**{field.name: settings[field.name] for field in fields(own) if field.name in settings})

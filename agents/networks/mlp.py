@@ -14,6 +14,7 @@ from agents.kernels.products import sparse_convolution
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, hidden, linear
 from agents.ranges import check_ranges
+from groundwork.errors import WaybillError
 
 
 class MLP(QNetwork):
@@ -111,7 +112,7 @@ class PatchLayer(nn.Module):
         self.shape_in, self.part = shape, part
         height, width = ((side - part.kernel) // part.stride + 1 for side in shape[:2])
         if height < 1 or width < 1:
-            raise ValueError(f"network.kernel={part.kernel} is larger than an image of {shape[0]} x {shape[1]}")
+            raise WaybillError(f"network.kernel={part.kernel} is larger than an image of {shape[0]} x {shape[1]}")
         self.shape = (height, width, part.channels)
         self.inner = hidden(shape[2] * part.kernel**2, part.channels, layer_norm=layer_norm)
 
@@ -144,7 +145,7 @@ class MLPSettings:
     """Settings of ``MLP``: hidden layers of these widths.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     width: list[int] = field(default_factory=lambda: [256, 256])
@@ -168,7 +169,7 @@ class ImageSettings:
     """Settings of a convolutional ``MLP``: convolutions of one kernel and stride, then hidden layers.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     channels: list[int] = field(default_factory=lambda: [16])
@@ -188,10 +189,10 @@ class ImageSettings:
         """A network for observations of that layout.
 
         Raises:
-            ValueError: if they are no images, or smaller than the kernel.
+            WaybillError: if they are no images, or smaller than the kernel.
         """
         if layout.image is None:
-            raise ValueError("network=image needs a game that shows images; here network=mlp fits")
+            raise WaybillError("network=image needs a game that shows images; here network=mlp fits")
         return MLP(
             layout=layout, n_actions=n_actions, width=self.width, layer_norm=self.layer_norm,
             convolutions=[Convolution(channels, self.kernel, self.stride) for channels in self.channels],
@@ -203,7 +204,7 @@ def check_widths(name: str, widths: Sequence[int]) -> None:
     """Check that these can be the sizes of layers.
 
     Raises:
-        ValueError: in one line, if they can't.
+        WaybillError: in one line, if they can't.
     """
     if not 1 <= len(widths) <= 16 or not all(1 <= width <= 8192 for width in widths):
-        raise ValueError(f"{name}={list(widths)} needs 1 to 16 widths, each in 1..8192")
+        raise WaybillError(f"{name}={list(widths)} needs 1 to 16 widths, each in 1..8192")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.networks.base import QNetwork
+from groundwork.errors import WaybillError
 
 
 class FlatParameters:
@@ -39,20 +40,20 @@ def check_fit(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
     """Check that saved weights have the names and shapes of a network's own.
 
     Raises:
-        ValueError: in one line, naming the first that differs.
+        WaybillError: in one line, naming the first that differs.
     """
     for name in [*own, *saved]:
         theirs = tuple(saved[name].shape) if name in saved else "absent"
         ours = tuple(own[name].shape) if name in own else "absent"
         if theirs != ours:
-            raise ValueError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")
+            raise WaybillError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Load weights, naming the first that does not fit.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     check_fit(network.state_dict(), weights)
     network.load_state_dict(weights)
@@ -75,7 +76,7 @@ def joined(networks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Weights [S, ...] of S networks of one seed, [1, ...] each.
 
     Raises:
-        ValueError: in one line, if they are not alike.
+        WaybillError: in one line, if they are not alike.
     """
     for other in networks[1:]:
         check_fit(networks[0], other)

@@ -17,6 +17,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from torch import Tensor
 
 from agents.networks.weights import load_weights
+from groundwork.errors import WaybillError
 
 Score: TypeAlias = Callable[[Any, Tensor, Tensor], Tensor]  # policy, obs [N, D], mask [N, A] -> [N, A]
 
@@ -37,6 +38,7 @@ class SB3Policy:
 
     def __init__(self, *, policy: BasePolicy, score: Score, device: torch.device) -> None:
         self.policy, self.score, self.device = policy, score, device
+        self.value_name = "log-probabilities" if score is ppo_scores else "Q-values"
 
     @torch.inference_mode()
     def q_values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -59,7 +61,7 @@ class SB3Policy:
         """Act with the weights of ``policy_state_dict``, or of a whole agent's ``state_dict``.
 
         Raises:
-            ValueError: in one line, if they belong to a network of another shape.
+            WaybillError: in one line, if they belong to a network of another shape.
         """
         load_weights(self.policy, state["network"])
 
@@ -184,7 +186,7 @@ class SB3Agent:
         """Go on from that state, in new games and with new random numbers.
 
         Raises:
-            ValueError: in one line, if it belongs to a network or memory of another size.
+            WaybillError: in one line, if it belongs to a network or memory of another size.
         """
         self.load_policy(state)
         model: Any = self.model
@@ -200,6 +202,6 @@ class SB3Agent:
             fits = len(stored) == len(column) if state["memory"]["full"] else len(stored) < len(column)
             if not fits or stored.shape[1:] != column.shape[1:]:
                 theirs = tuple(stored.shape)
-                raise ValueError(f"the saved memory does not fit: {name} is {theirs} there and {column.shape} here")
+                raise WaybillError(f"the saved memory does not fit: {name} is {theirs} there and {column.shape} here")
             column[: len(stored)] = stored.numpy()
         buffer.pos, buffer.full = state["memory"]["pos"], state["memory"]["full"]

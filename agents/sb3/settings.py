@@ -20,6 +20,7 @@ from stable_baselines3.dqn.policies import DQNPolicy
 
 from agents.ranges import Ranges, check_ranges
 from agents.sb3.agent import SB3Agent, SB3Policy, Score, dqn_scores, ppo_scores
+from groundwork.errors import WaybillError
 
 _RANGES: Ranges = {
     "gamma": (0, 1), "learning_rate": (1e-8, 1), "batch_size": (2, 65_536), "n_steps": (1, 100_000),
@@ -36,7 +37,7 @@ class SB3Settings:
     """The settings that Stable-Baselines3's DQN and MaskablePPO share, under its own names.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     policy_class: ClassVar[type[Any]]
@@ -52,7 +53,7 @@ class SB3Settings:
     def __post_init__(self) -> None:
         check_ranges(self, "agent", _RANGES)
         if not self.net_arch or not all(1 <= width <= 8192 for width in self.net_arch):
-            raise ValueError(f"agent.net_arch={self.net_arch} needs at least one width, each in 1..8192")
+            raise WaybillError(f"agent.net_arch={self.net_arch} needs at least one width, each in 1..8192")
 
     def build_policy(self, *, obs_size: int, n_actions: int, device: torch.device) -> SB3Policy:
         """A policy for acting alone: load weights with ``load_policy``."""
@@ -80,7 +81,7 @@ class SB3DQNSettings(SB3Settings):
     """Settings of Stable-Baselines3's DQN, under its own names. It knows no masks and may choose illegal actions.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     policy_class: ClassVar[type[Any]] = DQNPolicy
@@ -103,12 +104,12 @@ class SB3DQNSettings(SB3Settings):
         """A model on that environment (an SB3 VecEnv or a Gymnasium environment).
 
         Raises:
-            ValueError: in one line, if the memory would not fit into ``memory_bytes``.
+            WaybillError: in one line, if the memory would not fit into ``memory_bytes``.
         """
         per_step = 2 * int(np.prod(env.observation_space.shape)) * 4 + 20  # both observations in float32
         needed, limit = self.buffer_size * per_step, self.memory_bytes
         if needed > limit:
-            raise ValueError(
+            raise WaybillError(
                 f"a memory of {self.buffer_size:,} steps of {per_step:,} bytes needs {needed / 2**30:.1f} GiB, but "
                 f"memory_bytes is {limit / 2**30:.1f} GiB: lower buffer_size to {limit // per_step:,}"
             )
@@ -126,7 +127,7 @@ class SB3MaskablePPOSettings(SB3Settings):
     """Settings of sb3-contrib's MaskablePPO, under its own names. Its environments need ``action_masks()``.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     policy_class: ClassVar[type[Any]] = MaskableActorCriticPolicy

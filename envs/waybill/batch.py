@@ -7,8 +7,8 @@ Each thread takes a slice of the games through all passes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from envs.waybill.players.seats import InsideSeats
 from envs.waybill.rewards import functions
 from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import play_turns, restart_games
+from groundwork.errors import WaybillError
 
 
 class Batch:
@@ -49,7 +50,7 @@ class Batch:
         whole_games: games go on to the horizon; otherwise they end when the first seat is bankrupt.
 
     Raises:
-        ValueError: in one line, for unknown names and numbers out of range.
+        WaybillError: in one line, for unknown names and numbers out of range.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class Batch:
         whole_games: bool = False,
     ) -> None:
         if num_envs < 1:
-            raise ValueError(f"num_envs={num_envs}, allowed are 1 and more")
+            raise WaybillError(f"num_envs={num_envs}, allowed are 1 and more")
         if threads < 1:
-            raise ValueError(f"threads={threads}, allowed are 1 and more")
+            raise WaybillError(f"threads={threads}, allowed are 1 and more")
         options.check_maps(num_envs if in_order else 1)
         self.level, self.in_order, self.seats, self._whole_games = options.level, in_order, tuple(seats), whole_games
         self._threads, self._scratch = Threads(threads), [make_scratch() for _ in range(threads)]
@@ -110,7 +111,7 @@ class Batch:
     @property
     def observations(self) -> np.ndarray:
         """float32 [R, D]; two arrays take turns, so each stays as it is for one more step."""
-        return self._rows[0].flat
+        return self._rows[0].flat[: len(self.views)]
 
     @property
     def _games(self) -> GameArrays:
@@ -131,7 +132,7 @@ class Batch:
         try:
             self._table = self._encode(self.pool, self._record, **self._encoding_options)
         except TypeError as error:
-            raise ValueError(f"encoding options {self._encoding_options}: {error}") from None
+            raise WaybillError(f"encoding options {self._encoding_options}: {error}") from None
 
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""
@@ -153,7 +154,7 @@ class Batch:
         """Play ``actions`` int64 [R]; games that were over before begin anew instead (``restarted``).
 
         Raises:
-            ValueError: for an action that isn't one of 0..A-1, or before the first ``reset``.
+            WaybillError: for an action that isn't one of 0..A-1, or before the first ``reset``.
         """
         self._actions = self._checked(np.asarray(actions).reshape(-1))
         over: Any = self.states["done"] != 0
@@ -177,17 +178,17 @@ class Batch:
 
     def _checked(self, actions: np.ndarray) -> np.ndarray:
         if actions.shape != (len(self.views),):
-            raise ValueError(f"{len(actions)} actions for {len(self.views)} games")
+            raise WaybillError(f"{len(actions)} actions for {len(self.views)} games")
         size = self.space.n_actions
         if actions.dtype.kind not in "iu":
             wrong = next((x for x in actions.tolist() if x not in range(size)), actions[0])
-            raise ValueError(f"action {wrong} is not a whole number, allowed are 0..{size - 1}")
+            raise WaybillError(f"action {wrong} is not a whole number, allowed are 0..{size - 1}")
         actions = actions.astype(np.int64)
         if not 0 <= actions.min() <= actions.max() < size:
             wrong = actions[(actions < 0) | (actions >= size)][0]
-            raise ValueError(f"action {wrong} is outside the action space, allowed are 0..{size - 1}")
+            raise WaybillError(f"action {wrong} is outside the action space, allowed are 0..{size - 1}")
         if not self._begun:
-            raise ValueError("step: no game has begun, call reset first")
+            raise WaybillError("step: no game has begun, call reset first")
         return actions
 
     def look(self) -> None:
@@ -202,26 +203,82 @@ class Batch:
     def _step(self, low: int, high: int, thread: int) -> None:
         """A turn of games low..high-1: the orders of all seats, the rules, and what comes of it."""
         scratch, orders = self._scratch[thread], self._game_orders
-        first, last = low * len(self.seats), high * len(self.seats)
+        first, last = self._views_of(low, high)
         self.space.fill_orders(self._games, scratch, self._actions, self.taken, first, last)
         orders[low:high, self.seats] = self.taken[first:last].reshape(high - low, len(self.seats))
+        self._play(low, high, thread)
+        self._reward_and_look(low, high, thread)
+
+    def _play(self, low: int, high: int, thread: int) -> None:
+        """The orders of the seats that are played from inside, and the rules."""
+        scratch, orders = self._scratch[thread], self._game_orders
         self._inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
         play_turns(self.states, self.pool, self._record, orders, scratch, low, high)
-        self._reward_and_look(low, high, thread)
 
     def _reward_and_look(self, low: int, high: int, thread: int) -> None:
         """Begin new games where it is time, then compute every reward and observation of games low..high-1."""
-        restart_games(self.states, self.pool, self._record, self.seeds, self._restart, self.in_order, low, high)
-        self._inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
-        first, last = low * len(self.seats), high * len(self.seats)
-        self._reward_pass(*self._games, self._numbers, self.potential, self.raw, self.reward, first, last)
+        self._begin(low, high, thread)
+        self._pay(low, high)
         self._look(low, high, thread)
 
+    def _begin(self, low: int, high: int, thread: int) -> None:
+        restart_games(self.states, self.pool, self._record, self.seeds, self._restart, self.in_order, low, high)
+        self._inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
+
+    def _pay(self, low: int, high: int) -> None:
+        first, last = self._views_of(low, high)
+        self._reward_pass(*self._games, self._numbers, self.potential, self.raw, self.reward, first, last)
+
     def _look(self, low: int, high: int, thread: int) -> None:
-        scratch, space = self._scratch[thread], self.space
-        first, last = low * len(self.seats), high * len(self.seats)
-        space.look(self._games, scratch, first, last)
+        """Candidates, what is told of the games, and observations for the present states of games low..high-1."""
+        self._propose(low, high, thread)
+        self._note(low, high)
+        self._observe(low, high, thread)
+
+    def _propose(self, low: int, high: int, thread: int) -> None:
+        self.space.look(self._games, self._scratch[thread], *self._views_of(low, high))
+
+    def _note(self, low: int, high: int) -> None:
+        first, last = self._views_of(low, high)
+        space = self.space
         note_advice(self.states, self.views, self._record, space.worth, space.count, self.advice, first, last)
         note_infos(self.states, self.views, self._record, self.infos, first, last)
-        found = (space.orders, space.worth, space.count)
-        observe(*self._games, scratch, self._table, *self._sees, *found, self._rows[0], first, last)
+
+    def _observe(self, low: int, high: int, thread: int) -> None:
+        first, last = self._views_of(low, high)
+        found = (self.space.orders, self.space.worth, self.space.count)
+        observe(*self._games, self._scratch[thread], self._table, *self._sees, *found, self._rows[0], first, last)
+
+    def _views_of(self, low: int, high: int) -> tuple[int, int]:
+        return low * len(self.seats), high * len(self.seats)
+
+    def stages(self) -> dict[str, Stage]:
+        """What a step is made of, by name: compiled functions, and a call of them on no game, which compiles them."""
+        actions = np.zeros(len(self.views), np.int64)
+
+        def propose() -> None:
+            self.space.fill_orders(self._games, self._scratch[0], actions, self.taken, 0, 0)
+            self._propose(0, 0, 0)
+
+        def play() -> None:
+            self._play(0, 0, 0)
+            self._begin(0, 0, 0)
+
+        def pay() -> None:
+            self._pay(0, 0)
+            self._note(0, 0)
+
+        rules = (play_turns, restart_games, *self._inside.compiled)
+        return {
+            "candidates": Stage(self.space.compiled, propose),
+            "rules": Stage(rules, play),
+            "observation": Stage((observe,), lambda: self._observe(0, 0, 0)),
+            "reward": Stage((self._reward_pass, note_advice, note_infos), pay),
+        }
+
+
+class Stage(NamedTuple):
+    """Passes of a step that are compiled together."""
+
+    functions: tuple[Any, ...]
+    compile: Callable[[], None]

@@ -10,7 +10,8 @@ from gymnasium.vector import AutoresetMode
 
 from envs.waybill.batch import Batch
 from envs.waybill.options import read_options
-from envs.waybill.spaces import Spaces, check_render_mode
+from envs.waybill.spaces import Spaces, check_render_mode, game_seed
+from groundwork.errors import WaybillError
 
 
 class WaybillEnv(Spaces, gymnasium.Env):
@@ -24,7 +25,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
         options: as ``GameOptions``; ``level`` is ``refine`` by default and may be a name.
 
     Raises:
-        ValueError: in one line, for an unknown option or name and for a number out of range.
+        WaybillError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -39,9 +40,6 @@ class WaybillEnv(Spaces, gymnasium.Env):
         check_render_mode(render_mode, self.metadata["render_modes"])
         chosen = read_options(options, WaybillEnv)
         self._batch = Batch(chosen, num_envs=1, seats=(seat,))
-        first, count = chosen.maps
-        self._maps = np.arange(first, first + count, dtype=np.uint64)
-        self._on_own_map = False
         self.render_mode = render_mode
         self._describe()
         self.observation_space, self.action_space = self._one_space()
@@ -63,22 +61,12 @@ class WaybillEnv(Spaces, gymnasium.Env):
         """A new game; the seed decides its map and, without further seeds, all later games'.
 
         Raises:
-            ValueError: for an unknown option.
+            WaybillError: for an unknown option.
         """
+        own = None if seed is None else game_seed(seed)
         super().reset(seed=seed)
-        options = options or {}
-        if unknown := set(options) - {"map_seed"}:
-            raise ValueError(f"reset option {sorted(unknown)[0]!r} is unknown, known is map_seed")
-        if "map_seed" in options:
-            wanted = options["map_seed"]
-            if not isinstance(wanted, (int, np.integer)) or not 0 <= wanted < 2**63:
-                raise ValueError(f"reset option map_seed={wanted!r}, allowed are whole numbers from 0 to 2**63")
-            self._batch.use_maps(np.array([options["map_seed"]], np.uint64))
-        elif self._on_own_map:
-            self._batch.use_maps(self._maps)
-        self._on_own_map = "map_seed" in options
-        drawn = int(self.np_random.integers(2**63)) if seed is None else seed
-        self._batch.reset(np.array([drawn], np.uint64))
+        self.choose_map(options)
+        self._batch.reset(np.array([int(self.np_random.integers(2**63)) if own is None else own], np.uint64))
         self._return, self._last_order = 0.0, None
         return self._batch.observations[0].copy(), self._info()
 
@@ -86,10 +74,10 @@ class WaybillEnv(Spaces, gymnasium.Env):
         """One turn.
 
         Raises:
-            ValueError: for an action outside the action space, or when the game is over.
+            WaybillError: for an action outside the action space, or when the game is over.
         """
         if self._batch.infos.over[0]:
-            raise ValueError("step: the game is over, call reset first")
+            raise WaybillError("step: the game is over, call reset first")
         self._batch.step(np.array([action]))
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
@@ -98,7 +86,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
         info = self._info()
         if over:
             turn = int(self._batch.states["turn"][0])
-            info["episode"] = {"r": self._return, "l": turn, "score": info["score"]}
+            info["finished"] = {"r": self._return, "l": turn, "score": info["score"]}
         return self._batch.observations[0].copy(), reward, over, False, info
 
     def _info(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from envs.waybill.core.levels import LevelConfig, load_level
 from envs.waybill.maps.pool import TRAIN_SEEDS
+from groundwork.errors import WaybillError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class GameOptions:
         maps: (first seed, count) of the map pool.
 
     Raises:
-        ValueError: in one line, for a number out of range.
+        WaybillError: in one line, for a number out of range.
     """
 
     level: LevelConfig
@@ -45,21 +46,21 @@ class GameOptions:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.gamma <= 1.0:
-            raise ValueError(f"gamma={self.gamma}, allowed are 0..1")
+            raise WaybillError(f"gamma={self.gamma}, allowed are 0..1")
         if not 0.0 <= self.bonus <= 100.0:
-            raise ValueError(f"bonus={self.bonus}, allowed are 0..100 starting cashes")
+            raise WaybillError(f"bonus={self.bonus}, allowed are 0..100 starting cashes")
         self.check_maps(1)
 
     def check_maps(self, needed: int) -> None:
         """Refuse a pool with fewer maps than are needed.
 
         Raises:
-            ValueError: in one line.
+            WaybillError: in one line.
         """
         first, count = self.maps
         if first < 0 or count < needed:
             line = "needs a first seed of at least 0 and enough maps (in order: one a game)"
-            raise ValueError(f"maps={(first, count)}: {line}")
+            raise WaybillError(f"maps={(first, count)}: {line}")
 
 
 def read_options(given: Mapping[str, Any], taken_by: type, **defaults: Any) -> GameOptions:
@@ -68,13 +69,13 @@ def read_options(given: Mapping[str, Any], taken_by: type, **defaults: Any) -> G
     ``level`` may be a level's name or its numbers.
 
     Raises:
-        ValueError: in one line, for an unknown option and for a number out of range.
+        WaybillError: in one line, for an unknown option and for a number out of range.
     """
     known = {option.name for option in fields(GameOptions)}
     if unknown := sorted(set(given) - known):
         own = set(inspect.signature(taken_by).parameters) - {"options"}
         line = f"option {unknown[0]!r} is unknown, known are {', '.join(sorted(known | own))}"
-        raise ValueError(f"{taken_by.__name__}: {line}")
+        raise WaybillError(f"{taken_by.__name__}: {line}")
     options = {"level": "refine", **defaults, **given}
     level = options["level"]
     return GameOptions(**{**options, "level": load_level(level) if isinstance(level, str) else level})

@@ -11,11 +11,12 @@ import numpy as np
 from envs.waybill.options import read_options
 from envs.waybill.spaces import check_render_mode
 from envs.waybill.vector_env import WaybillVectorEnv
+from groundwork.errors import WaybillError
 
 try:
     from pettingzoo import ParallelEnv
 except ImportError:
-    line = "envs.waybill.parallel needs PettingZoo, which is not installed: pip install 'waybill[pettingzoo]'"
+    line = "envs.waybill.parallel needs PettingZoo, which is not installed: pip install -e '.[pettingzoo]'"
     raise ImportError(line) from None
 
 
@@ -31,7 +32,7 @@ class WaybillParallelEnv(ParallelEnv):
         options: as ``GameOptions``; ``level`` is ``rivals`` by default and may be a name.
 
     Raises:
-        ValueError: in one line, for an unknown option or name and for a number out of range.
+        WaybillError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata: dict[str, Any] = {"name": "waybill_v0", "render_modes": ["ansi", "rgb_array"], "render_fps": 4}
@@ -64,7 +65,12 @@ class WaybillParallelEnv(ParallelEnv):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """Begin a new game; ``options`` belongs to PettingZoo's interface, there are none here."""
+        """Begin a new game; ``options={"map_seed": m}`` plays the map of seed m.
+
+        Raises:
+            WaybillError: for another option, or a seed that is none.
+        """
+        self._games.choose_map(options)
         observed, infos = self._games.reset(seed=seed)
         self.agents = list(self.possible_agents)
         return self._rows(observed), self._infos(infos)
@@ -75,13 +81,13 @@ class WaybillParallelEnv(ParallelEnv):
         """One turn: an action of each agent that is left.
 
         Raises:
-            ValueError: when the game is over, or for an agent without an action or one outside the action space.
+            WaybillError: when the game is over, or for an agent without an action or one outside the action space.
         """
         if not self.agents:
-            raise ValueError("step: the game is over, call reset first")
+            raise WaybillError("step: the game is over, call reset first")
         for agent in self.agents:
             if agent not in actions:
-                raise ValueError(f"step: no action for {agent}; agents are {', '.join(self.agents)}")
+                raise WaybillError(f"step: no action for {agent}; agents are {', '.join(self.agents)}")
         chosen = np.array([actions[a] if a in self.agents else 0 for a in self.possible_agents])
         observed, r_t, terminated, truncated, infos = self._games.step(chosen)
         results = (
@@ -99,7 +105,7 @@ class WaybillParallelEnv(ParallelEnv):
         return {agent: array[k].copy() for k, agent in enumerate(self.possible_agents) if agent in self.agents}
 
     def _infos(self, infos: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        arrays = {name: value for name, value in infos.items() if name not in ("reset", "episode", "_episode")}
+        arrays = {name: value for name, value in infos.items() if name not in ("reset", "finished", "_finished")}
         found: dict[str, dict[str, Any]] = {agent: {} for agent in self.agents}
         for name, value in arrays.items():
             for agent, row in self._rows(value).items():

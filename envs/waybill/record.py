@@ -27,6 +27,7 @@ from envs.waybill.core.scratch import Scratch, make_scratch
 from envs.waybill.maps.pool import MapPool, make_pool
 from envs.waybill.players.scripted import play_out
 from envs.waybill.rules.game import play_turns, start_games
+from groundwork.errors import WaybillError
 
 _FORMAT, _VERSION = "waybill game", 1
 
@@ -160,7 +161,7 @@ def replay_states(game: Game) -> Iterator[np.ndarray]:
         STATE arrays [1]: the start, then the state after each of the T turns.
 
     Raises:
-        ValueError: in one line naming the source, the turn and what differs.
+        WaybillError: in one line naming the source, the turn and what differs.
     """
     states = play_orders(level=game.level, map_seed=game.map_seed, game_seed=game.game_seed, orders=game.orders)
     for turn, state in enumerate(states):
@@ -180,14 +181,14 @@ def _check_end(game: Game, score: int) -> None:
         raise _differs(game, f"{last}: the score after the last turn is {score}, the record says {game.score}")
     if game.seal is not None and game.seal != _seal(game):
         what = "the level, the player, the rules' fingerprint or an order without effect was changed by hand"
-        raise ValueError(f"{game.source}: {last}: all states up to here replay, but {what}")
+        raise WaybillError(f"{game.source}: {last}: all states up to here replay, but {what}")
 
 
-def _differs(game: Game, what: str) -> ValueError:
+def _differs(game: Game, what: str) -> WaybillError:
     why = "the record was changed by hand or damaged"
     if game.rules != rules_fingerprint():
         why = f"it was recorded by another version of the rules ({game.rules}, now {rules_fingerprint()})"
-    return ValueError(f"{game.source}: {what}; {why}")
+    return WaybillError(f"{game.source}: {what}; {why}")
 
 
 def _header(game: Game) -> dict[str, Any]:
@@ -213,28 +214,28 @@ def load_game(path: str | Path) -> Game:
     """Read a game. Its form is checked here, its states by ``replay_states``.
 
     Raises:
-        ValueError: in one line naming the file, the turn and what is wrong.
+        WaybillError: in one line naming the file, the turn and what is wrong.
         OSError: if the file cannot be read.
     """
     source = str(path)
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        raise ValueError(f"{source}: not a Waybill game: the file is no text") from None
+        raise WaybillError(f"{source}: not a Waybill game: the file is no text") from None
     level, header = _read_header(lines[:1], source)
     orders, hashes = [], [header["start"]]
     for turn, line in enumerate(lines[1:-1]):
         where = f"{source}: turn {turn}"
         words = read_object(line, where)
         if words.get("turn") != turn:
-            raise ValueError(f"{where}: line {turn + 2} says turn {words.get('turn')!r}")
+            raise WaybillError(f"{where}: line {turn + 2} says turn {words.get('turn')!r}")
         orders.append(turn_from_words(words, level, where))
         hashes.append(checked(words, "state", str, where))
     where = f"{source}: turn {len(orders)}"
     end = read_object(lines[-1], where)
     if "seal" not in end or end.get("turns") != len(orders):
         what = "the last line, with turns, score and seal, is missing"
-        raise ValueError(f"{where}: {what}, the file is cut off or damaged")
+        raise WaybillError(f"{where}: {what}, the file is cut off or damaged")
     return Game(
         level=level,
         map_seed=header["map_seed"],
@@ -253,14 +254,14 @@ def _read_header(lines: list[str], source: str) -> tuple[LevelConfig, dict[str, 
     where = f"{source}: line 1"
     header = read_object(lines[0], where) if lines else {}
     if header.get("format") != _FORMAT:
-        raise ValueError(f"{source}: not a Waybill game: line 1 has no format={_FORMAT!r}")
+        raise WaybillError(f"{source}: not a Waybill game: line 1 has no format={_FORMAT!r}")
     if header.get("version") != _VERSION:
-        raise ValueError(f"{source}: version {header.get('version')!r} cannot be read, this is version {_VERSION}")
+        raise WaybillError(f"{source}: version {header.get('version')!r} cannot be read, this is version {_VERSION}")
     for key in ("player", "rules", "start"):
         checked(header, key, str, where)
     for key, high in (("map_seed", 2**63), ("game_seed", 2**64)):
         if not 0 <= checked(header, key, int, where) < high:
-            raise ValueError(f"{where}: {key}={header[key]!r} is not in 0..{high - 1}")
+            raise WaybillError(f"{where}: {key}={header[key]!r} is not in 0..{high - 1}")
     numbers = checked(header, "level", dict, where)
     for field in dataclasses.fields(LevelConfig):
         if field.type == "int":
@@ -268,4 +269,4 @@ def _read_header(lines: list[str], source: str) -> tuple[LevelConfig, dict[str, 
     try:
         return levels.from_mapping(numbers, where), header
     except AttributeError as error:  # a list where a mapping belongs, or the like
-        raise ValueError(f"{where}: level: {error}") from None
+        raise WaybillError(f"{where}: level: {error}") from None

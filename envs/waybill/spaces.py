@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
 
 from envs.waybill.batch import Batch
 from envs.waybill.core.state import STAGES
+from groundwork.errors import WaybillError
 
 _REFINING = ("workshop", "deliver", "refine")  # stages that a level without recipes does not have
 
@@ -17,10 +19,23 @@ def check_render_mode(mode: str | None, known: Sequence[str]) -> None:
     """Refuse a way of drawing that there is not.
 
     Raises:
-        ValueError: in one line with the known ones.
+        WaybillError: in one line with the known ones.
     """
     if mode not in (None, *known):
-        raise ValueError(f"render_mode={mode!r}, allowed are None, {' and '.join(known)}")
+        raise WaybillError(f"render_mode={mode!r}, allowed are None, {' and '.join(known)}")
+
+
+def game_seed(seed: Any) -> int:
+    """The 64-bit seed of a game from any that Gymnasium takes, a whole number from 0 on.
+
+    Gymnasium itself draws seeds of 128 bits. Up to 64 bits a seed stands for itself.
+
+    Raises:
+        WaybillError: for another value.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise WaybillError(f"reset seed={seed!r}, allowed are whole numbers from 0 on")
+    return int(seed) if seed < 2**64 else int(np.random.SeedSequence(int(seed)).generate_state(1, np.uint64)[0])
 
 
 class Spaces:
@@ -35,11 +50,31 @@ class Spaces:
     """
 
     _batch: Batch
+    _pool_seeds: np.ndarray | None = None  # of the pool's own maps, while a map of its own is played
 
     @property
     def batch(self) -> Batch:
         """The games below the environment, for those who want to look at orders and states."""
         return self._batch
+
+    def choose_map(self, options: Mapping[str, Any] | None) -> None:
+        """Play the next game on the map that the option ``map_seed`` of ``reset`` names, or on the pool's own again.
+
+        Raises:
+            WaybillError: in one line, for another option or a seed that is none.
+        """
+        options = options or {}
+        if unknown := set(options) - {"map_seed"}:
+            raise WaybillError(f"reset option {sorted(unknown)[0]!r} is unknown, known is map_seed")
+        if "map_seed" in options:
+            wanted = options["map_seed"]
+            if not isinstance(wanted, int | np.integer) or not 0 <= wanted < 2**63:
+                raise WaybillError(f"reset option map_seed={wanted!r}, allowed are whole numbers from 0 to 2**63")
+            self._pool_seeds = self._batch.pool.seed.copy() if self._pool_seeds is None else self._pool_seeds
+            self._batch.use_maps(np.array([wanted], np.uint64))
+        elif self._pool_seeds is not None:
+            self._batch.use_maps(self._pool_seeds)
+            self._pool_seeds = None
 
     def _describe(self) -> None:
         batch = self._batch

@@ -13,7 +13,8 @@ from envs.waybill.batch import Batch
 from envs.waybill.core.state import STATE
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.options import read_options
-from envs.waybill.spaces import Spaces
+from envs.waybill.spaces import Spaces, game_seed
+from groundwork.errors import WaybillError
 
 
 class WaybillVectorEnv(Spaces, VectorEnv):
@@ -24,8 +25,8 @@ class WaybillVectorEnv(Spaces, VectorEnv):
 
     Infos: ``action_mask`` int8 [N, A], ``action_group`` int8 [N, K] (verb of each candidate), ``advice`` int64 [N] (the
     candidate that greedy would take), ``score``, ``bankrupt``, ``illegal``, ``orders`` [N, verbs], ``stages``
-    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``episode`` (``r`` return,
-    ``l`` turns, ``score``) with ``_episode`` bool [N].
+    [N, stages], ``is_success``, ``won``, ``raw_reward``, ``potential``; when games end, ``finished`` (``r`` return,
+    ``l`` turns, ``score``) with ``_finished`` bool [N].
 
     With several ``seats`` played from outside, each game has a row for each of them: N is games times seats.
 
@@ -38,7 +39,7 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         options: as ``GameOptions``, with 1,024 maps by default; ``level`` is ``refine`` by default and may be a name.
 
     Raises:
-        ValueError: in one line, for an unknown option or name and for a number out of range.
+        WaybillError: in one line, for an unknown option or name and for a number out of range.
     """
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -56,7 +57,7 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         **options: Any,
     ) -> None:
         if render_mode is not None:
-            raise ValueError(f"render_mode={render_mode!r}: a batch of games is not drawn, use gymnasium.make")
+            raise WaybillError(f"render_mode={render_mode!r}: a batch of games is not drawn, use gymnasium.make")
         self._batch = Batch(
             read_options(options, WaybillVectorEnv, maps=(TRAIN_SEEDS, 1024)),
             num_envs=num_envs, in_order=in_order, threads=threads, seats=seats, whole_games=whole_games,
@@ -85,20 +86,23 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         """New games. Game i of ``seed`` s is the game that a single environment plays with seed s + i.
 
         Raises:
-            ValueError: for an option, there are none, or a list of seeds that is not one a game.
+            WaybillError: for an option, there are none, or a list of seeds that is not one a game.
         """
         if options:
-            raise ValueError(f"reset option {sorted(options)[0]!r} is unknown, a batch of games has none")
+            raise WaybillError(f"reset option {sorted(options)[0]!r} is unknown, a batch of games has none")
         if isinstance(seed, list) and len(seed) != self.num_games:
-            raise ValueError(f"{len(seed)} seeds for {self.num_games} games")
-        super().reset(seed=int(seed) if isinstance(seed, (int, np.integer)) else None)
-        if isinstance(seed, (int, np.integer)):
-            seeds = np.arange(seed, seed + self.num_games, dtype=np.uint64)
-        else:
-            seeds = self.np_random.integers(2**63, size=self.num_games, dtype=np.uint64)
-            for i, given in enumerate(seed or []):
-                seeds[i] = seeds[i] if given is None else given
-        self._batch.reset(seeds)
+            raise WaybillError(f"{len(seed)} seeds for {self.num_games} games")
+        own: list[int | None] = [None] * self.num_games
+        if isinstance(seed, list):
+            own = [given if given is None else game_seed(given) for given in seed]
+        elif seed is not None:
+            game_seed(seed)  # refuses what is none
+            own = [game_seed(int(seed) + i) for i in range(self.num_games)]
+        super().reset(seed=None if seed is None or isinstance(seed, list) else int(seed))
+        if None in own:
+            drawn = self.np_random.integers(2**63, size=self.num_games, dtype=np.uint64).tolist()
+            own = [other if given is None else given for given, other in zip(own, drawn, strict=True)]
+        self._batch.reset(np.array(own, np.uint64))
         self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
         return self._observations(), {**self._infos(), "reset": np.ones(self.num_envs, np.bool_)}
 
@@ -111,8 +115,8 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         self._lengths = np.where(restarted, 0, self._lengths + 1)
         infos: dict[str, Any] = {**self._infos(), "reset": restarted}
         if over.any():
-            infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
-            infos["_episode"] = over
+            infos["finished"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
+            infos["_finished"] = over
         self._games_begun += int(restarted.sum()) // len(batch.seats)
         if self._games_begun > len(batch.pool.seed) and not batch.in_order:
             batch.refill_maps()
@@ -138,12 +142,12 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         """Go on from a ``state_dict``; returns observations and infos as ``reset`` does.
 
         Raises:
-            ValueError: if it is from another number of games or another layout of the state.
+            WaybillError: if it is from another number of games or another layout of the state.
         """
         batch = self._batch
         raw = np.asarray(saved["states"], np.uint8)
         if raw.size != batch.states.nbytes:
-            raise ValueError(
+            raise WaybillError(
                 f"saved games take {raw.size} bytes, {self.num_games} games of this version take {batch.states.nbytes}"
             )
         batch.use_maps(np.asarray(saved["pool_seeds"], np.int64).view(np.uint64))

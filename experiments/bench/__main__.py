@@ -34,6 +34,7 @@ from experiments.bench.cases import (
 from experiments.bench.split import gflops, split_time
 from experiments.common.door import door
 from experiments.common.progress import ProgressReport
+from groundwork.errors import WaybillError
 
 SEEDS = 8
 ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
@@ -43,24 +44,24 @@ def options(arguments: list[str]) -> tuple[torch.device, int, list[str]]:
     """Device, rounds and the tables to print, from ``device=``, ``rounds=`` and ``tables=``.
 
     Raises:
-        ValueError: for anything else.
+        WaybillError: for anything else.
     """
     given = {"device": "auto", "rounds": "3", "tables": ",".join(TABLES)}
     for argument in arguments:
         name, _, value = argument.partition("=")
         if name not in given or not value:
-            raise ValueError(f"{argument!r} is unknown, allowed are device=auto|cpu|cuda, rounds=N and tables=…")
+            raise WaybillError(f"{argument!r} is unknown, allowed are device=auto|cpu|cuda, rounds=N and tables=…")
         given[name] = value
     if not given["rounds"].isdigit() or int(given["rounds"]) < 1:
-        raise ValueError(f"rounds={given['rounds']}, allowed are 1 and more")
+        raise WaybillError(f"rounds={given['rounds']}, allowed are 1 and more")
     if given["device"] not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device={given['device']}, allowed are auto, cpu and cuda")
+        raise WaybillError(f"device={given['device']}, allowed are auto, cpu and cuda")
     tables = given["tables"].split(",")
     if not set(tables) <= TABLES.keys():
-        raise ValueError(f"tables={given['tables']}, allowed are some of {','.join(TABLES)}")
+        raise WaybillError(f"tables={given['tables']}, allowed are some of {','.join(TABLES)}")
     there = torch.cuda.is_available()
     if given["device"] == "cuda" and not there:
-        raise ValueError("device=cuda is not there: this machine has no GPU that torch can use")
+        raise WaybillError("device=cuda is not there: this machine has no GPU that torch can use")
     return torch.device("cuda" if there and given["device"] != "cpu" else "cpu"), int(given["rounds"]), tables
 
 

@@ -26,6 +26,7 @@ from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.machine import cores
 from experiments.games.gym.batch import GymBatch
+from experiments.games.gym.make import GameChoice
 from experiments.runs.seeds import SeedGames
 
 ENGINE_GAMES, SINGLE_STEPS = 1024, 4000
@@ -90,7 +91,7 @@ class Case:
         """Its 64 games side by side, as our agents play them."""
         if self.game == "refine":
             return WaybillVectorEnv(num_envs=GAMES, maps=(TRAIN_SEEDS, GAMES * MAPS_PER_GAME), copy=False)
-        return GymBatch(id=self.game, num_envs=GAMES)
+        return GymBatch(game=GameChoice(self.game), num_envs=GAMES)
 
     def sb3_games(self, count: int) -> DummyVecEnv:
         """Its games as Stable-Baselines3 plays them: a list of single environments."""

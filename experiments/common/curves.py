@@ -38,7 +38,7 @@ class EpisodeWindow:
         """Take in the games of a batch step that ``ended`` [N] bool."""
         if not ended.any():
             return
-        episode = infos["episode"]
+        episode = infos["finished"]
         columns = [np.asarray(episode["r"]), np.asarray(episode["l"]), *(np.asarray(infos[key]) for key in self._keys)]
         table = np.column_stack(columns)  # [N, columns]
         for row in table[ended]:
@@ -48,8 +48,8 @@ class EpisodeWindow:
     def add_one(self, info: Mapping[str, Any]) -> None:
         """Take in one finished game of a single environment."""
         row = {key: np.asarray(info[key])[None] for key in self._keys}
-        episode = {name: np.asarray(info["episode"][name]).reshape(1) for name in ("r", "l")}
-        self.add({**row, "episode": episode}, np.ones(1, np.bool_))
+        episode = {name: np.asarray(info["finished"][name]).reshape(1) for name in ("r", "l")}
+        self.add({**row, "finished": episode}, np.ones(1, np.bool_))
 
     def tags(self) -> dict[str, float]:
         """Means over the window by TensorBoard tag; empty before the first episode has ended."""

@@ -4,41 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.common.compiling import announce_compilation
 from experiments.common.stopping import INTERRUPTED, MISTAKEN, UNFINISHED, Interrupted, Unfinished
 from experiments.config.errors import explain, first_line
-
-USER_ERRORS = (ValueError, OSError, HydraException, OmegaConfBaseException)
+from groundwork.blame import is_ours
+from groundwork.errors import WaybillError
 
 
 def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Wrap a command's ``main`` so that a user's mistake is one line on stderr, ``name: error: …``, and exit code 2."""
+    """Wrap a command's ``main`` so that a user's mistake is one line on stderr, ``name: error: …``, and exit code 2.
+
+    A bug, the user's own or ours, keeps its traceback.
+    """
 
     def wrap(main: Callable[[], None]) -> Callable[[], None]:
         @wraps(main)
         def guarded() -> None:
             # Hydra would print its own report and end the process; this makes it raise to us instead.
             os.environ["HYDRA_FULL_ERROR"] = "1"
-            announce_compilation()
+            if os.getcwd() not in sys.path:
+                sys.path.append(
+                    os.getcwd()
+                )  # for modules of the user's own; ours come first
             try:
                 main()
             except BrokenPipeError:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(1)
-            except USER_ERRORS as error:
-                _end(f"{name}: error: {one_line(error)}", MISTAKEN)
             except Unfinished as error:
                 _end(f"{name}: {one_line(error)}", UNFINISHED)
             except Interrupted as stop:
                 _end(f"{name}: {stop}", stop.exit_code)
             except KeyboardInterrupt:
                 _end(f"{name}: stopped", INTERRUPTED)
+            except Exception as error:
+                if not is_mistake(error):
+                    raise
+                _end(f"{name}: error: {one_line(error)}", MISTAKEN)
 
         return guarded
 
@@ -51,20 +60,40 @@ def _end(line: str, code: int) -> None:
     sys.exit(code)
 
 
+def is_mistake(error: BaseException) -> bool:
+    """True for what a user did wrong and one line can say; False for a bug, which needs its traceback.
+
+    A mistake is an error that Waybill raises on purpose, one of Hydra's about a config, or a file of the command's own
+    that cannot be used; a file that the user's code fails to open is a matter of that code.
+    """
+    if isinstance(error, OSError):
+        return is_ours(error)
+    return isinstance(error, WaybillError | HydraException | OmegaConfBaseException)
+
+
 def one_line(error: BaseException) -> str:
-    """An error's message in one line, with what is allowed where Hydra knows it."""
+    """An error in one line: of a mistake what is wrong and what is allowed, of a bug its type and place, too."""
     if isinstance(error, OmegaConfBaseException):
         return explain(error)
     if isinstance(error, OSError) and error.strerror:
         return f"cannot use {str(error.filename)!r}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, HydraException):
         return _hydra_line(error)
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, WaybillError | Unfinished | KeyboardInterrupt) else _bug_line(error, text)
+
+
+def _bug_line(error: BaseException, text: str) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{where}"
 
 
 def _hydra_line(error: HydraException) -> str:
     if isinstance(error, OverrideParseException):
-        return f"cannot read {error.override!r}, an override is key=value"
+        key, _, value = str(error.override).partition("=")
+        hint = f"; write a value with =, commas, brackets or spaces in quotes: \"{key}='{value}'\"" if value else ""
+        return f"cannot read {error.override!r}, an override is key=value{hint}"
     cause, merging = error.__cause__, "Error merging override "
     if isinstance(cause, OmegaConfBaseException):
         override = first_line(error).removeprefix(merging)

@@ -13,10 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from groundwork.errors import WaybillError
+
 POLL_SECONDS = 0.2
 
 
-class Held(ValueError):
+class Held(WaybillError):
     """Another process holds the lock; the message says which."""
 
 

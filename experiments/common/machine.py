@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from experiments.config.schema import Config
+from groundwork.errors import WaybillError
 
 
 def threads_of(config: Config) -> int:
@@ -27,7 +28,7 @@ def device_of(config: Config) -> torch.device:
     """The device to train on.
 
     Raises:
-        ValueError: if it isn't there.
+        WaybillError: if it isn't there.
     """
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if config.device == "auto":
@@ -35,7 +36,7 @@ def device_of(config: Config) -> torch.device:
     device = torch.device(config.device)
     if device.type == "cuda" and (device.index or 0) >= found:
         there = "this machine has none" if not found else f"this machine has cuda:0..{found - 1}"
-        raise ValueError(f"device={config.device} is not there: {there}; use device=cpu or device=auto")
+        raise WaybillError(f"device={config.device} is not there: {there}; use device=cpu or device=auto")
     return device
 
 

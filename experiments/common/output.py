@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from experiments.common.files import write_whole
+from groundwork.errors import WaybillError
 
 ENDINGS = {"gif": "gif", "record": "jsonl", "text": "txt"}
 HOLD_SECONDS = 4.0  # the last frame of an animation
@@ -17,15 +18,15 @@ def output_path(format: str, out: str | None, fps: int) -> Path | None:
     """The file to write, None for the screen.
 
     Raises:
-        ValueError: if it cannot be written there, or for an impossible ``fps``.
+        WaybillError: if it cannot be written there, or for an impossible ``fps``.
     """
     if not 1 <= fps <= 50:
-        raise ValueError(f"--fps={fps} is not allowed, it must be 1..50 frames a second")
+        raise WaybillError(f"--fps={fps} is not allowed, it must be 1..50 frames a second")
     path = Path(out) if out is not None else None if format == "text" else Path(f"game.{ENDINGS[format]}")
     if path is not None and not path.parent.is_dir():
-        raise ValueError(f"--out={out}: there is no folder {str(path.parent)!r}")
+        raise WaybillError(f"--out={out}: there is no folder {str(path.parent)!r}")
     if path is not None and path.is_dir():
-        raise ValueError(f"--out={out} is a folder, a file is needed")
+        raise WaybillError(f"--out={out} is a folder, a file is needed")
     return path
 
 

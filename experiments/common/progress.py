@@ -44,8 +44,14 @@ class ProgressReport:
             self._show_bar(done, text)
         else:
             self._next = now + LINE_SECONDS
-            left = (self.total - done) * (now - self._start) / max(1, done - self._first)
-            print(f"{self.title}: {done:,} of {self.total:,}  {text}  {_clock(left)} left", flush=True)
+            print(f"{self.title}: {done:,} of {self.total:,}  {text}{self._left(done, now)}", flush=True)
+
+    def _left(self, done: int, now: float) -> str:
+        """An estimate of the time left, once two of many are done: the first may have waited for what is compiled."""
+        first = self._first or 0
+        if done - first < 2:
+            return ""
+        return f"  {_clock((self.total - done) * (now - self._start) / (done - first))} left"
 
     def _show_bar(self, done: int, text: str) -> None:
         if self._bar is None:

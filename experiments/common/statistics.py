@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from groundwork.errors import WaybillError
+
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 _CHUNK = 2_000_000  # drawn indices held at once
@@ -37,7 +39,7 @@ def mean_interval(
     """Mean of ``values`` [N] with its bias-corrected and accelerated bootstrap interval (Efron 1987, eq. 2.3 and 6.6).
 
     Raises:
-        ValueError: with fewer than 2 values, or values that are not finite.
+        WaybillError: with fewer than 2 values, or values that are not finite.
     """
     values = _checked(values)
     mean = float(values.mean())
@@ -62,11 +64,11 @@ def share_interval(values: np.ndarray, *, confidence: float = CONFIDENCE) -> Int
     For values between 0 and 1 (a draw, two games on one map) it is too wide rather than too narrow.
 
     Raises:
-        ValueError: without values, or with one outside 0..1.
+        WaybillError: without values, or with one outside 0..1.
     """
     values = np.asarray(values, np.float64)
     if not len(values) or not (0.0 <= values.min() <= values.max() <= 1.0):
-        raise ValueError("a share needs at least one value, all of them in 0..1")
+        raise WaybillError("a share needs at least one value, all of them in 0..1")
     p, n, z = float(values.mean()), len(values), NormalDist().inv_cdf((1 + confidence) / 2)
     centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = ((centre + side * spread) / (1 + z * z / n) for side in (-1, 1))
@@ -121,14 +123,14 @@ def _draws(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 def _checked(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"an interval needs at least 2 values, got shape {values.shape}")
+        raise WaybillError(f"an interval needs at least 2 values, got shape {values.shape}")
     if not np.isfinite(values).all():
-        raise ValueError("an interval needs finite values")
+        raise WaybillError("an interval needs finite values")
     return values
 
 
 def _paired(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = _checked(a), _checked(b)
     if a.shape != b.shape:
-        raise ValueError(f"both players must have played the same maps, got {len(a)} and {len(b)} games")
+        raise WaybillError(f"both players must have played the same maps, got {len(a)} and {len(b)} games")
     return a, b

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.config.keys import key_of
+from groundwork.errors import WaybillError
 
 ARM = "arm"
 
@@ -19,7 +20,7 @@ def expand_arms(overrides: Sequence[str], arms: Mapping[str, Any]) -> list[str]:
     """The overrides with those of ``arm=NAME`` put before it, so that what the command line says after it wins.
 
     Raises:
-        ValueError: in one line, if there is no such arm, or it is no list of overrides.
+        WaybillError: in one line, if there is no such arm, or it is no list of overrides.
     """
     found: list[str] = []
     for override in overrides:
@@ -34,10 +35,10 @@ def _overrides_of(name: str, arms: Mapping[str, Any]) -> list[str]:
         return []
     if name not in arms:
         known = f"known are {', '.join(arms)}" if arms else "arms belong to an experiment that has some"
-        raise ValueError(f"arm={name}: there is no such arm, {known}")
+        raise WaybillError(f"arm={name}: there is no such arm, {known}")
     given = arms[name]
     if not isinstance(given, list) or not all(isinstance(one, str) and "=" in one for one in given):
-        raise ValueError(f"arms.{name}={given}: it must be a list of overrides, key=value each")
+        raise WaybillError(f"arms.{name}={given}: it must be a list of overrides, key=value each")
     return list(given)
 
 

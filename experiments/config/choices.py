@@ -7,7 +7,6 @@ anybody's, and classes move.
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.keys import CONFIG_DIR
+from groundwork.errors import WaybillError
+from groundwork.modules import import_object
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TARGET = "_target_"
@@ -51,13 +52,13 @@ def add_config_folder(folder: str | Path | None) -> None:
     """Look for files in ``folder``, too, in this process and those that it starts; None is none.
 
     Raises:
-        ValueError: if there is no such folder.
+        WaybillError: if there is no such folder.
     """
     if folder is None:
         return
     path = Path(folder).resolve()
     if not path.is_dir():
-        raise ValueError(f"--config-dir={folder}: there is no such folder")
+        raise WaybillError(f"--config-dir={folder}: there is no such folder")
     if path not in [known.resolve() for known in config_folders()]:
         os.environ[CONFIG_DIR] = os.pathsep.join([*map(str, config_folders()[1:]), str(path)])
 
@@ -78,10 +79,10 @@ def content_of(group: str, name: object) -> dict[str, Any] | None:
     """What the file of a choice holds, as it is written there; None if there is no such file.
 
     Raises:
-        ValueError: in one line, if the name could not be a file's.
+        WaybillError: in one line, if the name could not be a file's.
     """
     if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-        raise ValueError(f"{group}.name={name} is not allowed, it must be the name of a file in {group}/")
+        raise WaybillError(f"{group}.name={name} is not allowed, it must be the name of a file in {group}/")
     for folder in config_folders():
         path = folder / group / f"{name}.yaml"
         if path.is_file():
@@ -96,43 +97,63 @@ def _parsed(path: Path, changed: int) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}
 
 
+def need_declared(group: str, name: str, key: str, value: object) -> None:
+    """Refuse a number that is given where it counts nothing, or missing where it counts: the choice's own file says so.
+
+    Raises:
+        WaybillError: in one line, unless the file of the choice, and no other, has the key; a choice without a file is
+            let through.
+    """
+    content = content_of(group, name)
+    if content is None:
+        return
+    if value is not None and key not in content:
+        owners = [other for other in names_in(group) if key in (content_of(group, other) or {})]
+        having = f"{group}={' and '.join(owners)} {'do' if len(owners) > 1 else 'does'}" if owners else "none has"
+        raise WaybillError(f"{group}.{key}={value}: {group}={name} has no {key}, {having}")
+    if value is None and key in content:
+        raise WaybillError(f"{group}.{key} is missing, give {group}.{key}=...")
+
+
 def class_of(group: str, values: Any) -> type[Any]:
     """The settings dataclass of a choice, found by the name in ``values``, the group's section of a config.
 
     Raises:
-        ValueError: in one line, if no file has that name, or it names no class.
+        WaybillError: in one line, if no file has that name, or it names no class.
     """
     if not isinstance(values, Mapping) or "name" not in values:
-        raise ValueError(f"{group}: needs a name, that of its file in {group}/, got {values!r}")
+        raise WaybillError(f"{group}: needs a name, that of its file in {group}/, got {values!r}")
     name = values["name"]
     if content_of(group, name) is None:
         name = TARGETS_OF_BEFORE.get((group, str(values.get(TARGET))), name)
     if content_of(group, name) is None:
         where = " and ".join(map(str, config_folders()))
         hint = f"if the file is your own, name its config folder by --config-dir (or {CONFIG_DIR})"
-        raise ValueError(f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}")
+        raise WaybillError(f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}")
     target = _target_of(group, name)
     if target is None:
-        raise ValueError(f"{group}={name}: {group}/{name}.yaml needs a _target_ that names its settings dataclass")
-    return _import(group, name, target)
+        raise WaybillError(f"{group}={name}: {group}/{name}.yaml needs a _target_ that names its settings dataclass")
+    return import_object(target, f"{group}={name}: _target_ {target}")
 
 
 def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
     """Refuse a config that Hydra composed if its choices in some groups would not be found again by their names.
 
     Raises:
-        ValueError: in one line, if a group names no class, one that isn't there, or another than its name's file.
+        WaybillError: in one line, if a group names no class, one that isn't there, or another than its name's file.
     """
     for group in groups:
         values: Any = node.get(group)
         plain: Any = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
         target = plain.get(TARGET) if isinstance(plain, dict) else None
         if target is None:
-            raise ValueError(f"{group}: needs a _target_ that names its settings dataclass, got {plain!r}")
+            raise WaybillError(f"{group}: needs a _target_ that names its settings dataclass, got {plain!r}")
         name = plain.get("name")
-        if _import(group, name, target) is not class_of(group, without_target(plain)):
+        if import_object(target, f"{group}={name}: _target_ {target}") is not class_of(group, without_target(plain)):
             line = f"{group}/{name}.yaml names {_target_of(group, name)}"
-            raise ValueError(f"{group}={name}: _target_ is {target}, but {line}; a class needs a file of its own name")
+            raise WaybillError(
+                f"{group}={name}: _target_ is {target}, but {line}; a class needs a file of its own name"
+            )
 
 
 def without_target(values: Any) -> Any:
@@ -154,12 +175,3 @@ def _target_of(group: str, name: str, seen: tuple[str, ...] = ()) -> str | None:
     others = [one for one in defaults if isinstance(one, str) and one not in ("_self_", name, *seen)]
     found = [_target_of(group, one, (name, *seen)) for one in reversed(others)]
     return next((target for target in found if target is not None), None)
-
-
-def _import(group: str, name: object, target: str) -> type[Any]:
-    module, _, own = target.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), own)
-    except Exception as error:  # whatever the module raises
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise ValueError(f"{group}={name}: cannot find _target_ {target!r} ({why})") from None

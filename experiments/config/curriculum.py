@@ -10,6 +10,7 @@ from typing import Any
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from experiments.config.errors import need
+from groundwork.errors import WaybillError
 
 
 @dataclass
@@ -34,7 +35,7 @@ class CurriculumConfig:
             for own in dataclasses.fields(self):
                 value = getattr(self, own.name)
                 if own.name != "name" and value != own.default:
-                    raise ValueError(f"curriculum.{own.name}={value} needs curriculum=ladder")
+                    raise WaybillError(f"curriculum.{own.name}={value} needs curriculum=ladder")
         for name in ("replay_share", "shrink_perturb"):
             need(0.0 <= getattr(self, name) <= 1.0, f"curriculum.{name}", getattr(self, name), "0..1")
         need(0.0 <= self.mastered <= 100.0, "curriculum.mastered", self.mastered, "0..100 times greedy's score")
@@ -51,7 +52,7 @@ class CurriculumConfig:
         """The levels of a run on level ``own``, in the order of training; the last is ``own``.
 
         Raises:
-            ValueError: in one line, if there are no such levels, or no steps would be left for the last.
+            WaybillError: in one line, if there are no such levels, or no steps would be left for the last.
         """
         if not self.moves_up:
             return [own]
@@ -59,7 +60,7 @@ class CurriculumConfig:
         share = self.most_steps * (len(found) - 1)
         if share >= 1.0:
             line = f"{len(found) - 1} levels may take all steps, none would be left for level={own.name}"
-            raise ValueError(f"curriculum.most_steps={self.most_steps:g}: {line}")
+            raise WaybillError(f"curriculum.most_steps={self.most_steps:g}: {line}")
         return found
 
     def _below(self, own: LevelConfig) -> Sequence[str]:
@@ -68,11 +69,11 @@ class CurriculumConfig:
                 return list(self.numbers)
             if own.rung is None:
                 line = "is not on the ladder (it has no rung), give curriculum.levels=[...]"
-                raise ValueError(f"curriculum={self.name}: level={own.name} {line}")
+                raise WaybillError(f"curriculum={self.name}: level={own.name} {line}")
             return [name for name in levels.ladder() if (levels.load_level(name).rung or 0) < own.rung]
         if not self.levels or self.levels[-1] != own.name or len(set(self.levels)) < len(self.levels):
             named = ",".join(self.levels)
-            raise ValueError(f"curriculum.levels=[{named}] must name each level once and end with level={own.name}")
+            raise WaybillError(f"curriculum.levels=[{named}] must name each level once and end with level={own.name}")
         return self.levels[:-1]
 
     def _load(self, name: str) -> LevelConfig:
@@ -80,5 +81,5 @@ class CurriculumConfig:
             if self.numbers is not None and name in self.numbers:
                 return levels.from_mapping(self.numbers[name], "curriculum.numbers")
             return levels.load_level(name)
-        except ValueError as error:
-            raise ValueError(f"curriculum.levels: {error}") from None
+        except WaybillError as error:
+            raise WaybillError(f"curriculum.levels: {error}") from None

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from groundwork.errors import WaybillError
+
 
 def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str, str] | None = None) -> str:
     """One line for an OmegaConf error: the key, what is wrong, and the keys that exist if it is unknown.
@@ -39,7 +41,7 @@ def check_device(device: str) -> None:
     """Refuse what names no device; whether it is there is another question.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     need(re.fullmatch(r"auto|cpu|cuda(:\d+)?", device) is not None, "device", device, "auto, cpu, cuda or cuda:N")
 
@@ -48,30 +50,18 @@ def need(good: bool, key: str, value: object, allowed: str) -> None:
     """Refuse a value in one line.
 
     Raises:
-        ValueError: unless ``good``.
+        WaybillError: unless ``good``.
     """
     if not good:
-        raise ValueError(f"{key}={value} is not allowed, it must be {allowed}")
+        raise WaybillError(f"{key}={value} is not allowed, it must be {allowed}")
 
 
 def need_within(settings: object, group: str, ranges: Mapping[str, tuple[float, float]]) -> None:
     """Refuse fields of a settings object that are outside their ranges (lowest and highest allowed); None is allowed.
 
     Raises:
-        ValueError: in one line, for the first such field.
+        WaybillError: in one line, for the first such field.
     """
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         need(value is None or low <= value <= high, f"{group}.{name}", value, f"{low}..{high}")
-
-
-def need_own(group: str, name: str, key: str, value: object, owner: str) -> None:
-    """Refuse a setting that is given where it counts nothing, or missing where it counts.
-
-    Raises:
-        ValueError: in one line, unless the choice ``owner`` of the group, and no other, has a value.
-    """
-    if value is not None and name != owner:
-        raise ValueError(f"{group}.{key}={value}: {group}={name} has no {key}, {group}={owner} does")
-    if value is None and name == owner:
-        raise ValueError(f"{group}.{key} is missing, give {group}.{key}=...")

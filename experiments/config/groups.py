@@ -8,17 +8,19 @@ from typing import Any
 from omegaconf import MISSING
 
 from envs.waybill.core.state import MAX_SIDE
-from experiments.config.errors import need, need_own
+from experiments.config.choices import need_declared
+from experiments.config.errors import need
+from groundwork.errors import WaybillError
 
 MOST_GAMES = 100_000  # of one measurement
-_SEEDS = {"maps": 2**31, "episodes": 2**30}  # of held-out games there are so many
+_SEEDS = {"maps": 2**31, "episodes": 2**29}  # of held-out games there are so many
 
 
 @dataclass
 class RewardConfig:
     """A reward function by name, and the discount that its shaping needs: the agent's.
 
-    ``bonus`` is what ``milestone`` pays for each, in starting cashes; the others have none.
+    ``bonus``, in starting cashes, is a number of those rewards whose file has it, as ``milestone``'s has.
     """
 
     name: str = MISSING
@@ -27,7 +29,7 @@ class RewardConfig:
 
     def __post_init__(self) -> None:
         need(0.0 <= self.gamma <= 1.0, "agent.gamma", self.gamma, "0..1")
-        need_own("reward", self.name, "bonus", self.bonus, "milestone")
+        need_declared("reward", self.name, "bonus", self.bonus)
         if self.bonus is not None:
             need(0.0 <= self.bonus <= 100.0, "reward.bonus", self.bonus, "0..100 starting cashes")
 
@@ -50,18 +52,18 @@ class ActionsConfig:
     cells: int | None = None
 
     def __post_init__(self) -> None:
-        need_own("actions", self.name, "cells", self.cells, "buckets")
+        need_declared("actions", self.name, "cells", self.cells)
         if self.cells is not None:
             need(1 <= self.cells <= MAX_SIDE, "actions.cells", self.cells, f"1..{MAX_SIDE}, at most level.side")
         if self.candidates is not None:
             check_candidates(self.candidates, "actions.candidates")
         need(0.0 <= self.candidates_growth <= 1.0, "actions.candidates_growth", self.candidates_growth, "0..1")
         if self.hints is not None and self.candidates is None:
-            raise ValueError(f"actions.hints={self.hints}: actions={self.name} has no candidates that could show any")
+            raise WaybillError(f"actions.hints={self.hints}: actions={self.name} has no candidates that could show any")
         start = self.candidates_start
         if start is not None and self.candidates is None:
             line = "has no candidates to grow, actions=heuristic and random_k do"
-            raise ValueError(f"actions.candidates_start={start}: actions={self.name} {line}")
+            raise WaybillError(f"actions.candidates_start={start}: actions={self.name} {line}")
         if start is not None and self.candidates is not None:
             allowed = f"2..{self.candidates} (actions.candidates) or null"
             need(2 <= start <= self.candidates, "actions.candidates_start", start, allowed)
@@ -80,7 +82,7 @@ def check_candidates(count: int, key: str) -> None:
     """Refuse a number of slots for candidates; ``key`` is the key or flag that says it.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     need(2 <= count <= 256, key, count, "2..256")
 
@@ -119,7 +121,7 @@ def check_count(count: int, key: str, what: str) -> None:
     """Refuse a number of games to measure on; ``what`` are ``maps`` or ``episodes``, ``key`` is the key or flag.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     need(2 <= count <= MOST_GAMES, key, count, f"2..{MOST_GAMES} {what}")
 
@@ -128,7 +130,7 @@ def check_first_seed(first: int, key: str, what: str) -> None:
     """Refuse the seed of a first held-out map or episode, so that none of so many has a seed meant for others.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     end = _SEEDS[what] - MOST_GAMES
     need(0 <= first < end, key, first, f"0..{end - 1}")

@@ -5,11 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 PER_COMMAND = ("launcher", "out", "progress")  # how and where a sweep runs, not what
 CONFIG_DIR = "WAYBILL_CONFIG_DIR"  # environment variable: the user's own config folders, see ``choices``
+
+
+_PLAIN = re.compile(r"[\w./:+@%-]+")  # a value that Hydra reads as it stands
+
+
+def as_override(key: str, value: object) -> str:
+    """``key=value`` as Hydra reads it: quoted where the value has letters that mean something to Hydra."""
+    text = str(value)
+    return f"{key}={text}" if _PLAIN.fullmatch(text) else f"{key}={quoted(text)}"
+
+
+def quoted(text: str) -> str:
+    """Text in quotes, as Hydra reads it."""
+    return "'" + re.sub(r"(\\*)(?='|$)", r"\1\1", text).replace("'", "\\'") + "'"
+
+
+def shell_command(*words: object) -> str:
+    """A command to type: words quoted for the shell where they have to be."""
+    return shlex.join(str(word) for word in words)
 
 
 def key_of(override: str) -> str:

@@ -18,6 +18,7 @@ from experiments.config.errors import explain, first_line, need
 from experiments.config.keys import group_of
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
 from experiments.config.transfer import TransferSettings
+from groundwork.errors import WaybillError
 
 CONFIG = "config.yaml"  # of a run, in its folder
 
@@ -58,7 +59,7 @@ def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
     """Check a config whole, be it composed or saved; its classes are found by the names of its choices.
 
     Raises:
-        ValueError: in one line that names the key, the value and what is allowed.
+        WaybillError: in one line that names the key, the value and what is allowed.
     """
     try:
         # plain, so that what "+key" has added is checked against the schema like all else
@@ -73,7 +74,7 @@ def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
-        raise ValueError(explain(error)) from None
+        raise WaybillError(explain(error)) from None
     assert isinstance(plain, dict)
     assert isinstance(config, Config)
     config = config.completed()
@@ -94,25 +95,23 @@ def read_composed(node: DictConfig) -> Setup:
     """Check a config that Hydra composed, and whether it will be found again by the names in it.
 
     Raises:
-        ValueError: in one line, if not.
+        WaybillError: in one line, if not.
     """
     choices.check_composed(node)
     return read_setup(node)
 
 
-def _check_agent(
-    config: Config, domain: Any, agent: Any, transfer: TransferSettings, names: Mapping[str, str]
-) -> None:
+def _check_agent(config: Config, domain: Any, agent: Any, transfer: TransferSettings, names: Mapping[str, str]) -> None:
     """Refuse what the config asks of an agent that cannot do it."""
     name = names["agent"]
     if isinstance(agent, PlayerSettings) and agent.player not in domain.players:
         known = ", ".join(domain.players)
-        raise ValueError(f"agent={name}: env={names['env']} has no such player, known are {known}")
+        raise WaybillError(f"agent={name}: env={names['env']} has no such player, known are {known}")
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         need(config.seeds == 1, "seeds", config.seeds, f"1 with agent={name}: only dqn and pqn train several")
         if transfer.source is not None:
             line = f"agent={name} takes over no weights, only dqn and pqn do"
-            raise ValueError(f"transfer.from={transfer.source}: {line}")
+            raise WaybillError(f"transfer.from={transfer.source}: {line}")
         _refuse_growth(config, name)
 
 
@@ -122,30 +121,30 @@ def _refuse_growth(config: Config, agent: str) -> None:
         return
     start, line = config.actions.candidates_start, f"agent={agent} has games of its own, only dqn and pqn can"
     if config.curriculum.moves_up:
-        raise ValueError(f"curriculum={config.curriculum.name}: {line}")
+        raise WaybillError(f"curriculum={config.curriculum.name}: {line}")
     if start is not None:
-        raise ValueError(f"actions.candidates_start={start}: {line}")
+        raise WaybillError(f"actions.candidates_start={start}: {line}")
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
     """Refuse a command line that changes what the run doesn't use.
 
     Raises:
-        ValueError: naming the first such override.
+        WaybillError: naming the first such override.
     """
     for override in overrides:
         group = group_of(override)
         if group == "launcher":
-            raise ValueError(f"{override}: only sweeps have a launcher, add -m")
+            raise WaybillError(f"{override}: only sweeps have a launcher, add -m")
         if group in (*GAME_KEYS, "terrain") and "level" not in setup.plain:
-            raise ValueError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
+            raise WaybillError(f"{override}: env={setup.names['env']} has no {group}=, it belongs to env=waybill")
 
 
 def settings_of(group: str, values: Any) -> Any:
     """A group's settings object, its fields checked; its class is found by the name among its ``values``.
 
     Raises:
-        ValueError: in one line, if the name or a key is unknown or a value not allowed.
+        WaybillError: in one line, if the name or a key is unknown or a value not allowed.
     """
     return _settings(choices.class_of(group, values), group, choices.without_target(values))
 
@@ -158,9 +157,9 @@ def _settings(cls: type[Any], group: str, values: Mapping[str, Any]) -> Any:
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), given))
     except OmegaConfBaseException as error:
-        raise ValueError(explain(error, prefix=f"{group}.")) from None
-    except ValueError as error:
-        raise ValueError(f"{group}={values['name']}: {error}") from None
+        raise WaybillError(explain(error, prefix=f"{group}.")) from None
+    except WaybillError as error:
+        raise WaybillError(f"{group}={values['name']}: {error}") from None
 
 
 def _transfer(values: Mapping[str, Any]) -> TransferSettings:
@@ -168,26 +167,26 @@ def _transfer(values: Mapping[str, Any]) -> TransferSettings:
     known = {"from" if f.name == "source" else f.name for f in dataclasses.fields(TransferSettings)}
     for key in values:
         if key not in known:
-            raise ValueError(f"transfer.{key}: there is no such key, known are {', '.join(sorted(known))}")
+            raise WaybillError(f"transfer.{key}: there is no such key, known are {', '.join(sorted(known))}")
     given = {"source" if key == "from" else key: value for key, value in values.items()}
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TransferSettings), given))  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise ValueError(explain(error, prefix="transfer.", names={"source": "from"})) from None
+        raise WaybillError(explain(error, prefix="transfer.", names={"source": "from"})) from None
 
 
 def read_run(folder: Path) -> Setup:
     """The checked config of a run folder.
 
     Raises:
-        ValueError: if it isn't a run folder, or its config doesn't fit this version.
+        WaybillError: if it isn't a run folder, or its config doesn't fit this version.
     """
     path = folder / CONFIG
     if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
+        raise WaybillError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
     if not path.is_file():
-        raise ValueError(f"{str(folder)!r} is no run folder: it has no config.yaml")
+        raise WaybillError(f"{str(folder)!r} is no run folder: it has no config.yaml")
     try:
         return read_setup(OmegaConf.create(path.read_text()))  # type: ignore[arg-type]
     except Exception as error:
-        raise ValueError(f"{path}: {first_line(error)}") from None
+        raise WaybillError(f"{path}: {first_line(error)}") from None

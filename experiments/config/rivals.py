@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.core.state import MAX_SEATS
 from experiments.config.errors import need_within
+from groundwork.errors import WaybillError
 
 SELF = "self"
 STAND_IN = "greedy"  # the rule that stands for a policy where only rules can play, or are foreseen
@@ -20,7 +21,7 @@ class SelfplaySettings:
     """How the pool of past snapshots is filled and drawn from. See ``conf/config.yaml``.
 
     Raises:
-        ValueError: in one line, when a value is out of range.
+        WaybillError: in one line, when a value is out of range.
     """
 
     snapshot_every: int = 25_000
@@ -35,12 +36,12 @@ def check_rivals(rivals: Sequence[str], key: str) -> None:
     """Refuse rivals that are more or fewer than a game has seats for; ``key`` is the key or flag that names them.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     if not 1 <= len(rivals) < MAX_SEATS or not all(rivals):
         given = ",".join(rivals)
         allowed = f"1..{MAX_SEATS - 1} of {', '.join(RULES)}, {SELF} or a run folder"
-        raise ValueError(f"{key}=[{given}] is not allowed, it must be {allowed}")
+        raise WaybillError(f"{key}=[{given}] is not allowed, it must be {allowed}")
 
 
 def placeholders(rivals: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from experiments.config.errors import check_device, need
 from experiments.config.groups import ActionsConfig, EncodingConfig, EvaluationConfig, RewardConfig
 from experiments.config.keys import file_name, sweep_name
 from experiments.config.rivals import SelfplaySettings, check_rivals, placeholders
+from groundwork.errors import WaybillError
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
 GAME_KEYS = (*GAME_GROUPS, "rivals", "selfplay")  # all keys that only they have
@@ -92,7 +93,7 @@ class WaybillConfig(Config):
         self.ladder()
         if self.curriculum.moves_up and self.actions.candidates is None:
             line = f"actions={self.actions.name} numbers the orders of each level anew, take heuristic or random_k"
-            raise ValueError(f"curriculum={self.curriculum.name}: {line}")
+            raise WaybillError(f"curriculum={self.curriculum.name}: {line}")
 
     def completed(self) -> WaybillConfig:
         """The same with the rivals asked for on the level in place of its own, and the easier levels' numbers.

@@ -8,6 +8,7 @@ from typing import Any
 from agents.acting.teacher import TeacherSettings
 from agents.learning.transfer import MODES
 from experiments.config.errors import need_within
+from groundwork.errors import WaybillError
 
 _RANGES = {
     "epsilon_start": (0, 1), "shrink_perturb": (0, 1), "teacher": (0, 10**6), "teacher_steps": (1, 10**12),
@@ -20,7 +21,7 @@ class TransferSettings:
     """What a run begins with; ``source`` is ``transfer.from`` for the user. See ``conf/config.yaml``.
 
     Raises:
-        ValueError: in one line, when a value is out of range, or there is no source to take from.
+        WaybillError: in one line, when a value is out of range, or there is no source to take from.
     """
 
     source: str | None = None
@@ -34,15 +35,15 @@ class TransferSettings:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ValueError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
+            raise WaybillError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
         if not isinstance(self.teacher, bool | int | float):
-            raise ValueError(f"transfer.teacher={self.teacher} is not allowed, it must be true, false or a weight")
+            raise WaybillError(f"transfer.teacher={self.teacher} is not allowed, it must be true, false or a weight")
         need_within(self, "transfer", _RANGES)
         if self.teacher_acting > 0 and not self.teaches:
-            raise ValueError(f"transfer.teacher_acting={self.teacher_acting} needs transfer.teacher=true or a weight")
+            raise WaybillError(f"transfer.teacher_acting={self.teacher_acting} needs transfer.teacher=true or a weight")
         for name, value, off in (("mode", self.mode, "full"), ("teacher", self.teacher, False)):
             if self.source is None and value != off:
-                raise ValueError(f"transfer.{name}={value} needs transfer.from=RUN, a run folder to take from")
+                raise WaybillError(f"transfer.{name}={value} needs transfer.from=RUN, a run folder to take from")
 
     @property
     def teaches(self) -> bool:

@@ -14,6 +14,7 @@ from experiments.config.reading import Setup
 from experiments.runs import results
 from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy
+from groundwork.errors import WaybillError
 
 
 def evaluate_target(
@@ -35,14 +36,16 @@ def evaluate_target(
     else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config.
 
     Raises:
-        ValueError: in one line, if the target, the games or the checkpoint are no good or don't fit.
+        WaybillError: in one line, if the target, the games or the checkpoint are no good or don't fit.
     """
     errors.check_device(device)
     others = None if rivals is None else rivals.split(",")
     folder, request = Path(target), EvaluationRequest(level, others, maps, map_seed, episodes, seed)
     if not folder.is_dir():
         if candidates is not None:
-            raise ValueError(f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them")
+            raise WaybillError(
+                f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them"
+            )
         return _measure_players(target, request, Path(out))
     setup = reading.read_run(folder)
     if candidates is not None:
@@ -56,7 +59,7 @@ def _with_candidates(setup: Setup, candidates: int) -> Setup:
     actions = setup.plain.get("actions", {})
     if actions.get("candidates") is None:
         name = setup.names["actions"]
-        raise ValueError(f"--candidates={candidates}: the run's actions={name} have no candidates")
+        raise WaybillError(f"--candidates={candidates}: the run's actions={name} have no candidates")
     check_candidates(candidates, "--candidates")
     wanted = {**actions, "candidates": candidates, "candidates_start": None}
     return reading.read_setup({**setup.plain, "actions": wanted})
@@ -82,7 +85,7 @@ def _measure_players(name: str, request: EvaluationRequest, out: Path) -> dict[s
 
     players = WaybillDomain.players
     if name not in players:
-        raise ValueError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
+        raise WaybillError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
     held_out = players_alone(request, out=out)
     scores = held_out.compare(held_out.baselines())
     results.print_scores(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)

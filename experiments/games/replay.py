@@ -15,7 +15,7 @@ def watch_game(target: str, *, seed: int | None, **options: Any) -> None:
     ``options`` are those of ``games.waybill.replay.replay_game``; ``seed`` is the episode's where games have no maps.
 
     Raises:
-        ValueError: in one line, if anything given is no good.
+        WaybillError: in one line, if anything given is no good.
     """
     folder = Path(target)
     if folder.is_dir():

@@ -43,6 +43,7 @@ import numpy as np
 from scipy import stats
 
 from experiments.common.statistics import CONFIDENCE, RESAMPLES, Interval
+from groundwork.errors import WaybillError
 
 Statistic = Callable[..., np.ndarray]  # (values, axis) → values without that axis
 _CHUNK = 4_000_000  # resampled values held at once
@@ -81,13 +82,13 @@ def interval(
     """A statistic of all runs of [S, T, ...] with its expanded percentile interval by the stratified bootstrap: [...].
 
     Raises:
-        ValueError: with fewer than 2 seeds, or values that are not finite.
+        WaybillError: with fewer than 2 seeds, or values that are not finite.
     """
     values = np.asarray(values, np.float64)
     if values.ndim < 2 or len(values) < 2:
-        raise ValueError(f"an interval needs at least 2 seeds [S, T, ...], got shape {values.shape}")
+        raise WaybillError(f"an interval needs at least 2 seeds [S, T, ...], got shape {values.shape}")
     if not np.isfinite(values).all():
-        raise ValueError("an interval needs finite values")
+        raise WaybillError("an interval needs finite values")
     seeds, tasks = values.shape[:2]
     estimate = statistic(values.reshape(seeds * tasks, *values.shape[2:]), axis=0)
     rows = draws(seeds, tasks, resamples=resamples, seed=seed)

@@ -23,6 +23,7 @@ from experiments.reports.arms import Arm, Section
 from experiments.reports.labels import as_typed, distinguishing_keys
 from experiments.reports.measures import Scalars, aggregate_curves
 from experiments.reports.run_folders import Run
+from groundwork.errors import WaybillError
 
 RUN_METRICS: dict[str, Callable[[Run], float | None]] = {
     "held_out/score": lambda run: run.score,
@@ -36,7 +37,7 @@ def read_scalars(folder: Path) -> dict[str, np.ndarray]:
     """All curves of a run's event files by tag, each [P, 2] of (step, value); none if there are no files.
 
     Raises:
-        ValueError: in one line, if they cannot be read.
+        WaybillError: in one line, if they cannot be read.
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -47,9 +48,9 @@ def read_scalars(folder: Path) -> dict[str, np.ndarray]:
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
         found = {tag: [(point.step, point.value) for point in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
     except Exception as error:  # whatever a damaged file makes of itself
-        raise ValueError(f"{folder}: its event files cannot be read ({type(error).__name__})") from None
+        raise WaybillError(f"{folder}: its event files cannot be read ({type(error).__name__})") from None
     if not found:  # TensorBoard passes over what is damaged
-        raise ValueError(f"{folder}: nothing in its event files can be read")
+        raise WaybillError(f"{folder}: nothing in its event files can be read")
     return {tag: _rising(np.array(points, np.float64)) for tag, points in found.items()}
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.common.statistics import CONFIDENCE, RESAMPLES, Interval, mean_interval
+from groundwork.errors import WaybillError
 
 Curve = Sequence[Sequence[float]]
 ASYMPTOTE_EVALUATIONS = 3  # evaluations that make the asymptote
@@ -37,7 +38,7 @@ def jumpstart(curve: Curve, scratch: Curve) -> float:
     """Score before any training, less that of the run from scratch.
 
     Raises:
-        ValueError: if a curve doesn't begin at step 0.
+        WaybillError: if a curve doesn't begin at step 0.
     """
     return _first(curve) - _first(scratch)
 
@@ -45,7 +46,7 @@ def jumpstart(curve: Curve, scratch: Curve) -> float:
 def _first(curve: Curve) -> float:
     step, score = points_of(curve)[0]
     if step != 0:
-        raise ValueError(f"a jumpstart needs an evaluation at step 0, the curve begins at {step:g}")
+        raise WaybillError(f"a jumpstart needs an evaluation at step 0, the curve begins at {step:g}")
     return float(score)
 
 
@@ -74,10 +75,10 @@ def asymptote(curve: Curve, last: int = ASYMPTOTE_EVALUATIONS) -> float:
     """Mean score of the last evaluations, as many as there are.
 
     Raises:
-        ValueError: if ``last`` is below 1.
+        WaybillError: if ``last`` is below 1.
     """
     if last < 1:
-        raise ValueError(f"last={last} is not allowed, it must be 1 or more evaluations")
+        raise WaybillError(f"last={last} is not allowed, it must be 1 or more evaluations")
     return float(points_of(curve)[-last:, 1].mean())
 
 
@@ -139,11 +140,11 @@ def points_of(curve: Curve) -> np.ndarray:
     """A curve's points as an array [T, 2] of (environment step, score), checked.
 
     Raises:
-        ValueError: if there are none, or their steps don't rise.
+        WaybillError: if there are none, or their steps don't rise.
     """
     points = np.asarray(curve, np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
-        raise ValueError(f"a curve is a list of [env_step, score], got shape {points.shape}")
+        raise WaybillError(f"a curve is a list of [env_step, score], got shape {points.shape}")
     if (np.diff(points[:, 0]) <= 0).any() or not np.isfinite(points).all():
-        raise ValueError("a curve's steps must rise, and its numbers be finite")
+        raise WaybillError("a curve's steps must rise, and its numbers be finite")
     return points

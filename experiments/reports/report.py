@@ -13,7 +13,7 @@ from rich.table import Table
 
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import interval_text
-from experiments.config.keys import file_name
+from experiments.config.keys import file_name, shell_command
 from experiments.config.reading import CONFIG
 from experiments.reports import checks, events, tables
 from experiments.reports.arms import Arm, Section, sections
@@ -23,6 +23,7 @@ from experiments.reports.measures import Scalars, SectionNumbers, measure_sectio
 from experiments.reports.page import Block, Heading, Picture, Text, Warnings, html, markdown, page, save_png
 from experiments.reports.run_folders import FoundRuns, Run, find_runs
 from experiments.reports.tables import NONE, TWO_DECIMALS
+from groundwork.errors import WaybillError
 
 PAGE, TEXT, PICTURES, EVENTS = "report.html", "report.md", "figures", "tensorboard"
 
@@ -43,17 +44,17 @@ def write_report(
     play to the planner, ``seed`` the bootstrap's.
 
     Raises:
-        ValueError: in one line, if there is nothing to report or an argument is no good. Nothing is written then.
+        WaybillError: in one line, if there is nothing to report or an argument is no good. Nothing is written then.
     """
     if not 0.0 < threshold <= 1.0:
-        raise ValueError(f"--threshold={threshold:g} is not allowed, it must be a share above 0, up to 1")
+        raise WaybillError(f"--threshold={threshold:g} is not allowed, it must be a share above 0, up to 1")
     if seed < 0:
-        raise ValueError(f"--seed={seed} is not allowed, it must be 0 or more")
+        raise WaybillError(f"--seed={seed} is not allowed, it must be 0 or more")
     found = find_runs([Path(folder) for folder in folders])
     all_sections = sections(found)
     shown = [section for section in all_sections if section.arms]
     if not shown:
-        raise ValueError(_nothing_finished(folders, found))
+        raise WaybillError(_nothing_finished(folders, found))
     target = _default_target(Path(folders[0])) if out is None else Path(out)
     _refuse_others(target)
     references = _references(shown, reference)
@@ -85,9 +86,9 @@ def _default_target(folder: Path) -> Path:
 def _refuse_others(target: Path) -> None:
     """Refuse a folder that holds anything but an earlier report, which may be replaced."""
     if target.is_dir() and any(target.iterdir()) and not (target / PAGE).is_file():
-        raise ValueError(f"--out={target}: the folder holds something else than a report, give another one")
+        raise WaybillError(f"--out={target}: the folder holds something else than a report, give another one")
     if target.exists() and not target.is_dir():
-        raise ValueError(f"--out={target} is a file, a folder is needed")
+        raise WaybillError(f"--out={target} is a file, a folder is needed")
 
 
 def _references(shown: Sequence[Section], wanted: str | None) -> dict[Section, Arm]:
@@ -98,7 +99,7 @@ def _references(shown: Sequence[Section], wanted: str | None) -> dict[Section, A
         chosen[section] = by_label.get(BASE, section.arms[0]) if wanted is None else by_label.get(wanted)
     if wanted is not None and not any(chosen.values()):
         known = ", ".join(repr(label) for label in dict.fromkeys(arm.label for s in shown for arm in s.arms))
-        raise ValueError(f"--reference={wanted}: there is no such arm, known are {known}")
+        raise WaybillError(f"--reference={wanted}: there is no such arm, known are {known}")
     return {section: arm or section.arms[0] for section, arm in chosen.items()}
 
 
@@ -111,7 +112,7 @@ def _scalars(runs: Sequence[Run]) -> tuple[dict[Run, Scalars], list[str]]:
             progress.update(k)
             try:
                 found[run] = events.read_scalars(run.folder)
-            except ValueError as error:
+            except WaybillError as error:
                 unreadable.append(f"Funnel and TensorBoard curves are without a run: {error}")
     return found, unreadable
 
@@ -188,7 +189,5 @@ def _print_summary(target: Path, numbers: Sequence[SectionNumbers], lines: Seque
         console.print(table)
     for line in lines:
         console.print(f"[yellow]warning:[/yellow] {escape(line)}", highlight=False, soft_wrap=True)
-    print(
-        f"page:     {target / PAGE}\nMarkdown: {target / TEXT}\ncurves:   tensorboard --logdir {target / EVENTS}",
-        flush=True,
-    )
+    curves = shell_command("tensorboard", "--logdir", target / EVENTS)
+    print(f"page:     {target / PAGE}\nMarkdown: {target / TEXT}\ncurves:   {curves}", flush=True)

@@ -20,6 +20,7 @@ from experiments.config.reading import CONFIG
 from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
+from groundwork.errors import WaybillError
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +86,11 @@ def find_runs(folders: Sequence[Path]) -> FoundRuns:
     """All runs at any depth below the folders, each once; hidden folders are left out.
 
     Raises:
-        ValueError: in one line, if a folder doesn't exist or holds no runs at all.
+        WaybillError: in one line, if a folder doesn't exist or holds no runs at all.
     """
     for folder in folders:
         if not folder.is_dir():
-            raise ValueError(f"{str(folder)!r} is no folder; folders with runs (made by train.py) are needed")
+            raise WaybillError(f"{str(folder)!r} is no folder; folders with runs (made by train.py) are needed")
     found, seen = FoundRuns([], [], []), set()
     for folder in _with_files(folders):
         if (path := folder.resolve()) not in seen:
@@ -100,7 +101,7 @@ def find_runs(folders: Sequence[Path]) -> FoundRuns:
                 _add_run(folder, found)
     if not any(found):
         where = ", ".join(repr(str(folder)) for folder in folders)
-        raise ValueError(f"{where}: no runs in there, no folder holds a {CONFIG} (train.py writes one for each run)")
+        raise WaybillError(f"{where}: no runs in there, no folder holds a {CONFIG} (train.py writes one for each run)")
     return found
 
 
@@ -124,7 +125,7 @@ def _add_jobs_not_begun(folder: Path, found: FoundRuns) -> None:
                 config = manifest.read_frozen(own)
                 for run, seed in zip(sweep.runs_of(job), job.seeds, strict=True):
                     found.unfinished.append(Run(run, {**config, "seed": seed, "seeds": 1}, [], None))
-    except ValueError as error:
+    except WaybillError as error:
         found.broken.append(str(error))
 
 
@@ -165,7 +166,7 @@ def _config_of(text: str) -> dict[str, Any]:
     config: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
     agent = config.get("agent") if isinstance(config, dict) else None
     if not isinstance(agent, dict) or not isinstance(agent.get("name"), str) or not isinstance(config.get("seed"), int):
-        raise ValueError("it is no run's config, it lacks agent.name or seed")
+        raise WaybillError("it is no run's config, it lacks agent.name or seed")
     return config
 
 
@@ -184,14 +185,14 @@ def _check_result(config: Mapping[str, Any], result: Any) -> None:
         ValueError, KeyError, TypeError: naming what is wrong.
     """
     if not isinstance(result, dict):
-        raise ValueError("it is no result of train.py")
+        raise WaybillError("it is no result of train.py")
     if int(result["seed"]) != int(config["seed"]):
-        raise ValueError(f"it is of seed {result['seed']}, {CONFIG} of seed {config['seed']}")
+        raise WaybillError(f"it is of seed {result['seed']}, {CONFIG} of seed {config['seed']}")
     int(result["env_steps"])
     for name, row in result["scores"].items():
         games = np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)
         if not math.isfinite(float(row["mean"])) or games.ndim != 1 or not np.isfinite(games).all():
-            raise ValueError(f"the scores of {name} are no finite numbers")
+            raise WaybillError(f"the scores of {name} are no finite numbers")
     result["scores"][config["agent"]["name"]]
     if result.get("curve"):
         points_of(result["curve"])

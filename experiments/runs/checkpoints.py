@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from experiments.common.files import write_whole
+from groundwork.errors import WaybillError
 
 CHECKPOINT_FORMAT = 1
 LAST, BEST = "last.pt", "best.pt"
@@ -30,17 +31,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint, all tensors on the CPU.
 
     Raises:
-        ValueError: in one line, if the file is missing, damaged or of another version.
+        WaybillError: in one line, if the file is missing, damaged or of another version.
     """
     if not path.is_file():
-        raise ValueError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
+        raise WaybillError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
-        raise ValueError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
+        raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
+        raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
     return unpack(content)
 
 
@@ -48,7 +49,7 @@ def load_last(folder: Path) -> dict[str, Any]:
     """A run's last.pt: what all its seeds need to go on.
 
     Raises:
-        ValueError: in one line, if the file is missing, damaged or of another version.
+        WaybillError: in one line, if the file is missing, damaged or of another version.
     """
     return _with_seeds(load_checkpoint(folder / LAST))
 

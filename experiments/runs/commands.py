@@ -5,12 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from experiments.config.keys import as_override
+
 _COMMAND = "python train.py"
 
 
 def command_line(overrides: Sequence[str]) -> str:
     """What is typed to start a run with these overrides."""
-    return " ".join([_COMMAND, *(shlex.quote(override) for override in overrides)])
+    return " ".join([_COMMAND, *map(shlex.quote, overrides)])
+
+
+def resume_command(folder: object) -> str:
+    """What is typed to go on with the run in a folder."""
+    return command_line([as_override("resume", folder)])
 
 
 def as_comments(lines: Sequence[str]) -> str:

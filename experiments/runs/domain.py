@@ -29,8 +29,8 @@ class GameBatch(Protocol):
 
     ``reset`` and ``step`` are a ``gymnasium.vector.VectorEnv``'s. Infos hold ``action_mask`` int8 [N, A] and ``reset``
     bool [N], the rows in which the step began a new game and ignored the action; they may hold ``action_group``
-    [N, A]; where games ended, ``episode`` with ``r`` and ``l`` [N]. Observations [N, D] stay as they are until the step
-    after the next.
+    [N, A]; where games ended, ``finished`` with ``r`` and ``l`` [N]. Observations [N, D] stay as they are until the
+    step after the next.
     """
 
     num_envs: int
@@ -156,7 +156,7 @@ class Domain(Protocol):
         """The games of the result.
 
         Raises:
-            ValueError: if the games asked for don't exist.
+            WaybillError: if the games asked for don't exist.
         """
 
     def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> Curriculum | None:

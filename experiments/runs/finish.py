@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.common.machine import device_of, threads_of
 from experiments.common.statistics import mean_interval
+from experiments.config.keys import as_override, shell_command
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
 from experiments.runs import results, seeds
@@ -94,15 +95,28 @@ def _show(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means:
         f"{seconds:,.0f} s of training ({steps / seconds:,.0f} steps/s)"
     )
     for one in found:
+        if (line := _untrained(one, several)) is not None:
+            print(line)
         if one["reached"] is not None:
             print(_reached(one, several))
-    print(
-        f"curves:   tensorboard --logdir {folder if several else folder.parent}\n"
-        f"measure:  python evaluate.py {seeds_own[0]}\n"
-        f"watch:    python replay.py {seeds_own[0]} --format gif --out game.gif\n"
-        f"extend:   python train.py resume={folder} steps={2 * (found[0]['env_steps'] or setup.config.steps)}",
-        flush=True,
-    )
+    further = as_override("steps", 2 * (found[0]["env_steps"] or setup.config.steps))
+    for what, words in {
+        "curves:": ("tensorboard", "--logdir", folder if several else folder.parent),
+        "measure:": ("python", "evaluate.py", seeds_own[0]),
+        "watch:": ("python", "replay.py", seeds_own[0], "--format", "gif", "--out", "game.gif"),
+        "extend:": ("python", "train.py", as_override("resume", folder), further),
+    }.items():
+        print(f"{what:<9} {shell_command(*words)}", flush=True)
+
+
+def _untrained(result: Mapping[str, Any], several: bool) -> str | None:
+    """What to know of a score that is an untrained policy's; None if it is not."""
+    seed = f" with seed={result['seed']}" if several else ""
+    if result["updates"] == 0:
+        return f"untrained: there was no update{seed}, the score is that of the weights as they were drawn"
+    if result["policy"]["env_step"] == 0:
+        return f"untrained: no policy{seed} did better on the validation games than that of step 0, and that is scored"
+    return None
 
 
 def _reached(result: Mapping[str, Any], several: bool) -> str:

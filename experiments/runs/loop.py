@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.settings import Task
+from experiments.common.compiling import announce_compilation
 from experiments.common.machine import device_of, threads_of
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import Setup, brings_own_loop
@@ -17,6 +18,7 @@ from experiments.runs import seeds, transfer
 from experiments.runs.domain import Curriculum, Evaluator, GameBatch, SelfPlay, n_actions_of, network_layout
 from experiments.runs.seed_run import Clock, SeedRun
 from experiments.runs.session import Session
+from groundwork.errors import WaybillError
 
 
 class BatchLoop:
@@ -69,7 +71,9 @@ class BatchLoop:
         for k, own in self._selfplay:
             own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step, advice=self.advice)
-        self.obs, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
+        obs_t, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
+        self._check_finite(obs_t, r_t)
+        self.obs = obs_t
         self.mask, self.groups, self.advice = self._legal(infos)
         reset_rows = infos["reset"]
         agent.observe(
@@ -83,9 +87,19 @@ class BatchLoop:
         )
         ends = np.split(terminated_t | truncated_t, len(self.windows))
         for window, part, ended in zip(self.windows, infos["parts"], ends, strict=True):
-            window.add(part, part.get("_episode", ended))  # not every game that is cut off has ended
+            window.add(part, part.get("_finished", ended))  # not every game that is cut off has ended
         agent.learn(env_step + self.config.num_envs)
         return self.config.num_envs
+
+    def _check_finite(self, obs_t: np.ndarray, r_t: np.ndarray) -> None:
+        """Refuse what cannot be learnt from, naming the game and the column."""
+        if not np.isfinite(r_t).all():
+            game = int(np.flatnonzero(~np.isfinite(r_t))[0])
+            raise WaybillError(f"game {game}: the reward is {r_t[game]}, allowed are finite numbers")
+        if not np.isfinite(obs_t).all():
+            game, column = (int(k) for k in np.argwhere(~np.isfinite(obs_t))[0])
+            line = f"observation column {column} is {obs_t[game, column]}, allowed are finite numbers"
+            raise WaybillError(f"game {game}: {line}")
 
     def state_dict(self) -> dict[str, Any]:
         """Games and what the agent sees of them."""
@@ -97,7 +111,7 @@ class BatchLoop:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with those games."""
         obs, infos = self.env.load_state_dict(state["env"])
-        if not state["env"]:
+        if not state["env"] or state.get("cut_short"):
             self._leave_games(state["obs"], self.mask if state["mask"] is None else state["mask"], state["env_step"])
             self.obs, (self.mask, self.groups, self.advice) = obs, self._legal(infos)
             return
@@ -187,8 +201,9 @@ def make_loop(setup: Setup, *, validation: Evaluator) -> Loop:
     """Environment and agent of a run, ready to go.
 
     Raises:
-        ValueError: in one line, if agent, network and environment don't fit together.
+        WaybillError: in one line, if agent, network and environment don't fit together.
     """
+    announce_compilation()
     return (SB3Loop if brings_own_loop(setup.agent) else BatchLoop)(setup=setup, validation=validation)
 
 
@@ -205,6 +220,7 @@ def train(
 
     Raises:
         Interrupted: after saving, if asked to stop.
+        Exception: of a game or of anybody's code, after saving what can be saved.
     """
     session = session_of(setup, folder, loop, validation, stop)
     if state is not None:
@@ -215,6 +231,9 @@ def train(
         if not session.is_done:  # stopped by hand just when it was
             loop.run(session)
         session.finish()
+    except Exception:
+        session.save_unfinished()
+        raise
     finally:
         session.close()
     return session

@@ -17,6 +17,7 @@ from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
 from experiments.runs.domain import ActGreedily, n_actions_of, network_layout
 from experiments.runs.seeds import only_folder
+from groundwork.errors import WaybillError
 
 
 class Policy(NamedTuple):
@@ -27,26 +28,27 @@ class Policy(NamedTuple):
     checkpoint: str
     env_step: int
     validation_score: float
+    value_name: str  # what ``q_values`` are, in words: log-probabilities for PPO
 
 
 def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> Policy:
     """The best policy of a run, for observations as ``env`` gives them.
 
     Raises:
-        ValueError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
+        WaybillError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
     best = only_folder(folder, setup) / BEST
     saved = checkpoints.load_checkpoint(best)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])
-    except ValueError as error:
+    except WaybillError as error:
         why = other_sizes(setup, level_of(setup), getattr(getattr(env, "level", None), "name", None))
         where = setup.domain.name_of(env)
-        raise ValueError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
+        raise WaybillError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
     except KeyError as error:
-        raise ValueError(f"checkpoint {str(best)!r} lacks {error}") from None
-    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"])
+        raise WaybillError(f"checkpoint {str(best)!r} lacks {error}") from None
+    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"], actor.value_name)
 
 
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:

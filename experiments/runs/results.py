@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -23,9 +24,18 @@ _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", 
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """Write ``result.json``, whole or not at all."""
-    text = json.dumps(result, indent=2) + "\n"
+    """Write ``result.json``, whole or not at all. JSON has no NaN: what is not finite becomes null."""
+    text = json.dumps(_finite(result), indent=2, allow_nan=False) + "\n"
     write_whole(folder / RESULT, lambda temporary: temporary.write_text(text))
+
+
+def _finite(value: Any) -> Any:
+    """Nested data with None in place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import torch
 
 from experiments.common.curves import Curves, EpisodeWindow
 from experiments.common.machine import process_seconds
@@ -15,6 +18,7 @@ from experiments.config.reading import Setup
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
 from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
+from groundwork.errors import WaybillError
 
 
 class TrainableAgent(Protocol):
@@ -113,8 +117,25 @@ class SeedRun:
         if ended and self._evaluated_step != self.env_step:
             self.evaluate()
 
+    def check_weights(self, env_step: int | None = None) -> None:
+        """Refuse to go on with weights that are not finite: nothing can be learnt from there.
+
+        Raises:
+            WaybillError: in one line, with what to try.
+        """
+        for name, value in _tensors(self.agent.policy_state_dict(self.seed)):
+            if not torch.isfinite(value).all():
+                step = self.env_step if env_step is None else env_step
+                best = f"best.pt is from step {self.best_step:,}" if self.best_score is not None else "nothing is kept"
+                line = f"training diverged: {name} is not finite after {step:,} steps; {best}"
+                raise WaybillError(f"seed={self.setup.config.seed}: {line}; try a lower agent.learning_rate")
+
     def evaluate(self) -> None:
-        """Play the validation games; keep the policy if it is the best so far (of equals the later one)."""
+        """Play the validation games; keep the policy if it is the best so far (of equals the later one).
+
+        A score that is not finite is never the best.
+        """
+        self.check_weights()
         greedy = self.agent.greedy_policy(self.seed)
         games = self.validation(greedy)
         score = float(games.score.mean())
@@ -124,7 +145,9 @@ class SeedRun:
         if self.curriculum is not None:
             tags |= self.curriculum.after_evaluation(greedy, score)
         self._add(tags)
-        if self.best_score is None or score >= self.best_score:
+        if not math.isfinite(score):
+            print(f"note: the validation score after {self.env_step:,} steps is {score}", flush=True)
+        elif self.best_score is None or score >= self.best_score:
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict(self.seed)}
             checkpoints.save_checkpoint(self.folder / BEST, content)
@@ -167,6 +190,15 @@ class SeedRun:
         if (self.folder / BEST).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
             best = checkpoints.load_checkpoint(self.folder / BEST)
             self.best_score, self.best_step = best["score"], best["env_step"]
+
+
+def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    """All floating point tensors in nested data, with their names."""
+    if isinstance(state, Mapping):
+        for key, value in state.items():
+            yield from _tensors(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(state, torch.Tensor) and state.is_floating_point():
+        yield name, state
 
 
 def is_reached(reached: Mapping[str, Any] | None, stop_at_score: float | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from experiments.config.reading import Setup
 from experiments.runs.domain import GameBatch
+from groundwork.errors import WaybillError
 
 SHARED = ("action_mask", "reset", "action_group", "advice")  # infos that the loop reads for all seeds at once
 
@@ -41,11 +42,11 @@ def only_folder(folder: Path, setup: Setup) -> Path:
     """The folder of a run's one seed.
 
     Raises:
-        ValueError: in one line, if it has several.
+        WaybillError: in one line, if it has several.
     """
     own = folders(folder, setup)
     if len(own) > 1:
-        raise ValueError(f"{str(folder)!r} holds {len(own)} seeds: name one, {str(own[0])!r}")
+        raise WaybillError(f"{str(folder)!r} holds {len(own)} seeds: name one, {str(own[0])!r}")
     return own[0]
 
 

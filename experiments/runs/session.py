@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import INTERRUPTED, Interrupted, StopRequest
+from experiments.config.errors import first_line
 from experiments.config.schema import Config
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST
+from experiments.runs.commands import resume_command
 from experiments.runs.seed_run import Clock, SeedRun, TrainableAgent, passed
 
 
@@ -84,7 +87,7 @@ class Session:
         self.close()
         if self.stop.signal is not None:
             code = 128 + self.stop.signal if self.stop.signal != signal.SIGINT else INTERRUPTED
-            line = f"stopped after {self.env_step:,} steps; go on with: python train.py resume={self.folder}"
+            line = f"stopped after {self.env_step:,} steps; go on with: {resume_command(self.folder)}"
             raise Interrupted(line, exit_code=code)
 
     def close(self) -> None:
@@ -93,16 +96,34 @@ class Session:
         for own in self.seeds:
             own.close()
 
-    def save(self) -> None:
-        """Write last.pt."""
+    def save(self, *, cut_short: bool = False) -> None:
+        """Write last.pt; ``cut_short`` says that the games were left in the middle of a step.
+
+        Raises:
+            WaybillError: if the weights are not finite; last.pt stays as it was.
+        """
+        for own in self.seeds:
+            own.check_weights()
         state = {
             "env_step": self.env_step,
             "seconds": self.clock.seconds,
             "seeds": [own.state_dict() for own in self.seeds],
             "agent": self.agent.state_dict(include_memory=True),
-            "loop": self._loop_state(),
+            "loop": {**self._loop_state(), "cut_short": cut_short},
         }
         checkpoints.save_checkpoint(self.folder / LAST, state)
+
+    def save_unfinished(self) -> None:
+        """Save what can be saved when an error ends the run, and say so on stderr."""
+        self._progress.close()
+        kept = f"{self.folder / LAST} is from before" if (self.folder / LAST).is_file() else "nothing to go on with"
+        try:
+            self.save(cut_short=True)
+        except Exception as error:
+            print(f"not saved: {first_line(error)}; {kept}", file=sys.stderr, flush=True)
+            return
+        how = f"once it is mended, go on with: {resume_command(self.folder)}"
+        print(f"saved after {self.env_step:,} steps; {how}", file=sys.stderr, flush=True)
 
     def _tags(self, env_step: int) -> list[dict[str, float]]:
         """What the curves show of each seed's agent."""
@@ -111,7 +132,10 @@ class Session:
             "time/fps": self._steps_per_second(env_step),
             "train/n_updates": self.agent.updates,
         }
-        return [shared | {f"train/{name}": x for name, x in means.items()} for means in self.agent.means()]
+        tags = [shared | {f"train/{name}": x for name, x in means.items()} for means in self.agent.means()]
+        for own in self.seeds:
+            own.check_weights(env_step)
+        return tags
 
     def _steps_per_second(self, env_step: int) -> float:
         return (env_step - self._start_step) / max(1e-9, self.clock.seconds - self._start_seconds)
@@ -123,4 +147,3 @@ class Session:
         score = f"  score {tags['game/score']:.0f}" if "game/score" in tags else ""
         means = f"return {tags['rollout/ep_rew_mean']:.2f}{score}"
         return f"{means}  {self._steps_per_second(self.env_step):,.0f} steps/s"
-

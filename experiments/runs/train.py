@@ -16,6 +16,7 @@ from experiments.common.files import write_whole
 from experiments.common.machine import device_of
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
+from experiments.config.keys import as_override
 from experiments.config.reading import CONFIG, Setup
 from experiments.config.schema import RESUMABLE
 from experiments.runs import commands, results, seeds, transfer
@@ -23,6 +24,7 @@ from experiments.runs.checkpoints import load_last
 from experiments.runs.finish import describe_run, finish_run, print_held_out
 from experiments.runs.loop import make_loop, train
 from experiments.runs.seed_run import is_reached
+from groundwork.errors import WaybillError
 
 
 def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
@@ -31,7 +33,7 @@ def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None
     ``overrides`` are the command line's, None if there was none. Returns the mean score on the held-out games.
 
     Raises:
-        ValueError: in one line, before anything is written.
+        WaybillError: in one line, before anything is written.
         Interrupted: after saving, if asked to stop.
     """
     resumed = OmegaConf.select(node, "resume")
@@ -46,7 +48,7 @@ def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None
         if setup.player is not None:
             return _run_player(setup, folder, command)
         return _train_and_report(setup, folder, None, command)
-    except (ValueError, OSError):
+    except Exception:
         _discard(folder)
         raise
 
@@ -57,17 +59,17 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
     evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:
-        raise ValueError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
+        raise WaybillError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
     state = load_last(folder)
     done, wanted = state["env_step"], setup.config.steps
     if done >= wanted and evaluated:
         hint = f"to extend it, add steps=N with N above {done}"
-        raise ValueError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
+        raise WaybillError(f"resume={folder}: the run is finished ({done} of {wanted} steps); {hint}")
     reached = [is_reached(own["reached"], setup.config.stop_at_score) for own in state["seeds"]]
     if evaluated and None not in reached:
         scores = ", ".join(f"{own['score']:g}" for own in reached if own is not None)
         hint = "to go on, add stop_at_score=null"
-        raise ValueError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
+        raise WaybillError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
     prepare(setup)
     lines = commands.commands_in((folder / CONFIG).read_text())
     lines += [commands.command_line(overrides)] if overrides else []
@@ -81,7 +83,7 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
         key, _, value = override.partition("=")
         if key not in RESUMABLE:
             allowed = ", ".join(name for name in RESUMABLE if name != "resume")
-            raise ValueError(f"{override}: a resumed run keeps its own config, only {allowed} may be given")
+            raise WaybillError(f"{override}: a resumed run keeps its own config, only {allowed} may be given")
         if key != "resume":
             OmegaConf.update(changed, key, OmegaConf.create(f"value: {value}").value)
     return reading.read_setup(changed)
@@ -106,7 +108,7 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
     try:
         return finish_run(setup, folder, session)
     except KeyboardInterrupt:
-        line = f"stopped in the final evaluation; training is complete, go on with: python train.py resume={folder}"
+        line = f"stopped in the final evaluation; training is complete, go on with: {commands.resume_command(folder)}"
         raise Interrupted(line) from None
 
 
@@ -126,7 +128,8 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
         with (folder / CONFIG).open("x") as stream:
             stream.write(text)
     except FileExistsError:
-        raise ValueError(f"{folder} holds a run already; go on with it by resume={folder}") from None
+        how = as_override("resume", folder)
+        raise WaybillError(f"{folder} holds a run already; go on with it by {how}") from None
 
 
 def _run_player(setup: Setup, folder: Path, command: str) -> float:
@@ -148,7 +151,7 @@ def prepare(setup: Setup) -> None:
     """What comes before anything is made for a run.
 
     Raises:
-        ValueError: if its device isn't there.
+        WaybillError: if its device isn't there.
     """
     device_of(setup.config)  # a missing device is said before the engine is compiled
     torch.set_num_threads(setup.config.network_threads)

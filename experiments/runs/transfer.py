@@ -13,6 +13,7 @@ from experiments.config.reading import Setup, brings_own_loop
 from experiments.runs import checkpoints, seeds
 from experiments.runs.checkpoints import BEST
 from experiments.runs.policies import level_of, misfit, other_sizes
+from groundwork.errors import WaybillError
 
 
 class Source(NamedTuple):
@@ -35,7 +36,7 @@ def sources(setup: Setup) -> list[Source]:
     """Whom each of the run's seeds takes from: seed k from seed k of a group, all from one run. Empty without transfer.
 
     Raises:
-        ValueError: in one line, if there is nothing there to take, or its settings don't fit.
+        WaybillError: in one line, if there is nothing there to take, or its settings don't fit.
     """
     if setup.transfer.source is None:
         return []
@@ -43,14 +44,14 @@ def sources(setup: Setup) -> list[Source]:
     try:
         given = reading.read_run(folder)
         if given.player is not None or brings_own_loop(given.agent):
-            raise ValueError(f"{str(folder)!r} is a run of agent={given.names['agent']}, only dqn's and pqn's fit")
+            raise WaybillError(f"{str(folder)!r} is a run of agent={given.names['agent']}, only dqn's and pqn's fit")
         difference = misfit(given, setup, head=setup.transfer.mode != "encoder" or setup.transfer.teaches)
         if difference is not None:
-            raise ValueError(f"{str(folder)!r} does not fit: {difference}")
+            raise WaybillError(f"{str(folder)!r} does not fit: {difference}")
         folders = [_folder_for(folder, given, one) for one in seeds.split(setup)]
         read = {own: _weights(own) for own in dict.fromkeys(folders)}
-    except ValueError as error:
-        raise ValueError(f"transfer.from: {error}") from None
+    except WaybillError as error:
+        raise WaybillError(f"transfer.from: {error}") from None
     return [Source(own, given, read[own]) for own in folders]
 
 
@@ -61,7 +62,7 @@ def _folder_for(folder: Path, given: Setup, one: Setup) -> Path:
         return there[0]
     if seed - given.config.seed not in range(len(there)):
         last = given.config.seed + len(there) - 1
-        raise ValueError(f"{str(folder)!r} holds seeds {given.config.seed} to {last}, not seed {seed}")
+        raise WaybillError(f"{str(folder)!r} holds seeds {given.config.seed} to {last}, not seed {seed}")
     return there[seed - given.config.seed]
 
 
@@ -70,14 +71,14 @@ def _weights(folder: Path) -> dict[str, Any]:
     try:
         return saved["policy"]["network"]
     except KeyError as error:
-        raise ValueError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
+        raise WaybillError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
 
 
 def take_over(setup: Setup, loop: Any, found: Sequence[Source]) -> None:
     """Let the agent of a ``BatchLoop`` begin with the sources' weights, one of each seed.
 
     Raises:
-        ValueError: in one line, if a tensor doesn't fit.
+        WaybillError: in one line, if a tensor doesn't fit.
     """
     device, own = device_of(setup.config), [one.config.seed for one in seeds.split(setup)]
     fresh = setup.agent.fresh_network(loop.make_network, own, device)
@@ -86,6 +87,6 @@ def take_over(setup: Setup, loop: Any, found: Sequence[Source]) -> None:
         loop.agent.begin_with(
             [source.weights for source in found], mode=given.mode, fresh=fresh, shrink_perturb=given.shrink_perturb
         )
-    except ValueError as error:
+    except WaybillError as error:
         why = other_sizes(setup, level_of(found[0].setup), level_of(setup))
-        raise ValueError(f"transfer.from: {str(found[0].folder)!r} does not fit: {why}{error}") from None
+        raise WaybillError(f"transfer.from: {str(found[0].folder)!r} does not fit: {why}{error}") from None

@@ -24,6 +24,7 @@ from experiments.common.statistics import Interval
 from experiments.reports.aggregates import interval, iqm
 from experiments.reports.arms import Arm, Section, sections
 from experiments.reports.run_folders import find_runs
+from groundwork.errors import WaybillError
 
 
 class Contrast(NamedTuple):
@@ -41,15 +42,16 @@ def compare_arms(found: Sequence[Section], ours: str, others: str, *, seed: int 
     """Contrasts of our arms with the others, one in each section that has a pair.
 
     Raises:
-        ValueError: in one line, if a pattern has no ``*`` or no section has a pair with two seeds in common.
+        WaybillError: in one line, if only one pattern has a ``*``, or no section has a pair with two seeds in common.
     """
-    for pattern in (ours, others):
-        if pattern.count("*") != 1:
-            raise ValueError(f"{pattern!r}: one * is needed, it stands for what both sides have in common")
+    for pattern, other in ((ours, others), (others, ours)):
+        if pattern.count("*") > 1 or pattern.count("*") < other.count("*"):
+            line = "one * in both stands for what they have in common, none in both for one arm against another"
+            raise WaybillError(f"{pattern!r} against {other!r}: {line}")
     made = [one for section in found if (one := _contrast_in(section, ours, others, seed)) is not None]
     if not made:
         known = ", ".join(dict.fromkeys(arm.label for section in found for arm in section.arms))
-        raise ValueError(f"{ours!r} and {others!r}: no two arms with two seeds in common pair up, known are {known}")
+        raise WaybillError(f"{ours!r} and {others!r}: no two arms with two seeds in common pair up, known are {known}")
     return made
 
 
@@ -75,8 +77,8 @@ def _contrast_in(section: Section, ours: str, others: str, seed: int) -> Contras
 
 def _matching(arms: Sequence[Arm], pattern: str) -> dict[str, Arm]:
     """The arms that match a pattern, by what its ``*`` stands for."""
-    before, _, after = pattern.partition("*")
-    wanted = re.compile(f"{re.escape(before)}(.*){re.escape(after)}")
+    before, star, after = pattern.partition("*")
+    wanted = re.compile(f"{re.escape(before)}({'.*' if star else ''}){re.escape(after)}")
     return {match[1]: arm for arm in arms if (match := wanted.fullmatch(arm.label)) is not None}
 
 
@@ -115,8 +117,8 @@ def main() -> None:
         prog="python -m experiments.studies.contrast", description=__doc__.partition("\n\n")[0]
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with runs, at any depth")
-    parser.add_argument("ours", metavar="OURS", help="arms, with a * for what the others have, too: 'travel_*'")
-    parser.add_argument("others", metavar="OTHERS", help="those that they are compared with: 'straight_*'")
+    parser.add_argument("ours", metavar="OURS", help="an arm, or several with a * for what the others have: 'travel_*'")
+    parser.add_argument("others", metavar="OTHERS", help="what it is compared with: 'straight_*'")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: %(default)s)")
     given = parser.parse_args()
     found = sections(find_runs([given.folder]))

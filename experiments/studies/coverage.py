@@ -35,6 +35,7 @@ from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, interval_text, mean_interval, normalised
 from experiments.config.groups import check_candidates, check_count, check_first_seed
 from experiments.runs.results import provenance
+from groundwork.errors import WaybillError
 
 SPACES = ("heuristic", "random_k", "buckets", "masked")
 
@@ -91,7 +92,7 @@ def measure_coverage(
     """What an action space leaves of the planner's ``games`` on consecutive maps [N].
 
     Raises:
-        ValueError: in one line, for a space that isn't one or has not these sizes on the level.
+        WaybillError: in one line, for a space that isn't one or has not these sizes on the level.
     """
     confined = confined_to(actions, candidates=candidates, cells=cells)
     options = GameOptions(
@@ -132,7 +133,7 @@ def run_coverage(
     """Measure action spaces on a level, print and save; returns what the JSON file holds.
 
     Raises:
-        ValueError: in one line, if anything given is no good.
+        WaybillError: in one line, if anything given is no good.
     """
     chosen, file = levels.load_level(level), Path(f"runs/coverage_{level}.json") if out is None else out
     _check(actions, chosen, maps, map_seed, candidates, cells)
@@ -160,7 +161,9 @@ def _check(actions: Sequence[str], level: LevelConfig, maps: int, map_seed: int,
     check_first_seed(map_seed, "--map-seed", "maps")
     check_candidates(candidates, "--candidates")
     if not 1 <= cells <= level.side:
-        raise ValueError(f"--cells={cells} is not allowed, it must be 1..{level.side}, the side of level {level.name}")
+        raise WaybillError(
+            f"--cells={cells} is not allowed, it must be 1..{level.side}, the side of level {level.name}"
+        )
     for name in actions:
         confined_to(name, candidates=candidates, cells=cells)
 

@@ -32,6 +32,7 @@ from experiments.config.rivals import STAND_IN
 from experiments.games.waybill.arena import Arena, ArenaGames
 from experiments.runs.results import provenance
 from experiments.studies.ratings import Rating, rate, win_shares
+from groundwork.errors import WaybillError
 
 Matches = dict[tuple[str, str], ArenaGames]  # (player in seat 0, player in seat 1) → their games
 
@@ -42,7 +43,7 @@ def compete(
     """Play all games of all pairs, with seats swapped, on a level for two.
 
     Raises:
-        ValueError: in one line, if a player isn't there or doesn't fit the level.
+        WaybillError: in one line, if a player isn't there or doesn't fit the level.
     """
     two = dataclasses.replace(level, rivals=[STAND_IN])
     arena = Arena(level=two, first=first, maps=maps, device=device, threads=cores())
@@ -87,7 +88,7 @@ def run_tournament(
     """Play, print and save a tournament; returns what the JSON file holds.
 
     Raises:
-        ValueError: in one line, if anything given is no good.
+        WaybillError: in one line, if anything given is no good.
     """
     _check(players, maps, map_seed, out)
     check_device(device)
@@ -114,9 +115,9 @@ def run_tournament(
 def _check(players: Sequence[str], maps: int, map_seed: int, out: Path) -> None:
     named = [str(Path(player)) for player in players]
     if len(named) < 2 or len(set(named)) < len(named):
-        raise ValueError(f"players {', '.join(named)}: a tournament needs two or more, each once")
+        raise WaybillError(f"players {', '.join(named)}: a tournament needs two or more, each once")
     if out.suffix.lower() != ".png":
-        raise ValueError(f"--out={out} is not allowed, it must end in .png")
+        raise WaybillError(f"--out={out} is not allowed, it must end in .png")
     check_count(maps, "--maps", "maps")
     check_first_seed(map_seed, "--map-seed", "maps")
 

@@ -22,6 +22,7 @@ from experiments.reports import learning_curves as measures
 from experiments.reports.learning_curves import TimeInterval
 from experiments.runs import results
 from experiments.sweeps import manifest
+from groundwork.errors import WaybillError
 
 REPORT_FOLDER, TABLE_FILE = "transfer", "table.md"
 CONTROLS = ("random_init", "wrong_source")
@@ -59,7 +60,7 @@ def read_rungs(folder: Path) -> list[Rung]:
     """All rungs of a sweep of which scratch and another arm have at least two seeds in common.
 
     Raises:
-        ValueError: in one line, if there is none.
+        WaybillError: in one line, if there is none.
     """
     found = _arms(manifest.read_sweep(folder))
     rungs = []
@@ -70,7 +71,7 @@ def read_rungs(folder: Path) -> list[Rung]:
             rungs.append(_rung(scratch, own))
     rungs = [rung for rung in rungs if rung.arms]
     if not rungs:
-        raise ValueError(f"{folder}: no arm with transfer.from and no scratch beside it have two finished seeds yet")
+        raise WaybillError(f"{folder}: no arm with transfer.from and no scratch beside it have two finished seeds yet")
     return rungs
 
 
@@ -198,7 +199,7 @@ def threshold_of(rung: Rung) -> float:
     """The score that counts as having learnt the level; all arms have the same, as players played the same games."""
     scores = _results(rung, rung.scratch)[0]["scores"]
     if "planner" not in scores:
-        raise ValueError(
+        raise WaybillError(
             f"{rung.level}: there is no planner's score to take the threshold from, where policies are rivals"
         )
     return measures.threshold_between(scores["random"]["mean"], scores["planner"]["mean"])

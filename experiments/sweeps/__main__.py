@@ -23,6 +23,7 @@ from experiments.common import locks
 from experiments.common.door import door
 from experiments.common.files import write_whole
 from experiments.common.statistics import mean_interval
+from experiments.config.keys import shell_command
 from experiments.runs import results
 from experiments.sweeps import manifest
 from experiments.sweeps.launcher import find_launcher, launchers_of
@@ -30,6 +31,7 @@ from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import DONE, LOCK, RUNNING
 from experiments.sweeps.states import State, score_of, state_of
 from experiments.sweeps.view import counted, show_sweep
+from groundwork.errors import WaybillError
 
 TABLE = "sweep.csv"
 
@@ -38,7 +40,7 @@ def show_status(folder: Path, console: Console | None = None) -> dict[int, State
     """Show how far each job is and what to type next; returns the state of each job by its number.
 
     Raises:
-        ValueError: in one line, if there is no sweep.
+        WaybillError: in one line, if there is no sweep.
     """
     console = Console() if console is None else console
     sweep = manifest.read_sweep(folder)
@@ -59,7 +61,7 @@ def _ask_launchers(sweep: Sweep, console: Console) -> tuple[dict[int, str], list
             launcher = find_launcher(name)
             own = launcher.queued(sweep)
             how = launcher.how_to_end(sweep) if own else None
-        except ValueError as error:
+        except WaybillError as error:
             console.print(escape(str(error)), highlight=False, soft_wrap=True)
             continue
         queued |= own
@@ -69,10 +71,14 @@ def _ask_launchers(sweep: Sweep, console: Console) -> tuple[dict[int, str], list
     return queued, lines
 
 
+def _command(verb: str, folder: Path) -> str:
+    return shell_command("python", "-m", "experiments.sweeps", verb, folder)
+
+
 def _next(sweep: Sweep, states: dict[int, State], who: list[str]) -> list[str]:
     """Who works at the sweep, and what to type; ``who`` are lines on launchers that have jobs of it."""
     found = [state.status for state in states.values()]
-    lines = [f"figures:  python -m experiments.sweeps collect {sweep.folder}"] if DONE in found else []
+    lines = [f"figures:  {_command('collect', sweep.folder)}"] if DONE in found else []
     if locks.is_held(sweep.folder / LOCK):
         return [*lines, f"run by:   {locks.holder(sweep.folder / LOCK)}"]
     if who:
@@ -86,13 +92,13 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
     """Write a row for each finished run to ``sweep.csv`` and show the means over seeds; returns the rows.
 
     Raises:
-        ValueError: in one line, if there is no sweep, or no run of it is finished.
+        WaybillError: in one line, if there is no sweep, or no run of it is finished.
     """
     console = Console() if console is None else console
     sweep = manifest.read_sweep(folder)
     rows = result_rows(sweep)
     if not rows:
-        raise ValueError(f"{folder}: no run is finished yet, see python -m experiments.sweeps status {folder}")
+        raise WaybillError(f"{folder}: no run is finished yet, see {_command('status', folder)}")
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")

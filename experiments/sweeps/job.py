@@ -23,6 +23,7 @@ from experiments.common.door import door, one_line
 from experiments.common.stopping import Interrupted
 from experiments.sweeps import manifest, order, process
 from experiments.sweeps.process import DONE, FAILED, LOG, RECORD, RUNNING, STOPPED
+from groundwork.errors import WaybillError
 
 WAIT_SECONDS = 120.0  # for the lock of a predecessor that is saving, or whose machine the file system gives up
 ORPHAN_SECONDS = 1.0  # between two looks at whether the parent is alive
@@ -32,7 +33,7 @@ def run_job(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
     """Do what is left to do of the job in ``folder``; ``where`` is noted as the place where it runs.
 
     Raises:
-        ValueError: in one line, if its config or files are no good, or another process is at it.
+        WaybillError: in one line, if its config or files are no good, or another process is at it.
         Interrupted: after saving, if asked to stop.
     """
     try:
@@ -49,7 +50,7 @@ def run_job(folder: Path, *, threads: int, keep_last: bool, where: str) -> None:
                 raise
             _note_end(folder, DONE, None)
     except locks.Held as error:
-        raise ValueError(f"{folder}: {error} is at work there") from None
+        raise WaybillError(f"{folder}: {error} is at work there") from None
 
 
 def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
@@ -77,10 +78,10 @@ def _clear(folder: Path) -> None:
     """Remove what a process left that ended before it saved anything to go on from.
 
     Raises:
-        ValueError: in one line, if there is a result among it.
+        WaybillError: in one line, if there is a result among it.
     """
     for result in folder.rglob("result*.json"):
-        raise ValueError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
+        raise WaybillError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
     for path in folder.iterdir():
         if path.name not in (manifest.FROZEN, process.LOCK, LOG, RECORD):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -31,6 +31,7 @@ from experiments.common.stopping import Unfinished
 from experiments.config import keys
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed, without_targets
+from experiments.config.keys import shell_command
 from experiments.config.reading import read_composed, refuse_unused, settings_of
 from experiments.runs.results import source_commit
 from experiments.sweeps import manifest, order
@@ -39,6 +40,7 @@ from experiments.sweeps.manifest import Job, Planned, Sweep
 from experiments.sweeps.process import DONE, LOCK, STOPPED
 from experiments.sweeps.states import state_of
 from experiments.sweeps.view import counted, show_sweep
+from groundwork.errors import WaybillError
 
 _LOOK_SECONDS = 1.0  # somebody who only looks whether it is held holds it for a moment
 ONE_PER_SWEEP = ("launcher", "out", "progress", "hydra")  # keys that cannot be swept
@@ -58,7 +60,7 @@ def launch(
         compose: a job's whole config.
 
     Raises:
-        ValueError: in one line, before anything is written.
+        WaybillError: in one line, before anything is written.
         Unfinished: in the end, if not all jobs are done.
         Interrupted: if asked to stop.
     """
@@ -80,35 +82,35 @@ def launch(
             sweep = _same(manifest.read_sweep(folder), planned)
             _do(sweep, launcher, name=config.launcher.name, progress=bool(config.progress))
     except locks.Held as error:
-        raise ValueError(f"{folder}: {error} runs this sweep already") from None
+        raise WaybillError(f"{folder}: {error} runs this sweep already") from None
 
 
 def _refuse(config: DictConfig, overrides: Sequence[Override]) -> None:
     """Refuse what a sweep cannot do.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     chosen = config.hydra.runtime.choices.get("hydra/launcher")
     if chosen != "basic":
-        raise ValueError(f"hydra/launcher={chosen}: the launcher is chosen by launcher=, see conf/launcher")
+        raise WaybillError(f"hydra/launcher={chosen}: the launcher is chosen by launcher=, see conf/launcher")
     batch = config.hydra.sweeper.max_batch_size
     if batch is not None:
-        raise ValueError(f"hydra.sweeper.max_batch_size={batch}: how many run at once is the launcher's choice")
+        raise WaybillError(f"hydra.sweeper.max_batch_size={batch}: how many run at once is the launcher's choice")
     for override in overrides:
         key = override.get_key_element()
         if override.is_sweep_override() and keys.group_of(key) in ONE_PER_SWEEP:
-            raise ValueError(f"{override.input_line}: a sweep has one {key.lstrip('+~')}")
+            raise WaybillError(f"{override.input_line}: a sweep has one {key.lstrip('+~')}")
         if keys.group_of(key) == "resume":
             line = "a sweep has its own runs, the same command again goes on with it"
-            raise ValueError(f"{override.input_line}: {line}")
+            raise WaybillError(f"{override.input_line}: {line}")
 
 
 def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
     """A job's list of overrides for each combination of the values that are swept; the last override of a key counts.
 
     Raises:
-        ValueError: in one line, for values that cannot be listed.
+        WaybillError: in one line, for values that cannot be listed.
     """
     values: dict[str, list[str]] = {}
     for override in overrides:
@@ -118,7 +120,7 @@ def jobs_of(overrides: Sequence[Override]) -> list[list[str]]:
         elif override.is_discrete_sweep():
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         else:
-            raise ValueError(f"{override.input_line}: a sweep goes through a,b,…, choice(…), range(…) or glob(…)")
+            raise WaybillError(f"{override.input_line}: a sweep goes through a,b,…, choice(…), range(…) or glob(…)")
     return [list(job) for job in itertools.product(*values.values())]
 
 
@@ -132,7 +134,7 @@ def plan_jobs(
     """The jobs of a sweep in ``folder`` with their configs, which are checked.
 
     Raises:
-        ValueError: in one line, if none is any good, or they take from one another's runs.
+        WaybillError: in one line, if none is any good, or they take from one another's runs.
         HydraException, OmegaConfBaseException: if one names what isn't there.
     """
     recorded = [keys.of_the_runs(job) for job in jobs]
@@ -143,7 +145,7 @@ def plan_jobs(
             report.update(number + 1)
     bad = [one.job.error for one in planned if one.job.error is not None]
     if len(bad) == len(planned):
-        raise ValueError(bad[0] if bad else "there are no jobs in this sweep")
+        raise WaybillError(bad[0] if bad else "there are no jobs in this sweep")
     return order.in_order(planned, folder)
 
 
@@ -161,7 +163,7 @@ def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[s
         setup = read_composed(node)
         refuse_unused(setup, overrides)
         content, error = setup.plain, None
-    except ValueError as refused:
+    except WaybillError as refused:
         content, error = _plain(node), str(refused)
     seeds = manifest.seeds_of(content) if error is None else []
     return Planned(Job(number, name, overrides, values, seeds, int(content["steps"] or 0), error), content)
@@ -186,12 +188,12 @@ def _same(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
     """The sweep on disk, if it is the one planned now.
 
     Raises:
-        ValueError: in one line, if it is another.
+        WaybillError: in one line, if it is another.
     """
     before, now = ([job.overrides for job in jobs] for jobs in (sweep.jobs, [one.job for one in planned]))
     if before != now:
         line = f"holds another sweep ({sweep.command}), nothing was changed: give another hydra.sweep.dir=..."
-        raise ValueError(f"{sweep.folder} {line}")
+        raise WaybillError(f"{sweep.folder} {line}")
     changed = None
     for job, one in zip(sweep.jobs, planned, strict=True):
         if job.error is None and changed is None:
@@ -245,8 +247,8 @@ def _jobs(numbers: Iterable[int]) -> str:
 
 def _say_next(sweep: Sweep) -> None:
     lines = (
-        f"all figures: python -m experiments.sweeps collect {sweep.folder}",
-        f"curves:      tensorboard --logdir {sweep.folder}",
+        f"all figures: {shell_command('python', '-m', 'experiments.sweeps', 'collect', sweep.folder)}",
+        f"curves:      {shell_command('tensorboard', '--logdir', sweep.folder)}",
         f"again:       {_command()}   (does what is missing)",
     )
     for line in lines:

@@ -21,7 +21,7 @@ class Launcher(Protocol):
         """Refuse a sweep that it could not start, before anything is written.
 
         Raises:
-            ValueError: in one line.
+            WaybillError: in one line.
         """
 
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
@@ -35,7 +35,7 @@ class Launcher(Protocol):
         """Jobs that run on without the command, by number: waiting or running. A launcher that waits has none.
 
         Raises:
-            ValueError: in one line, if that cannot be found out.
+            WaybillError: in one line, if that cannot be found out.
         """
 
     def how_to_end(self, sweep: Sweep) -> str | None:
@@ -51,7 +51,7 @@ def find_launcher(name: str) -> Launcher:
     """The launcher of that name, with the settings that its file shows.
 
     Raises:
-        ValueError: in one line, if there is none.
+        WaybillError: in one line, if there is none.
     """
     shown = {key: value for key, value in (content_of("launcher", name) or {}).items() if key != "defaults"}
     return settings_of("launcher", {**shown, "name": name})

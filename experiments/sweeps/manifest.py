@@ -21,6 +21,7 @@ from experiments.common.files import write_whole
 from experiments.config.choices import TARGET
 from experiments.config.keys import PER_COMMAND, key_of
 from experiments.sweeps.process import LOG
+from groundwork.errors import WaybillError
 
 MANIFEST = "sweep.json"
 FROZEN = "frozen.yaml"  # in each job's folder
@@ -91,12 +92,12 @@ def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str
     """Write a new sweep, all of it or nothing.
 
     Raises:
-        ValueError: in one line, if two jobs would share a folder, or the folder isn't empty.
+        WaybillError: in one line, if two jobs would share a folder, or the folder isn't empty.
     """
     names = [one.job.name for one in planned]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"hydra.sweep.subdir: several jobs would share the folder {twice!r}")
+        raise WaybillError(f"hydra.sweep.subdir: several jobs would share the folder {twice!r}")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
@@ -108,7 +109,7 @@ def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str
             os.rename(temporary, folder)
         except OSError:
             line = f"{folder} is not empty and holds no sweep: give another hydra.sweep.dir=..."
-            raise ValueError(line) from None
+            raise WaybillError(line) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -151,21 +152,21 @@ def read_sweep(folder: Path) -> Sweep:
     """The sweep in a folder.
 
     Raises:
-        ValueError: in one line, if there is none.
+        WaybillError: in one line, if there is none.
     """
     if not folder.is_dir():
-        raise ValueError(f"{str(folder)!r} is no folder; a sweep's folder (made by train.py -m) is needed")
+        raise WaybillError(f"{str(folder)!r} is no folder; a sweep's folder (made by train.py -m) is needed")
     if not is_sweep(folder):
-        raise ValueError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
+        raise WaybillError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
     try:
         content = json.loads((folder / MANIFEST).read_text())
         if content["format"] != _FORMAT:
-            raise ValueError(f"format {content['format']!r}, this version reads {_FORMAT}")
+            raise WaybillError(f"format {content['format']!r}, this version reads {_FORMAT}")
         jobs = [Job(**job) for job in content["jobs"]]
         known = {key: content[key] for key in ("command", "begun", "commit")}
         return Sweep(folder, jobs=jobs, launchers=content.get("launchers"), **known)
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
+        raise WaybillError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
 
 
 def find_job(folder: Path) -> tuple[Sweep, Job] | None:
@@ -181,12 +182,12 @@ def read_frozen(folder: Path) -> dict[str, Any]:
     """A job's config as it was submitted; ``folder`` is the job's.
 
     Raises:
-        ValueError: in one line, if it isn't there or cannot be read.
+        WaybillError: in one line, if it isn't there or cannot be read.
     """
     try:
         return dict(yaml.safe_load((folder / FROZEN).read_text()))
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise ValueError(f"{folder / FROZEN}: {' '.join(str(error).split())}") from None
+        raise WaybillError(f"{folder / FROZEN}: {' '.join(str(error).split())}") from None
 
 
 def runs_of(folder: Path, config: Mapping[str, Any]) -> list[Path]:

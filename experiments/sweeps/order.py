@@ -13,13 +13,14 @@ from typing import Any
 from experiments.sweeps import manifest, states
 from experiments.sweeps.manifest import Job, Planned
 from experiments.sweeps.process import DONE
+from groundwork.errors import WaybillError
 
 
 def in_order(planned: Sequence[Planned], folder: Path) -> list[Planned]:
     """The jobs of a sweep in ``folder``, each with the numbers of those that it comes ``after``.
 
     Raises:
-        ValueError: in one line, if jobs take from one another.
+        WaybillError: in one line, if jobs take from one another.
     """
     by_folder = {(folder / one.job.name).resolve(): one.job.number for one in planned}
     found = [replace(one, job=replace(one.job, after=_taken(one.config, by_folder))) for one in planned]
@@ -41,7 +42,7 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
     """Jobs that may run side by side, wave after wave; those that aren't among ``jobs`` are waited for by nobody.
 
     Raises:
-        ValueError: in one line, if jobs take from one another.
+        WaybillError: in one line, if jobs take from one another.
     """
     left, found = list(jobs), []
     while left:
@@ -49,7 +50,7 @@ def waves(jobs: Sequence[Job]) -> list[list[Job]]:
         free = [job for job in left if numbers.isdisjoint(job.after)]
         if not free:
             names = ", ".join(job.name for job in left[:5])
-            raise ValueError(f"jobs take from their own runs or from one another's, so none can begin: {names}")
+            raise WaybillError(f"jobs take from their own runs or from one another's, so none can begin: {names}")
         found.append(free)
         left = [job for job in left if not numbers.isdisjoint(job.after)]
     return found
@@ -74,7 +75,7 @@ def refuse_early(folder: Path) -> None:
     """Refuse a job whose sources are not done: a half trained one is none. ``folder`` is the job's.
 
     Raises:
-        ValueError: in one line.
+        WaybillError: in one line.
     """
     found = manifest.find_job(folder)
     if found is None:
@@ -82,4 +83,4 @@ def refuse_early(folder: Path) -> None:
     sweep, job = found
     for other in sweep.jobs:
         if other.number in job.after and states.state_of(sweep, other).status != DONE:
-            raise ValueError(f"job {other.number} {other.title}, whose run this one takes from, is not done")
+            raise WaybillError(f"job {other.number} {other.title}, whose run this one takes from, is not done")

@@ -18,8 +18,8 @@ from experiments.common import locks
 from experiments.common.files import write_whole
 from experiments.common.stopping import INTERRUPTED, MISTAKEN
 from experiments.config.keys import CONFIG_DIR
+from groundwork.blame import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORD, LOG, LOCK = "job.json", "log.txt", ".lock"  # in each job's folder
 WAITING, RUNNING, DONE, FAILED, STOPPED = STATUSES = ("waiting", "running", "done", "failed", "stopped")
 STOPPED_CODES = (INTERRUPTED, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM)  # the latter: before it began
@@ -32,7 +32,7 @@ def command(folder: Path, *, threads: int, keep_last: bool, where: str) -> list[
     """The words of a job's command, to be started as a child of the calling process; its output belongs into
     ``log.txt`` in the job's folder.
     """
-    words = [sys.executable, "-m", "experiments.sweeps.job", str(folder.resolve()), "--threads", str(threads)]
+    words = [sys.executable, "-P", "-m", "experiments.sweeps.job", str(folder.resolve()), "--threads", str(threads)]
     words += ["--where", where, "--parent", str(os.getpid())]
     return words if keep_last else [*words, "--drop-last"]
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.files import write_whole
-from experiments.config.keys import group_of, key_of
+from experiments.config.keys import group_of, key_of, shell_command
 from experiments.config.schema import GROUPS
 from experiments.tuning.trials import TuningSearch, errors
 
@@ -66,7 +66,7 @@ def show_search(
     others = [one for one in typed if group_of(one) not in OF_THE_SEARCH and key_of(one) not in (*GROUPS, *changes)]
     console.print(
         f"picture:  {picture}\n"
-        f"curves:   tensorboard --logdir {search.folder}\n"
+        f"curves:   {shell_command('tensorboard', '--logdir', search.folder)}\n"
         "The best of many trials was also lucky; measure it with seeds of its own:\n"
         f"confirm:  python train.py {_choices(search)} steps={search.plain['steps']} seeds=10 "
         f"{shlex.join([*others, *changes.values()])}",

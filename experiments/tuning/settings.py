@@ -43,7 +43,7 @@ class SearchSettings:
         """The distribution that each key's values are drawn from.
 
         Raises:
-            ValueError: in one line, for what is neither a range nor choices.
+            WaybillError: in one line, for what is neither a range nor choices.
         """
         return {key: _distribution(f"search.space.{key}", given) for key, given in self.space.items()}
 

@@ -22,7 +22,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.common.door import USER_ERRORS, one_line
+from experiments.common.door import is_mistake, one_line
 from experiments.common.files import write_whole
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
@@ -33,6 +33,7 @@ from experiments.runs.domain import ActGreedily, Evaluator
 from experiments.runs.loop import make_loop, train
 from experiments.runs.train import prepare
 from experiments.tuning.settings import SearchSettings
+from groundwork.errors import WaybillError
 
 SEARCH_FILE, JOURNAL = "search.yaml", "journal.log"
 MAY_CHANGE = ("trials", "workers")  # of a search that goes on
@@ -52,7 +53,7 @@ class TuningSearch(NamedTuple):
         """The checked config of a trial.
 
         Raises:
-            ValueError: in one line, if parameters are not allowed.
+            WaybillError: in one line, if parameters are not allowed.
         """
         changed = OmegaConf.create(self.plain)
         for key, value in params.items():
@@ -90,17 +91,17 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
     """Begin a search in ``folder``, or go on with the one there. The first trial of a new one is the config as it is.
 
     Raises:
-        ValueError: in one line, if the space is no good or another search is there.
+        WaybillError: in one line, if the space is no good or another search is there.
     """
     search = TuningSearch(settings, plain, folder)
     known = flat(plain)
     for key, value in settings.extremes():
         if key not in known:
-            raise ValueError(f"search.space.{key}: the config has no such key")
+            raise WaybillError(f"search.space.{key}: the config has no such key")
         try:
             search.setup({key: value})
-        except ValueError as error:
-            raise ValueError(f"search.space.{key}: {value}: {error}") from None
+        except WaybillError as error:
+            raise WaybillError(f"search.space.{key}: {value}: {error}") from None
     frozen = {"search": OmegaConf.to_container(OmegaConf.structured(settings)), "config": plain}
     path = folder / SEARCH_FILE
     if path.is_file():
@@ -124,7 +125,7 @@ def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
             was, now_is = before.get(key, "absent"), now.get(key, "absent")
             name = key.removeprefix("config.")
             line = f"{name}={was} there and {now_is} here: take another search.name= or out="
-            raise ValueError(f"{path.parent} holds another search, with {line}")
+            raise WaybillError(f"{path.parent} holds another search, with {line}")
 
 
 def adopt(study: optuna.Study) -> int:
@@ -220,9 +221,11 @@ def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> 
         except Interrupted as stop:
             put_back(study, study.trials[trial.number], str(stop))
             raise SystemExit(ASKED_TO_STOP) from None
-        except USER_ERRORS as error:
+        except Exception as error:
             trial.set_user_attr(ERROR, one_line(error))
             study.tell(trial, state=TrialState.FAIL)
+            if not is_mistake(error):
+                raise
 
 
 def _value(search: TuningSearch, trial: optuna.Trial) -> float:

@@ -20,6 +20,7 @@ from experiments.config.reading import read_composed
 from experiments.tuning import report, trials
 from experiments.tuning.settings import SearchSettings
 from experiments.tuning.trials import TuningSearch
+from groundwork.errors import WaybillError
 
 SEARCHES = Path(__file__).resolve().parents[2] / "conf" / "search"
 _POLL_SECONDS = 1.0
@@ -32,7 +33,7 @@ def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None
     overrides that it was composed with.
 
     Raises:
-        ValueError: in one line, before anything is written.
+        WaybillError: in one line, before anything is written.
         Interrupted: if asked to stop; trials that were cut off are done again.
     """
     settings, plain = read_search(node)
@@ -49,18 +50,18 @@ def search(node: DictConfig, *, folder: Path, typed: Sequence[str] = ()) -> None
     if stop.signal is not None:
         raise Interrupted("stopped; the same command goes on", exit_code=128 + stop.signal)
     if not report.completed(study):
-        raise ValueError(f"search.name={settings.name}: no trial came to its end, see above")
+        raise WaybillError(f"search.name={settings.name}: no trial came to its end, see above")
 
 
 def read_search(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     """The settings of a search and the config that its trials share.
 
     Raises:
-        ValueError: in one line, if something isn't allowed.
+        WaybillError: in one line, if something isn't allowed.
     """
     if OmegaConf.is_missing(node, "search"):
         known = ", ".join(sorted(path.stem for path in SEARCHES.glob("*.yaml")))
-        raise ValueError(f"no search is chosen, give +search= one of {known}")
+        raise WaybillError(f"no search is chosen, give +search= one of {known}")
     settings = OmegaConf.to_object(node.search)
     assert isinstance(settings, SearchSettings)
     run = OmegaConf.masked_copy(node, [str(key) for key in node if key != "search"])
@@ -78,7 +79,7 @@ def _watch(found: TuningSearch, study: optuna.Study, stop: StopRequest, workers:
                 if worker.exitcode in (0, trials.ASKED_TO_STOP):
                     continue
                 if not trials.adopt(study):
-                    raise ValueError(f"a worker ended with exit code {worker.exitcode} before it began a trial")
+                    raise WaybillError(f"a worker ended with exit code {worker.exitcode} before it began a trial")
                 print(f"a worker ended with exit code {worker.exitcode}, its trial is done again", flush=True)
             waiting = len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
             missing = max(0, found.settings.trials - trials.begun(study)) + (waiting if not workers else 0)

@@ -220,8 +220,8 @@ def test_what_an_episode_was_worth_and_whether_it_succeeded() -> None:
         assert info["bankrupt"] is False
         assert info["illegal"] == 0
         assert info["orders"].sum() == turns == level.horizon
-        assert info["episode"] == {"r": pytest.approx(sum(rewards)), "l": turns, "score": info["score"]}
-        assert info["episode"]["r"] == pytest.approx(info["score"] / level.start_cash)
+        assert info["finished"] == {"r": pytest.approx(sum(rewards)), "l": turns, "score": info["score"]}
+        assert info["finished"]["r"] == pytest.approx(info["score"] / level.start_cash)
         assert info["stages"].tolist() == [True] * len(env.stages)
     assert env.stages == ("extractor", "dig", "sell")
 
@@ -237,7 +237,7 @@ def test_going_bankrupt_is_an_end_and_no_success() -> None:
     assert (over, info["bankrupt"], info["score"]) == (False, False, -41)
     _, _, over, truncated, info = env.step(0)
     assert (over, truncated, info["bankrupt"], info["score"], info["is_success"]) == (True, False, True, -42, False)
-    assert info["episode"]["l"] == 2
+    assert info["finished"]["l"] == 2
 
 
 def after_the_end() -> None:

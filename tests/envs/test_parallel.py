@@ -105,4 +105,4 @@ def test_it_draws_the_board() -> None:
 def test_without_pettingzoo_it_says_how_to_get_it() -> None:
     script = "import sys; sys.modules['pettingzoo'] = None; import envs.waybill.parallel"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
-    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'waybill[pettingzoo]'")
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install -e '.[pettingzoo]'")

@@ -142,14 +142,14 @@ def test_an_episode_s_statistics_are_the_sums_of_its_steps(reward: str) -> None:
     for _ in range(170):
         _, r_t, over, _, infos = env.step(choose_or_pass(rng, infos["action_mask"]))
         returns, lengths = np.where(ended, 0.0, returns + r_t), np.where(ended, 0, lengths + 1)
-        assert ("episode" in infos) == over.any()
+        assert ("finished" in infos) == over.any()
         if over.any():
-            np.testing.assert_array_equal(infos["_episode"], over)
-            np.testing.assert_allclose(infos["episode"]["r"][over], returns[over], atol=1e-12)
-            np.testing.assert_array_equal(infos["episode"]["l"][over], lengths[over])
-            np.testing.assert_array_equal(infos["episode"]["l"][over], env.states["turn"][over])
+            np.testing.assert_array_equal(infos["_finished"], over)
+            np.testing.assert_allclose(infos["finished"]["r"][over], returns[over], atol=1e-12)
+            np.testing.assert_array_equal(infos["finished"]["l"][over], lengths[over])
+            np.testing.assert_array_equal(infos["finished"]["l"][over], env.states["turn"][over])
             cash = company(env.states)["cash"].astype(int) - env.level.start_cash
-            np.testing.assert_array_equal(infos["episode"]["score"][over], cash[over])
+            np.testing.assert_array_equal(infos["finished"]["score"][over], cash[over])
             np.testing.assert_array_equal(infos["is_success"][over], cash[over] > 0)
             finished += int(over.sum())
         assert not infos["is_success"][~over].any()

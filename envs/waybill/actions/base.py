@@ -28,6 +28,7 @@ class ActionSpace(ABC):
     """
 
     mask_is_constant = False  # True: one array of ones for all steps
+    compiled: tuple[Any, ...] = ()  # the compiled functions that it calls
 
     def __init__(self, *, views: int, n_actions: int, slots: int) -> None:
         self.n_actions, self.slots, self.limit = n_actions, slots, slots

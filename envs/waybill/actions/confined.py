@@ -19,6 +19,7 @@ from envs.waybill.actions.raw import copy_order, decode, encode, legal_actions
 from envs.waybill.actions.reducers import draw_orders
 from envs.waybill.core.jit import called, jit
 from envs.waybill.forecasts.estimates import estimate
+from groundwork.errors import WaybillError
 
 PROPOSED, DRAWN, IN_CELLS = range(3)
 _BITS = np.int64(32)  # a raw number takes fewer
@@ -35,7 +36,7 @@ def confined_to(actions: str, *, candidates: int, cells: int) -> Confined | None
     """The action space of that name; None for those that hold every order.
 
     Raises:
-        ValueError: if no player can be confined to it.
+        WaybillError: if no player can be confined to it.
     """
     known: dict[str, Confined | None] = {
         "full": None,
@@ -45,7 +46,7 @@ def confined_to(actions: str, *, candidates: int, cells: int) -> Confined | None
         "heuristic": Confined(PROPOSED, candidates),
     }
     if actions not in known:
-        raise ValueError(f"actions={actions!r}: no player can be confined to it, known are {', '.join(known)}")
+        raise WaybillError(f"actions={actions!r}: no player can be confined to it, known are {', '.join(known)}")
     return known[actions]
 
 

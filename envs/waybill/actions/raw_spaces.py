@@ -15,6 +15,7 @@ from envs.waybill.actions.raw import raw_mask, raw_orders
 from envs.waybill.core.parts import named
 from envs.waybill.core.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, ORDER, VERBS, WORKSHOP, n_raw_actions, records
 from envs.waybill.options import GameOptions
+from groundwork.errors import WaybillError
 
 
 class RawSpace(ActionSpace):
@@ -58,6 +59,7 @@ class Full(RawSpace):
     """The raw action space with nothing masked: an order that is not legal does nothing and is counted."""
 
     mask_is_constant = True
+    compiled: tuple[Any, ...] = (raw_orders,)
 
     def __init__(self, options: GameOptions, views: int) -> None:
         super().__init__(options, views, options.level.side)
@@ -77,6 +79,7 @@ class Masked(Full):
     """The raw action space with its illegal actions masked."""
 
     mask_is_constant = False
+    compiled = (raw_orders, raw_mask)
 
     def look(self, games: GameArrays, scratch: Any, low: int, high: int) -> None:
         """Mask what is not legal in views low..high-1."""
@@ -88,13 +91,15 @@ class Buckets(RawSpace):
     """The raw action space with ``cells`` a side in place of tiles, see ``buckets.py``.
 
     Raises:
-        ValueError: if the level has fewer tiles a side than ``cells``.
+        WaybillError: if the level has fewer tiles a side than ``cells``.
     """
+
+    compiled = (bucket_orders, bucket_mask)
 
     def __init__(self, options: GameOptions, views: int) -> None:
         level, cells = options.level, options.cells
         if not 1 <= cells <= level.side:
-            raise ValueError(f"cells={cells}, allowed are 1..{level.side}, the side of level {level.name}")
+            raise WaybillError(f"cells={cells}, allowed are 1..{level.side}, the side of level {level.name}")
         super().__init__(options, views, cells)
 
     def look(self, games: GameArrays, scratch: Any, low: int, high: int) -> None:

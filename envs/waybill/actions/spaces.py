@@ -13,6 +13,7 @@ from envs.waybill.actions.reducers import note_candidates
 from envs.waybill.core.parts import find_part
 from envs.waybill.core.state import MAX_CANDIDATES
 from envs.waybill.options import GameOptions
+from groundwork.errors import WaybillError
 
 
 class Candidates(ActionSpace):
@@ -22,15 +23,15 @@ class Candidates(ActionSpace):
         reducer: the batch pass that fills orders, worth and count (see ``reducers.py``).
 
     Raises:
-        ValueError: if K is out of range.
+        WaybillError: if K is out of range.
     """
 
     def __init__(self, reducer: Any, options: GameOptions, views: int) -> None:
         slots = options.candidates
         if not 2 <= slots <= MAX_CANDIDATES:
-            raise ValueError(f"candidates={slots}, allowed are 2..{MAX_CANDIDATES}")
+            raise WaybillError(f"candidates={slots}, allowed are 2..{MAX_CANDIDATES}")
         super().__init__(views=views, n_actions=slots, slots=slots)
-        self._reducer = reducer
+        self._reducer, self.compiled = reducer, (reducer, note_candidates)
 
     def look(self, games: GameArrays, scratch: Any, low: int, high: int) -> None:
         """Propose candidates for the present states of views low..high-1."""
@@ -55,7 +56,7 @@ def make_space(options: GameOptions, views: int) -> ActionSpace:
     """The action space that the options name, for R views.
 
     Raises:
-        ValueError: in one line, for an unknown name and for a size out of range.
+        WaybillError: in one line, for an unknown name and for a size out of range.
     """
     part = find_part(options.actions, "actions", raw_spaces, reducers)
     return part(options, views) if isinstance(part, type) else Candidates(part, options, views)

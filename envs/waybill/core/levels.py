@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from envs.waybill.core import state as st
+from groundwork.errors import WaybillError
 
 RIVALS = st.SCRIPTS[1:]
 LEVEL_FOLDER = Path(__file__).resolve().parents[3] / "conf" / "level"
@@ -47,7 +48,7 @@ class LevelConfig:
     for the easiest; None if it is not on it. It says nothing of the games.
 
     Raises:
-        ValueError: in one line, when a number is outside its range or names an unknown good.
+        WaybillError: in one line, when a number is outside its range or names an unknown good.
     """
 
     name: str
@@ -115,10 +116,11 @@ class LevelConfig:
             self._check_recipe(recipe)
         self._check_terrain()
         self._check_rivals()
+        self._check_cash()
 
     def _need(self, fine: bool, problem: str) -> None:
         if not fine:
-            raise ValueError(f"level {self.name}: {problem}")
+            raise WaybillError(f"level {self.name}: {problem}")
 
     def _check_recipe(self, recipe: RecipeConfig) -> None:
         units = [recipe.output_units, *recipe.inputs.values()]
@@ -129,6 +131,17 @@ class LevelConfig:
         order = self.goods
         later = all(order.index(good) < order.index(recipe.output) for good in recipe.inputs)
         self._need(later, f"{many} needs a good that comes after it in the list of goods")
+
+    def _check_cash(self) -> None:
+        """Refuse a level in which cash could leave the 32 bits that a state has for it.
+
+        A cart sells at most what it holds, at most every second turn; clearing a building earns less than it cost.
+        """
+        dearest = max(self.prices.values()) * (100 + self.price_spread_percent) // 100
+        a_turn = self.max_carts * self.cart_capacity * dearest // 2 + max(self.extractor_cost, self.workshop_cost)
+        most = self.start_cash + self.horizon * a_turn
+        what = "start_cash + horizon · (max_carts · cart_capacity · highest price / 2 + refund)"
+        self._need(most < 2**31, f"cash could reach {most:,} coins, allowed are {2**31 - 1:,}: {what}")
 
     def _check_rivals(self) -> None:
         many, known = len(self.rivals), ", ".join(RIVALS)
@@ -209,17 +222,17 @@ def from_mapping(values: dict[str, Any], source: str) -> LevelConfig:
     """A checked level from plain values.
 
     Raises:
-        ValueError: in one line that names ``source``, for unknown or missing keys and numbers out of range.
+        WaybillError: in one line that names ``source``, for unknown or missing keys and numbers out of range.
     """
     known = {f.name for f in dataclasses.fields(LevelConfig)}
     if unknown := set(values) - known:
-        raise ValueError(f"{source}: unknown key {sorted(unknown)[0]!r}, known are {', '.join(sorted(known))}")
+        raise WaybillError(f"{source}: unknown key {sorted(unknown)[0]!r}, known are {', '.join(sorted(known))}")
     try:
         recipes = [RecipeConfig(**dict(r)) for r in values.get("recipes", [])]
         terrain = TerrainConfig(**dict(values.get("terrain", {})))
         return LevelConfig(**{**values, "recipes": recipes, "terrain": terrain})
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise WaybillError(f"{source}: {error}") from None
 
 
 def names() -> list[str]:
@@ -237,9 +250,9 @@ def load_level(name: str) -> LevelConfig:
     """The level of that name.
 
     Raises:
-        ValueError: if no such level file exists, naming those that do.
+        WaybillError: if no such level file exists, naming those that do.
     """
     path = LEVEL_FOLDER / f"{name}.yaml"
     if not path.is_file():
-        raise ValueError(f"unknown level {name!r}, known are {', '.join(names())}")
+        raise WaybillError(f"unknown level {name!r}, known are {', '.join(names())}")
     return from_mapping(yaml.safe_load(path.read_text()), f"level file {path.name}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from envs.waybill.core import state as st
 from envs.waybill.core.levels import LevelConfig
+from groundwork.errors import WaybillError
 
 _WORDS = (*st.VERBS, "none")  # the last one is verb -1: an empty slot of a reducer was chosen
 _ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",), ())  # by verb
@@ -26,11 +27,11 @@ def order_to_words(order: Any, level: LevelConfig) -> dict[str, Any]:
     """An ORDER record as plain values: verb word, tiles as [row, column], recipe name, cart number or "new".
 
     Raises:
-        ValueError: for an unknown verb.
+        WaybillError: for an unknown verb.
     """
     verb, recipe, cart = int(order["verb"]), int(order["recipe"]), int(order["cart"])
     if not -1 <= verb < len(st.VERBS):
-        raise ValueError(f"verb {verb} is not an order, allowed are -1..{len(st.VERBS) - 1}")
+        raise WaybillError(f"verb {verb} is not an order, allowed are -1..{len(st.VERBS) - 1}")
     values = {
         "recipe": recipe_names(level)[recipe] if 0 <= recipe < len(level.recipes) else recipe,
         "cart": "new" if cart == st.NEW_CART else cart,
@@ -44,11 +45,11 @@ def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> A
     """The ORDER record of plain values (see ``order_to_words``).
 
     Raises:
-        ValueError: in one line that starts with ``where``.
+        WaybillError: in one line that starts with ``where``.
     """
     verb = words.get("order")
     if verb not in _WORDS:
-        raise ValueError(f"{where}: unknown order {verb!r}, known are {', '.join(_WORDS)}")
+        raise WaybillError(f"{where}: unknown order {verb!r}, known are {', '.join(_WORDS)}")
     order = np.zeros(1, st.ORDER)
     order["verb"], order["tile"], order["target"] = (*range(len(st.VERBS)), -1)[_WORDS.index(verb)], -1, -1
     for key in _ARGUMENTS[_WORDS.index(verb)]:
@@ -56,7 +57,7 @@ def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> A
         if key in ("tile", "target"):
             place = checked(words, key, list, where)
             if len(place) != 2 or not all(type(number) is int for number in place):
-                raise ValueError(f"{where}: {key}={value!r} is not [row, column]")
+                raise WaybillError(f"{where}: {key}={value!r} is not [row, column]")
             value = place[0] * level.side + place[1]
         elif key == "recipe" and value in recipe_names(level):
             value = recipe_names(level).index(value)
@@ -64,7 +65,7 @@ def order_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> A
             value = st.NEW_CART
         limit = np.iinfo(order[key].dtype)
         if type(value) is not int or not limit.min <= value <= limit.max:
-            raise ValueError(f"{where}: {key}={words.get(key)!r} is not one of this level's")
+            raise WaybillError(f"{where}: {key}={words.get(key)!r} is not one of this level's")
         order[key] = value
     return order[0]
 
@@ -80,13 +81,13 @@ def turn_from_words(words: dict[str, Any], level: LevelConfig, where: str) -> An
     """The ORDER record, or array [seats], of plain values as ``turn_to_words`` gives them.
 
     Raises:
-        ValueError: in one line that starts with ``where``.
+        WaybillError: in one line that starts with ``where``.
     """
     if not level.rivals:
         return order_from_words(words, level, where)
     given, seats = checked(words, "orders", list, where), 1 + len(level.rivals)
     if len(given) != seats or not all(isinstance(order, dict) for order in given):
-        raise ValueError(f"{where}: orders is not a list of {seats} objects, one a company")
+        raise WaybillError(f"{where}: orders is not a list of {seats} objects, one a company")
     return np.array([order_from_words(order, level, f"{where}: seat {seat}") for seat, order in enumerate(given)])
 
 
@@ -94,21 +95,21 @@ def read_object(line: str, where: str) -> dict[str, Any]:
     """The JSON object on a line.
 
     Raises:
-        ValueError: in one line that starts with ``where``.
+        WaybillError: in one line that starts with ``where``.
     """
     with suppress(ValueError):
         if isinstance(values := json.loads(line), dict):
             return values
-    raise ValueError(f"{where}: not a JSON object, the file is cut off or damaged")
+    raise WaybillError(f"{where}: not a JSON object, the file is cut off or damaged")
 
 
 def checked(values: dict[str, Any], key: str, kind: type, where: str) -> Any:
     """The value of a key, which must be of a kind.
 
     Raises:
-        ValueError: in one line that starts with ``where``.
+        WaybillError: in one line that starts with ``where``.
     """
     value = values.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{where}: {key}={value!r} is not {_KINDS[kind]}")
+        raise WaybillError(f"{where}: {key}={value!r} is not {_KINDS[kind]}")
     return value

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any, TypeVar
 
+from groundwork.errors import WaybillError
+
 P = TypeVar("P")
 
 
@@ -25,9 +27,9 @@ def find_part(name: str, key: str, *modules: ModuleType) -> Any:
     """The part of that name in one of the modules; ``key`` is what a config calls such a part.
 
     Raises:
-        ValueError: for an unknown name, in one line with the known ones.
+        WaybillError: for an unknown name, in one line with the known ones.
     """
     known = parts_of(*modules)
     if name not in known:
-        raise ValueError(f"{key}={name!r} is unknown, known are {', '.join(sorted(known))}")
+        raise WaybillError(f"{key}={name!r} is unknown, known are {', '.join(sorted(known))}")
     return known[name]

@@ -30,17 +30,12 @@ class MapPool(NamedTuple):
     near: np.ndarray  # int16 [M, N, NEAR] land tiles to build on, nearest first
 
 
-def make_pool(level: np.ndarray, seeds: np.ndarray) -> MapPool:
-    """The maps of ``seeds`` [M] for a level record [1]; about 0.1 ms a map.
-
-    Args:
-        level: LEVEL record, shape [1].
-        seeds: map seeds, any integers from 0 to 2**63.
-    """
+def empty_pool(level: np.ndarray, maps: int) -> MapPool:
+    """M maps of a level record [1] with nothing on them."""
     row: Any = level[0]
-    m, t = len(seeds), int(row["side"]) ** 2
+    m, t = maps, int(row["side"]) ** 2
     n, g = int(row["n_deposits"]) + int(row["n_towns"]), int(row["n_goods"])
-    pool = MapPool(
+    return MapPool(
         seed=np.zeros(m, np.uint64),
         terrain=np.zeros((m, t), np.int8),
         site_tile=np.zeros((m, n), np.int16),
@@ -49,5 +44,15 @@ def make_pool(level: np.ndarray, seeds: np.ndarray) -> MapPool:
         site_travel=np.zeros((m, n, t), np.uint16),
         near=np.zeros((m, n, NEAR), np.int16),
     )
-    generate_many(np.asarray(seeds, np.uint64), level, pool, np.arange(m), make_scratch())
+
+
+def make_pool(level: np.ndarray, seeds: np.ndarray) -> MapPool:
+    """The maps of ``seeds`` [M] for a level record [1]; about 0.1 ms a map.
+
+    Args:
+        level: LEVEL record, shape [1].
+        seeds: map seeds, any integers from 0 to 2**63.
+    """
+    pool = empty_pool(level, len(seeds))
+    generate_many(np.asarray(seeds, np.uint64), level, pool, np.arange(len(seeds)), make_scratch())
     return pool

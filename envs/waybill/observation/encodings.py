@@ -29,6 +29,7 @@ from envs.waybill.observation.reference_points import (
     fill_distances,
     need_all_known,
 )
+from groundwork.errors import WaybillError
 
 MAX_FREQUENCIES = 8
 
@@ -72,10 +73,10 @@ def fourier(pool: MapPool, level: np.ndarray, frequencies: int = 4) -> np.ndarra
         frequencies: number of frequencies, 1..8.
 
     Raises:
-        ValueError: for another number.
+        WaybillError: for another number.
     """
     if not 1 <= frequencies <= MAX_FREQUENCIES:
-        raise ValueError(f"encoding.options.frequencies={frequencies}, allowed are 1..{MAX_FREQUENCIES}")
+        raise WaybillError(f"encoding.options.frequencies={frequencies}, allowed are 1..{MAX_FREQUENCIES}")
     angles = coordinates(pool, level)[:, :, :, None] * (np.pi * 2.0 ** np.arange(frequencies))  # [M, T, 2, F]
     table = np.stack([np.sin(angles), np.cos(angles)], axis=4)  # [M, T, 2, F, 2]
     return table.reshape(*table.shape[:2], -1).astype(np.float32)
@@ -90,7 +91,7 @@ def pairwise(pool: MapPool, level: np.ndarray) -> np.ndarray:
     those that are not there; then x and y. A pair of places has its true travel time where others have a bound.
 
     Raises:
-        ValueError: where a company doesn't know all sites, which the travel times would give away.
+        WaybillError: where a company doesn't know all sites, which the travel times would give away.
     """
     record: Any = level[0]
     need_all_known(record, "encoding=pairwise")
@@ -117,13 +118,13 @@ def reference_points(
         count: number of points, 1..16. Fewer points are the first of many.
 
     Raises:
-        ValueError: for an option that is not one of these; for ``sites`` where a company doesn't know all of them.
+        WaybillError: for an option that is not one of these; for ``sites`` where a company doesn't know all of them.
     """
     for name, value, known in (("metric", metric, DISTANCE_METRICS), ("points", points, tuple(POINTS))):
         if value not in known:
-            raise ValueError(f"encoding.options.{name}={value!r}, allowed are {', '.join(known)}")
+            raise WaybillError(f"encoding.options.{name}={value!r}, allowed are {', '.join(known)}")
     if not 1 <= count <= len(FIXED_POINTS):
-        raise ValueError(f"encoding.options.count={count}, allowed are 1..{len(FIXED_POINTS)}")
+        raise WaybillError(f"encoding.options.count={count}, allowed are 1..{len(FIXED_POINTS)}")
     record: Any = level[0]
     side = int(record["side"])
     table = np.zeros((len(pool.seed), side * side, count), np.float32)

@@ -10,6 +10,7 @@ from envs.waybill.core.levels import LevelConfig
 from envs.waybill.observation.candidates import ORDER_FEATURES
 from envs.waybill.observation.company import GLOBALS
 from envs.waybill.observation.entities import ENTITY_FEATURES
+from groundwork.errors import WaybillError
 
 
 class ObservationLayout(NamedTuple):
@@ -41,11 +42,11 @@ def make_layout(
     ``entities`` asks for more rows of entities than the level needs, to play several levels with one layout.
 
     Raises:
-        ValueError: if the level needs more.
+        WaybillError: if the level needs more.
     """
     needed = entities_of(level)
     if entities is not None and entities < needed:
-        raise ValueError(f"entities={entities}, level {level.name} needs {needed} and more")
+        raise WaybillError(f"entities={entities}, level {level.name} needs {needed} and more")
     entities = needed if entities is None else entities
     per_candidate = ORDER_FEATURES + 3 * position_features + 1 if candidates else 0
     return ObservationLayout(GLOBALS, entities, ENTITY_FEATURES + position_features, candidates, per_candidate)
@@ -62,9 +63,11 @@ class ObservationRows(NamedTuple):
 
 
 def make_rows(games: int, layout: ObservationLayout) -> ObservationRows:
-    """Observations of no game yet, all zero."""
-    flat = np.zeros((games, layout.size), np.float32)
-    return ObservationRows(flat, *cut(flat, layout), np.zeros((games, 2), np.int64))
+    """Observations of no game yet, all zero, with a row to spare: a single row's parts would be another type of array,
+    for which all would be compiled once more.
+    """
+    flat = np.zeros((games + 1, layout.size), np.float32)
+    return ObservationRows(flat, *cut(flat, layout), np.zeros((games + 1, 2), np.int64))
 
 
 def cut(observations: np.ndarray, layout: ObservationLayout) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from envs.waybill.core.scratch import Scratch
 from envs.waybill.core.state import WATER
 from envs.waybill.maps.pool import MapPool
 from envs.waybill.maps.travel import travel_field
+from groundwork.errors import WaybillError
 
 DISTANCE_METRICS = ("travel", "straight")
 
@@ -32,10 +33,10 @@ def need_all_known(record: Any, what: str) -> None:
     """Refuse a level that hides sites, for encodings that tell where all of them are.
 
     Raises:
-        ValueError: in one line, on a level with sight.
+        WaybillError: in one line, on a level with sight.
     """
     if record["sight"] > 0:
-        raise ValueError(f"{what} tells where all sites are, the level hides some of them (sight={record['sight']})")
+        raise WaybillError(f"{what} tells where all sites are, the level hides some of them (sight={record['sight']})")
 
 
 def _fixed(pool: MapPool, level: np.ndarray, count: int) -> np.ndarray:

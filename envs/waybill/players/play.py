@@ -23,6 +23,7 @@ from envs.waybill.players.planner import make_planner_scratch, plan_game
 from envs.waybill.players.scripted import finish_greedily, is_over, play_chosen, random_choice
 from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import start_games
+from groundwork.errors import WaybillError
 
 
 class PlayedGames(NamedTuple):
@@ -75,10 +76,10 @@ def play_games(
         confined: the action space that ``greedy`` and ``planner`` keep to; None if any order will do.
 
     Raises:
-        ValueError: for an unknown player.
+        WaybillError: for an unknown player.
     """
     if name not in RULE_PLAYERS:
-        raise ValueError(f"unknown player {name!r}, known are {', '.join(RULE_PLAYERS)}")
+        raise WaybillError(f"unknown player {name!r}, known are {', '.join(RULE_PLAYERS)}")
     record, script = level.record(), level.script()
     pool = make_pool(record, np.asarray(map_seeds, np.uint64))
     n = len(map_seeds)

@@ -12,6 +12,7 @@ from envs.waybill.core.scratch import Scratch
 from envs.waybill.core.state import ORDER, OUTSIDE, PLANNER, records
 from envs.waybill.players.planner import make_planner_scratch, plan_ahead
 from envs.waybill.players.scripted import decide_scripted, follow_plans
+from groundwork.errors import WaybillError
 
 
 class InsideSeats:
@@ -23,18 +24,19 @@ class InsideSeats:
         scratch: working memory of each thread; who decides for which seat is written into it.
 
     Raises:
-        ValueError: in one line, for seats that the level does not have, or the same seat twice.
+        WaybillError: in one line, for seats that the level does not have, or the same seat twice.
     """
 
     def __init__(self, level: LevelConfig, outside: Sequence[int], games: int, scratch: list[Scratch]) -> None:
         there = 1 + len(level.rivals)
         if not outside or len(set(outside)) < len(outside) or not set(outside) <= set(range(there)):
-            raise ValueError(f"seats={outside}: level {level.name} has the seats 0..{there - 1}, each once")
+            raise WaybillError(f"seats={outside}: level {level.name} has the seats 0..{there - 1}, each once")
         script = level.script()
         script[list(outside)] = OUTSIDE
         for memory in scratch:
             memory.script[:] = script
         self._any, self._scratch = there > len(outside), scratch
+        self.compiled = (decide_scripted,) if self._any else ()  # the compiled functions that every turn calls
         self._planners = np.flatnonzero(script == PLANNER).tolist()
         horizon, count = level.horizon, len(self._planners)
         self._searches = [make_planner_scratch(level) for _ in scratch] if count else []

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from groundwork.errors import WaybillError
+
 Colour = tuple[int, ...]  # red, green, blue, and opacity where it is not 255
 Point = tuple[float, float]
 
@@ -19,7 +21,7 @@ OVERSAMPLING = 2
 def _font(pixels: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.load_default(size=pixels)
     if not isinstance(font, ImageFont.FreeTypeFont):  # Pillow without FreeType has one bitmap size only
-        raise OSError("drawing pictures needs a Pillow that was built with FreeType")
+        raise WaybillError("drawing pictures needs a Pillow that was built with FreeType")
     return font
 
 

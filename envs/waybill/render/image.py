@@ -14,6 +14,7 @@ from envs.waybill.render.icons import CART_COLOURS, RIVAL_COLOURS, shade
 from envs.waybill.render.panel import Panel
 from envs.waybill.render.scene import Candidate, look
 from envs.waybill.render.words import describe_order
+from groundwork.errors import WaybillError
 
 WIDTH, HEIGHT = 1140, 740  # frame units, the same for every level
 _MAP = 640
@@ -32,6 +33,7 @@ def to_image(
     *,
     order: Any = None,
     candidates: list[Candidate] | None = None,
+    values: str = "Q-values",
     scale: float = 1.0,
 ) -> np.ndarray:
     """One state as a picture, uint8 [740 · scale, 1140 · scale, 3].
@@ -39,14 +41,14 @@ def to_image(
     Args:
         state: STATE record, or an array of one; ``pool`` is the map pool it points into.
         order: ORDER record given in this state, if it is to be told.
-        candidates: (text, Q-value, chosen) of the orders that the policy weighed.
+        candidates: (text, value, chosen) of the orders that the policy weighed; ``values`` says what they are.
         scale: pixels per frame unit, 0.25 to 4.
 
     Raises:
-        ValueError: if the scale is out of range.
+        WaybillError: if the scale is out of range.
     """
     if not 0.25 <= scale <= 4:
-        raise ValueError(f"scale={scale} of a picture is not in 0.25..4")
+        raise WaybillError(f"scale={scale} of a picture is not in 0.25..4")
     scene = look(state, pool, level_config)
     canvas = Canvas(width=WIDTH, height=HEIGHT, scale=scale, colour=PAPER)
     Board(canvas=canvas, scene=scene, x=26, y=24, size=_MAP).draw()
@@ -56,5 +58,6 @@ def to_image(
     middle = (top + HEIGHT - 14) / 2
     canvas.text(40, middle, "ORDER", 10.5, FAINT, bold=True)
     canvas.text(92, middle, told[:1].upper() + told[1:] or "–", 16, INK if told else FAINT, most=_MAP - 80)
-    Panel(canvas=canvas, scene=scene, x=684, y=14, width=WIDTH - 684 - 16, bottom=HEIGHT - 14).draw(candidates)
+    width, bottom = WIDTH - 684 - 16, HEIGHT - 14
+    Panel(canvas=canvas, scene=scene, x=684, y=14, width=width, bottom=bottom, values=values).draw(candidates)
     return np.asarray(canvas.finish())

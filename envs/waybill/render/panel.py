@@ -16,10 +16,13 @@ class Panel:
 
     Args:
         x, y, width, bottom: the column in frame units.
+        values: what the values of candidates are, in words.
     """
 
-    def __init__(self, *, canvas: Canvas, scene: Scene, x: float, y: float, width: float, bottom: float) -> None:
-        self.c, self.scene = canvas, scene
+    def __init__(
+        self, *, canvas: Canvas, scene: Scene, x: float, y: float, width: float, bottom: float, values: str
+    ) -> None:
+        self.c, self.scene, self.values = canvas, scene, values
         self.x, self.y, self.width, self.bottom = x, y, width, bottom
 
     def draw(self, candidates: list[Candidate] | None) -> None:
@@ -172,7 +175,7 @@ class Panel:
         if count < 1:
             return
         shown = words.best_candidates(candidates, count)
-        top = self._card(self.x, self.width, 34 + pitch * count, "Q-VALUES (PPO: log-probabilities), BEST FIRST")
+        top = self._card(self.x, self.width, 34 + pitch * count, f"{self.values.upper()}, BEST FIRST")
         low, high = min(q for _, q, _ in shown), max(q for _, q, _ in shown)
         wide = self.width - 24
         for k, (text, q, chosen) in enumerate(shown):

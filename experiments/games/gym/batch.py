@@ -7,53 +7,55 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode
 
-from experiments.games.gym.make import Shapes, find_spec, make, make_batch, shapes_of
+from experiments.games.gym.checks import MASK, GameChecks, Where, try_game
+from experiments.games.gym.make import GameChoice, find_spec, make, make_batch
+from experiments.games.gym.own_batch import is_same_game
+from experiments.games.gym.seeds import FIRST_TRAINING_SEED, training_seed
+from experiments.games.gym.shapes import Shapes, shapes_of
+from groundwork.errors import WaybillError
+
+_tried: set[str] = set()  # games of this process that were played for a moment before they were used
 
 
 class GymBatch:
-    """N games of one id that reset themselves one step after their end.
+    """N games of one kind that reset themselves one step after their end.
 
-    A game with a batch of its own (``vector_entry_point``) that resets by the next step, like CartPole, is stepped by
-    it. All others are a list of ``gymnasium.make`` environments, stepped one after the other: so no final observation
-    is lost where a game's own batch would reset in the same step, and a step costs less than in SyncVectorEnv, which
-    collects infos game by game.
+    A game with a batch of its own (``vector_entry_point``) that resets by the next step and plays the same as the
+    single game, like CartPole, is stepped by it. All others are a list of ``gymnasium.make`` environments, stepped one
+    after the other: so no final observation is lost where a game's own batch would reset in the same step, and a step
+    costs less than in SyncVectorEnv, which collects infos game by game.
 
     Observations become float32 rows [N, D], images row by row (``layout`` says how), bytes 0..1, discrete ones flags.
     Actions count from 0. A game that gives ``info["action_mask"]`` is played with it; in others all actions are legal.
-    Games cannot be saved: ``load_state_dict`` begins new ones.
+    What games give is checked in every step (see ``checks``). Games cannot be saved: ``load_state_dict`` begins new
+    ones.
+
+    Args:
+        game: the id, what ``gymnasium.make`` gets, wrappers.
+        num_envs: N.
+        single: a list of environments in any case: then game i's seed alone decides its course.
+        seed_of: gives the first game's seed from the seed of ``reset``.
 
     Raises:
-        ValueError: in one line, if the id or its spaces are no good.
+        WaybillError: in one line, if the game, its spaces or what it gives are no good.
     """
 
     action_groups = None
 
     def __init__(
-        self,
-        *,
-        id: str,
-        num_envs: int,
-        kwargs: Mapping[str, Any] | None = None,
-        single: bool = False,
-        seed_of: Callable[[int], int] = int,
+        self, *, game: GameChoice, num_envs: int, single: bool = False, seed_of: Callable[[int], int] = int
     ) -> None:
-        """Make the games.
-
-        ``single`` makes a list of environments in any case: then game i's seed alone decides its course.
-
-        ``seed_of`` gives the first game's seed from the seed of ``reset``.
-        """
-        self.id, self.num_envs, self._seed_of = id, num_envs, seed_of
-        self._games = _make_games(id, num_envs, kwargs or {}, single)
+        try_once(game)
+        self.id, self.num_envs, self._seed_of = game.id, num_envs, seed_of
+        self._games = _make_games(game, num_envs, single)
         self.shapes: Shapes = self._games.shapes
         self.layout, self.image = self.shapes.layout, self.shapes.image
         self.single_action_space = gymnasium.spaces.Discrete(self.shapes.n_actions)
         self._ones = np.ones((num_envs, self.shapes.n_actions), np.int8)
         self._over = np.zeros(num_envs, np.bool_)
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
-        self.mask_is_constant = self._games.reset(list(range(num_envs)))[1] is None
+        self.mask_is_constant = self._games.reset(list(range(num_envs)), self._where)[1] is None
 
     @property
     def is_own(self) -> bool:
@@ -65,21 +67,26 @@ class GymBatch:
         return self._begin(self._seed_of(seed))
 
     def _begin(self, first: int) -> tuple[np.ndarray, dict[str, Any]]:
-        obs, mask = self._games.reset(list(range(first, first + self.num_envs)))
         self._over[:], self._returns[:], self._lengths[:] = False, 0.0, 0
+        obs, mask = self._games.reset(list(range(first, first + self.num_envs)), self._where)
         return obs, self._infos(mask, np.ones(self.num_envs, np.bool_))
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One step of every game; where the last one ended a game, a new one begins and the action is ignored."""
         restarted = self._over
-        obs, r, terminated, truncated, mask = self._games.step(actions + self.shapes.first_action, restarted)
-        self._returns = np.where(restarted, 0.0, self._returns + r)
         self._lengths = np.where(restarted, 0, self._lengths + 1)
+        obs, r, terminated, truncated, mask = self._games.step(
+            actions + self.shapes.first_action, restarted, self._where
+        )
+        self._returns = np.where(restarted, 0.0, self._returns + r)
         self._over = terminated | truncated
         infos = self._infos(mask, restarted)
         if self._over.any():
-            infos["episode"] = {"r": self._returns.copy(), "l": self._lengths.copy()}
+            infos["finished"] = {"r": self._returns.copy(), "l": self._lengths.copy()}
         return obs, r, terminated, truncated, infos
+
+    def _where(self, game: int) -> str:
+        return f"game {game}, step {self._lengths[game]}" if self._lengths[game] else f"game {game}, reset"
 
     def _infos(self, mask: np.ndarray | None, restarted: np.ndarray) -> dict[str, Any]:
         return {"action_mask": self._ones if mask is None else mask, "reset": restarted}
@@ -91,40 +98,68 @@ class GymBatch:
     def load_state_dict(self, saved: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin new games, with seeds that the system draws: the run's own would repeat its beginning."""
         drawn = int(np.random.SeedSequence().generate_state(1)[0])
-        return self._begin(min(drawn | 2**31, 2**32 - self.num_envs))
+        return self._begin(training_seed(drawn))
 
     def close(self) -> None:
         """End the games."""
         self._games.close()
 
 
-def _make_games(id: str, num_envs: int, kwargs: Mapping[str, Any], single: bool) -> Any:
-    spec = find_spec(id)
-    if spec.vector_entry_point is not None and not single:
-        batch = make_batch(id, kwargs, num_envs)
-        if batch.metadata.get("autoreset_mode") == AutoresetMode.NEXT_STEP:
-            return _OwnBatch(id, batch)
-        batch.close()
+def try_once(game: GameChoice) -> None:
+    """Play a game for a moment, once in a process, and say what is odd about it.
+
+    Raises:
+        WaybillError: in one line, if it cannot be trained on.
+    """
+    if repr(game) in _tried or find_spec(game.id).entry_point is None:
+        return
+    env = make(game)
+    for line in try_game(
+        game.id, env, shapes_of(game.id, env.observation_space, env.action_space), FIRST_TRAINING_SEED
+    ):
+        print(f"note: {line}", flush=True)
+    env.close()
+    _tried.add(repr(game))
+
+
+def _make_games(game: GameChoice, num_envs: int, single: bool) -> Any:
+    spec = find_spec(game.id)
+    if spec.vector_entry_point is not None and not single and not game.wrappers and is_same_game(game):
+        return _OwnBatch(game, num_envs)
     if spec.entry_point is None:
-        raise ValueError(f"env.id={id} has no single environment, and no batch that resets by the next step")
-    return _Singles(id, num_envs, kwargs)
+        raise WaybillError(f"env.id={game.id} has no single environment, and no batch that resets by the next step")
+    return _Singles(game, num_envs)
 
 
 class _OwnBatch:
     """The batch that a game brings itself, its own vector environment."""
 
-    def __init__(self, id: str, batch: Any) -> None:
-        self._batch = batch
-        self.shapes = shapes_of(id, batch.single_observation_space, batch.single_action_space)
+    def __init__(self, game: GameChoice, num_envs: int) -> None:
+        self._batch: Any = make_batch(game, num_envs)
+        space = self._batch.single_observation_space
+        self.shapes = shapes_of(game.id, space, self._batch.single_action_space)
+        self._checks, self._on = GameChecks(game.id, space, self.shapes), np.zeros(num_envs, np.bool_)
 
-    def reset(self, seeds: list[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    def reset(self, seeds: list[int], where: Where) -> tuple[np.ndarray, np.ndarray | None]:
         obs, infos = self._batch.reset(seed=seeds[0])
-        return self.shapes.rows(obs), _int8(infos.get("action_mask"))
+        return self._checks.rows(obs, where), self._mask(infos, self._on, where)
 
-    def step(self, actions: np.ndarray, restarted: np.ndarray) -> tuple[Any, ...]:
+    def step(self, actions: np.ndarray, restarted: np.ndarray, where: Where) -> tuple[Any, ...]:
         obs, r, terminated, truncated, infos = self._batch.step(actions)
-        mask = _int8(infos.get("action_mask"))
-        return self.shapes.rows(obs), np.asarray(r, np.float32), terminated.copy(), truncated.copy(), mask
+        ends = (
+            self._checks.ends(terminated, "terminated", where).copy(),
+            self._checks.ends(truncated, "truncated", where).copy(),
+        )
+        mask = self._mask(infos, ends[0] | ends[1], where)
+        return self._checks.rows(obs, where), self._checks.rewards(r, where), *ends, mask
+
+    def _mask(self, infos: Mapping[str, Any], over: np.ndarray, where: Where) -> np.ndarray | None:
+        given = infos.get(MASK)
+        if given is None:
+            return self._checks.masks([None] * len(over), over, where)
+        there = infos.get(f"_{MASK}", np.ones(len(over), np.bool_))  # Gymnasium's mark of the games that gave one
+        masks = [mask if is_given else None for mask, is_given in zip(given, there, strict=True)]
+        return self._checks.masks(masks, over, where)
 
     def close(self) -> None:
         self._batch.close()
@@ -133,35 +168,34 @@ class _OwnBatch:
 class _Singles:
     """A list of single environments, stepped one after the other."""
 
-    def __init__(self, id: str, num_envs: int, kwargs: Mapping[str, Any]) -> None:
-        self.envs = [make(id, kwargs) for _ in range(num_envs)]
-        self.shapes = shapes_of(id, self.envs[0].observation_space, self.envs[0].action_space)
+    def __init__(self, game: GameChoice, num_envs: int) -> None:
+        self.envs = [make(game) for _ in range(num_envs)]
+        space = self.envs[0].observation_space
+        self.shapes = shapes_of(game.id, space, self.envs[0].action_space)
+        self._checks, self._on = GameChecks(game.id, space, self.shapes), np.zeros(num_envs, np.bool_)
 
-    def reset(self, seeds: list[int]) -> tuple[np.ndarray, np.ndarray | None]:
+    def reset(self, seeds: list[int], where: Where) -> tuple[np.ndarray, np.ndarray | None]:
         begun = [env.reset(seed=seed) for env, seed in zip(self.envs, seeds, strict=True)]
-        return self.shapes.rows([obs for obs, _ in begun]), self._mask([info for _, info in begun])
+        masks = self._checks.masks([info.get(MASK) for _, info in begun], self._on, where)
+        return self._checks.rows([obs for obs, _ in begun], where), masks
 
-    def step(self, actions: np.ndarray, restarted: np.ndarray) -> tuple[Any, ...]:
+    def step(self, actions: np.ndarray, restarted: np.ndarray, where: Where) -> tuple[Any, ...]:
         count = len(self.envs)
         observations: list[Any] = [None] * count
-        infos: list[Mapping[str, Any]] = [{}] * count
+        masks: list[Any] = [None] * count
         r: list[Any] = [0.0] * count
         terminated, truncated = [False] * count, [False] * count
         for i, (env, action, again) in enumerate(zip(self.envs, actions.tolist(), restarted.tolist(), strict=True)):
             if again:
-                observations[i], infos[i] = env.reset()
+                observations[i], info = env.reset()
             else:
-                observations[i], r[i], terminated[i], truncated[i], infos[i] = env.step(action)
-        ends = np.array(terminated, np.bool_), np.array(truncated, np.bool_)
-        return self.shapes.rows(observations), np.array(r, np.float32), *ends, self._mask(infos)
-
-    def _mask(self, infos: list[Mapping[str, Any]]) -> np.ndarray | None:
-        return _int8([info["action_mask"] for info in infos]) if "action_mask" in infos[0] else None
+                observations[i], r[i], terminated[i], truncated[i], info = env.step(action)
+            masks[i] = info.get(MASK)
+        checks = self._checks
+        ends = checks.ends(terminated, "terminated", where), checks.ends(truncated, "truncated", where)
+        rows, rewards = checks.rows(observations, where), checks.rewards(r, where)
+        return rows, rewards, *ends, checks.masks(masks, ends[0] | ends[1], where)
 
     def close(self) -> None:
         for env in self.envs:
             env.close()
-
-
-def _int8(mask: Any) -> np.ndarray | None:
-    return None if mask is None else np.array(mask, np.int8)

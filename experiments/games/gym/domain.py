@@ -14,25 +14,21 @@ from experiments.config.groups import EvaluationConfig, check_count, check_first
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
 from experiments.games.gym.batch import GymBatch
-from experiments.games.gym.evaluation import (
-    FIRST_HELD_OUT_SEED,
-    FIRST_VALIDATION_SEED,
-    BatchEvaluator,
-    EpisodeEvaluator,
-    Episodes,
-    RandomPlayer,
-    training_seed,
-)
+from experiments.games.gym.evaluation import BatchEvaluator, EpisodeEvaluator, Episodes, RandomPlayer
+from experiments.games.gym.make import GameChoice
 from experiments.games.gym.sb3 import SB3Game
+from experiments.games.gym.seeds import FIRST_HELD_OUT_SEED, FIRST_VALIDATION_SEED, training_seed
+from experiments.games.gym.wrappers import read_wrapper
 from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColumns
+from groundwork.errors import WaybillError
 
 
 @dataclass
 class GymDomain:
-    """The game registered as ``id``, made with ``kwargs``. ``label`` names it in a run folder's name.
+    """The game registered as ``id``, made with ``kwargs``, in ``wrappers``. ``label`` names it in a run folder's name.
 
     Raises:
-        ValueError: in one line, when a number is out of range.
+        WaybillError: in one line, when a number is out of range.
     """
 
     config_class: ClassVar[type[Config]] = Config
@@ -41,18 +37,28 @@ class GymDomain:
     id: str
     label: str = "gym"
     kwargs: dict[str, Any] = field(default_factory=dict)
+    wrappers: list[Any] = field(default_factory=list)
     train_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        for given in self.wrappers:
+            read_wrapper(given)
+
+    @property
+    def game(self) -> GameChoice:
+        """The game as it is made."""
+        return GameChoice(self.id, self.kwargs, self.wrappers)
 
     def training_games(self, setup: Setup) -> GymBatch:
         """All training games in one batch."""
-        return GymBatch(id=self.id, num_envs=setup.config.num_envs, kwargs=self.kwargs, seed_of=training_seed)
+        return GymBatch(game=self.game, num_envs=setup.config.num_envs, seed_of=training_seed)
 
     def sb3_games(self, setup: Setup) -> Any:
         """The training games as single environments, stepped one after the other."""
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         def make(i: int) -> SB3Game:
-            return SB3Game(id=self.id, kwargs=self.kwargs, seed=training_seed(setup.config.seed, i))
+            return SB3Game(game=self.game, seed=training_seed(setup.config.seed, i))
 
         env = DummyVecEnv([partial(make, i) for i in range(setup.config.num_envs)])
         env.seed(setup.config.seed)
@@ -65,7 +71,7 @@ class GymDomain:
     def validation(self, setup: Setup) -> EpisodeEvaluator | BatchEvaluator:
         """Plays a policy on the validation episodes, in the game's own batch if it has one."""
         episodes, steps = setup.config.evaluation.episodes, setup.config.evaluation.max_steps
-        batch = GymBatch(id=self.id, num_envs=episodes, kwargs=self.kwargs)
+        batch = GymBatch(game=self.game, num_envs=episodes)
         if batch.is_own:
             return BatchEvaluator(batch=batch, first_seed=FIRST_VALIDATION_SEED, max_steps=steps)
         batch.close()
@@ -78,14 +84,16 @@ class GymDomain:
             value = getattr(request, option)
             if value is not None:
                 flag = option.replace("_", "-")
-                raise ValueError(f"--{flag}={value}: {self.id} has neither levels nor maps, use --episodes and --seed")
+                raise WaybillError(
+                    f"--{flag}={value}: {self.id} has neither levels nor maps, use --episodes and --seed"
+                )
         first, episodes = _requested_episodes(request, setup.config.evaluation)
         evaluator = self._evaluator(setup, FIRST_HELD_OUT_SEED + first, episodes)
         return HeldOutEpisodes(evaluator, title=f"{self.id}, {episodes} episodes from seed {first}", seed=first)
 
     def _evaluator(self, setup: Setup, first: int, episodes: int) -> EpisodeEvaluator:
         steps = setup.config.evaluation.max_steps
-        return EpisodeEvaluator(id=self.id, kwargs=self.kwargs, first_seed=first, episodes=episodes, max_steps=steps)
+        return EpisodeEvaluator(game=self.game, first_seed=first, episodes=episodes, max_steps=steps)
 
     def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> None:
         """None: these games have no levels."""
@@ -104,7 +112,8 @@ class GymDomain:
         """The game and its held-out episodes."""
         evaluation = setup.config.evaluation
         episodes = {"first": evaluation.episode_seed, "count": evaluation.final_episodes}
-        return {"game": {"id": self.id, "kwargs": self.kwargs}, "episodes": episodes}
+        game = {"id": self.id, "kwargs": self.kwargs, "wrappers": self.wrappers}
+        return {"game": game, "episodes": episodes}
 
 
 class HeldOutEpisodes:

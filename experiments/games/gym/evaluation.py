@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.games.gym.batch import GymBatch
-from experiments.games.gym.make import make
+from experiments.games.gym.checks import MASK, GameChecks
+from experiments.games.gym.make import GameChoice, make
 from experiments.runs.domain import ActGreedily
 
 EPISODES_AT_ONCE = 128
-# The first seeds; all are below 2**32, some games take no larger ones.
-FIRST_HELD_OUT_SEED, FIRST_VALIDATION_SEED, FIRST_TRAINING_SEED = 0, 2**30, 2**31
-
-
-def training_seed(run_seed: int, game: int = 0) -> int:
-    """Seed of a training game: each run's seed has 32,768 of its own, which no evaluation uses."""
-    return FIRST_TRAINING_SEED + (run_seed * 2**15 + game) % 2**31
 
 
 class Episodes(NamedTuple):
@@ -37,15 +31,15 @@ class Episodes(NamedTuple):
 class EpisodeEvaluator:
     """Plays the episodes of the seeds ``first_seed`` .. ``first_seed + episodes - 1``.
 
-    Each is what ``gymnasium.make(id, **kwargs)`` plays after ``reset(seed=seed)``; one that lasts longer than
-    ``max_steps`` is cut off and counts as it stands.
+    Each is what the single game plays after ``reset(seed=seed)``; one that lasts longer than ``max_steps`` is cut off
+    and counts as it stands.
     """
 
-    def __init__(self, *, id: str, kwargs: Mapping[str, Any], first_seed: int, episodes: int, max_steps: int) -> None:
-        self.id, self.kwargs, self.max_steps = id, kwargs, max_steps
+    def __init__(self, *, game: GameChoice, first_seed: int, episodes: int, max_steps: int) -> None:
+        self.game, self.max_steps = game, max_steps
         seeds = range(first_seed, first_seed + episodes)
         self._seeds = [seeds[i : i + EPISODES_AT_ONCE] for i in range(0, episodes, EPISODES_AT_ONCE)]
-        self.env = GymBatch(id=id, num_envs=1, kwargs=kwargs, single=True)
+        self.env = GymBatch(game=game, num_envs=1, single=True)
         self._shapes = self.env.shapes
 
     def warm_up(self) -> None:
@@ -58,29 +52,34 @@ class EpisodeEvaluator:
 
     def _play(self, policy: ActGreedily, seeds: Sequence[int]) -> Episodes:
         # New environments each time: a game may remember more than its reset forgets (MinAtar: the last action).
-        envs = [make(self.id, self.kwargs) for _ in seeds]
+        envs = [make(self.game) for _ in seeds]
+        checks = GameChecks(self.game.id, envs[0].observation_space, self._shapes)
         begun = [env.reset(seed=seed) for env, seed in zip(envs, seeds, strict=True)]
-        observations, infos = [obs for obs, _ in begun], [info for _, info in begun]
+        observations, masks = [obs for obs, _ in begun], [info.get(MASK) for _, info in begun]
         count = len(envs)
         games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
         running = list(range(count))
+
+        def where(row: int) -> str:
+            return f"episode of seed {seeds[running[row]]}, step {games.length[running[row]]}"
+
         for step in range(1, self.max_steps + 1):
-            actions = policy(self._shapes.rows([observations[i] for i in running]), self._masks(infos, running))
-            for i, action in zip(running, (actions + self._shapes.first_action).tolist(), strict=True):
-                observations[i], r, terminated, truncated, infos[i] = envs[i].step(action)
-                games.score[i] += float(r)
+            rows = checks.rows([observations[i] for i in running], where)
+            mask = checks.masks([masks[i] for i in running], np.zeros(len(running), np.bool_), where)
+            legal = np.ones((len(running), self._shapes.n_actions), np.int8) if mask is None else mask
+            actions = (policy(rows, legal) + self._shapes.first_action).tolist()
+            r = np.zeros(len(running), object)
+            for row, (i, action) in enumerate(zip(running, actions, strict=True)):
+                observations[i], r[row], terminated, truncated, info = envs[i].step(action)
+                masks[i] = info.get(MASK)
                 games.length[i], games.cut[i] = step, not (terminated or truncated)
+            games.score[running] += checks.rewards(r.tolist(), where)
             running = [i for i in running if games.cut[i]]
             if not running:
                 break
         for env in envs:
             env.close()
         return games
-
-    def _masks(self, infos: list[dict[str, Any]], rows: list[int]) -> np.ndarray:
-        if self.env.mask_is_constant:
-            return np.ones((len(rows), self._shapes.n_actions), np.int8)
-        return np.array([infos[i]["action_mask"] for i in rows], np.int8)
 
 
 class BatchEvaluator:

@@ -17,8 +17,11 @@ from experiments.common.progress import ProgressReport
 from experiments.config import errors
 from experiments.config.errors import first_line
 from experiments.config.reading import Setup
-from experiments.games.gym.make import FAILURES, make
+from experiments.games.gym.checks import MASK, GameChecks, Where
+from experiments.games.gym.make import make
 from experiments.runs.policies import Policy, load_policy
+from groundwork.blame import passed_users_code
+from groundwork.errors import WaybillError
 
 MAX_FRAMES = 2000  # of an animation
 SMALLEST_SIDE = 320  # pixels: smaller pictures are enlarged
@@ -39,16 +42,16 @@ def replay_episode(
     """Show the episode of ``seed`` (None: the first held-out one) and return its score; prints what it wrote.
 
     Raises:
-        ValueError: in one line, if anything given is no good or the game cannot be drawn.
+        WaybillError: in one line, if anything given is no good or the game cannot be drawn.
     """
     id, path = setup.domain.id, output_path(format, out, fps)
     for name, value in (("level", level), ("map-seed", map_seed)):
         if value is not None:
-            raise ValueError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
+            raise WaybillError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
     if format == "record":
-        raise ValueError(f"--format=record: only Waybill's own games can be saved, {id} is shown as text or gif")
+        raise WaybillError(f"--format=record: only Waybill's own games can be saved, {id} is shown as text or gif")
     if setup.player is not None:
-        raise ValueError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
+        raise WaybillError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
     errors.check_device(device)
     setup = setup.with_config(device=device)
     seed = setup.config.evaluation.episode_seed if seed is None else seed
@@ -71,16 +74,18 @@ class _Episode:
     """A greedy episode, played while it is looked at."""
 
     def __init__(self, setup: Setup, policy: Policy, *, shapes: Any, seed: int, render_mode: str | None) -> None:
-        self.env = make(setup.domain.id, setup.domain.kwargs, render_mode=render_mode)
+        self.env = make(setup.domain.game, render_mode=render_mode)
+        self._checks = GameChecks(setup.domain.id, self.env.observation_space, shapes)
         self.policy, self.shapes, self.seed, self.score = policy, shapes, seed, 0.0
         self.max_steps = setup.config.evaluation.max_steps
 
     def steps(self) -> Iterator[tuple[int | None, np.ndarray]]:
         """Yields (action, values [A]) of each step before it is taken; at the end (None, no values)."""
         obs, info = self.env.reset(seed=self.seed)
-        for _ in range(self.max_steps):
-            row, mask = self.shapes.rows([obs]), np.ones((1, self.shapes.n_actions), np.int8)
-            mask[0] = info.get("action_mask", mask[0])
+        for step in range(self.max_steps):
+            here = _at(step)
+            row, given = self._checks.rows([obs], here), self._checks.masks([info.get(MASK)], np.zeros(1, bool), here)
+            mask = np.ones((1, self.shapes.n_actions), np.int8) if given is None else given
             action = int(self.policy.greedy(row, mask)[0])
             yield action, self.policy.q_values(row, mask)[0]
             obs, r, terminated, truncated, info = self.env.step(action + self.shapes.first_action)
@@ -107,10 +112,16 @@ class _Episode:
             for number, _ in enumerate(islice(self.steps(), MAX_FRAMES)):
                 try:
                     drawn = np.asarray(self.env.render())
-                except FAILURES as error:
-                    raise ValueError(f"the game cannot be drawn: {first_line(error)}") from None
+                except Exception as error:
+                    if passed_users_code(error):
+                        raise
+                    raise WaybillError(f"the game cannot be drawn: {first_line(error)}") from None
                 yield _picture(drawn).quantize(128, method=Image.Quantize.FASTOCTREE)
                 report.update(number)
+
+
+def _at(step: int) -> Where:
+    return lambda game: f"step {step}"
 
 
 def _picture(drawn: np.ndarray) -> Image.Image:

@@ -8,7 +8,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from experiments.games.gym.make import make, shapes_of
+from experiments.games.gym.checks import MASK, GameChecks
+from experiments.games.gym.make import GameChoice, make
+from experiments.games.gym.shapes import shapes_of
 
 
 class SB3Game(gymnasium.Wrapper):
@@ -18,9 +20,11 @@ class SB3Game(gymnasium.Wrapper):
     agent's own seed, and so with the seeds of held-out episodes.
     """
 
-    def __init__(self, *, id: str, kwargs: Mapping[str, Any], seed: int) -> None:
-        super().__init__(make(id, kwargs))
-        self._shapes = shapes_of(id, self.env.observation_space, self.env.action_space)
+    def __init__(self, *, game: GameChoice, seed: int) -> None:
+        super().__init__(make(game))
+        space = self.env.observation_space
+        self._shapes = shapes_of(game.id, space, self.env.action_space)
+        self._checks = GameChecks(game.id, space, self._shapes)
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (self._shapes.obs_size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(self._shapes.n_actions)
         self._seed, self._return, self._length = seed, 0.0, 0
@@ -34,17 +38,24 @@ class SB3Game(gymnasium.Wrapper):
         """Begin a new game."""
         obs, info = self.env.reset(seed=None if seed is None else self._seed, options=options)
         self._return, self._length = 0.0, 0
-        return self._seen(obs, info), info
+        return self._seen(obs, info, False), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """One step; its info has ``episode`` (``r``, ``l``) at the end."""
+        """One step; its info has ``finished`` (``r``, ``l``) at the end."""
         obs, r, terminated, truncated, info = self.env.step(int(action) + self._shapes.first_action)
-        self._return, self._length = self._return + float(r), self._length + 1
-        if terminated or truncated:
-            info = {**info, "episode": {"r": self._return, "l": self._length}}
-        return self._seen(obs, info), r, terminated, truncated, info
+        self._length += 1
+        reward = float(self._checks.rewards([r], self._where)[0])
+        self._return += reward
+        over = bool(terminated or truncated)
+        if over:
+            info = {**info, "finished": {"r": self._return, "l": self._length}}
+        return self._seen(obs, info, over), reward, terminated, truncated, info
 
-    def _seen(self, obs: Any, info: Mapping[str, Any]) -> np.ndarray:
-        if "action_mask" in info:
-            self._mask = np.asarray(info["action_mask"]) != 0
-        return self._shapes.rows([obs])[0]
+    def _seen(self, obs: Any, info: Mapping[str, Any], over: bool) -> np.ndarray:
+        mask = self._checks.masks([info.get(MASK)], np.full(1, over), self._where)
+        if mask is not None:
+            self._mask = mask[0] != 0
+        return self._checks.rows([obs], self._where)[0]
+
+    def _where(self, game: int) -> str:
+        return f"step {self._length}" if self._length else "reset"

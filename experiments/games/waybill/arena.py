@@ -54,7 +54,7 @@ class PolicySeat:
     """The best policy of a run folder in one seat, on the maps ``first`` .. ``first + maps - 1``.
 
     Raises:
-        ValueError: in one line, if the run isn't there, or its network doesn't fit the level.
+        WaybillError: in one line, if the run isn't there, or its network doesn't fit the level.
     """
 
     def __init__(self, folder: str, *, seat: int, level: LevelConfig, first: int, maps: int, device: str) -> None:
@@ -94,7 +94,7 @@ class Arena:
         """Refuse players that can't play here.
 
         Raises:
-            ValueError: in one line, if one of them isn't there or doesn't fit the level.
+            WaybillError: in one line, if one of them isn't there or doesn't fit the level.
         """
         for player in players:
             if player not in RULES:

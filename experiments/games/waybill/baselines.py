@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.waybill.core import jit
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.players import play
+from experiments.common.compiling import announce_compilation
 from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
 from experiments.games.waybill.evaluation import MapGames
+from groundwork.sources import hash_of_module
 
 PLAYER_SEED = 0
 DEFAULT_LEVEL = "refine"  # where a player plays that no run gives a level
@@ -41,8 +42,9 @@ def evaluate_player(
     """Games of ``random``, ``greedy`` or ``planner``, from ``cache`` (a folder) as far as they are there.
 
     Raises:
-        ValueError: for an unknown player.
+        WaybillError: for an unknown player.
     """
+    announce_compilation()
     file = None if cache is None else cache / f"{name}_{level.name}_{_key(name, level, seed)}.npz"
     kept = {} if file is None else _read_games(file)
     wanted = range(first_map, first_map + maps)
@@ -83,7 +85,7 @@ def _report(report: ProgressReport, before: int, done: int, _: int) -> None:
 
 
 def _key(name: str, level: LevelConfig, seed: int) -> str:
-    described = [name, level.numbers(), seed, jit.fingerprint()]
+    described = [name, level.numbers(), seed, hash_of_module("envs.waybill.players.play")]
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
 
 

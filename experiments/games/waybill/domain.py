@@ -22,6 +22,7 @@ from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_map
 from experiments.games.waybill.replay import refuse_seed
 from experiments.games.waybill.rivals import evaluation_rivals
 from experiments.runs.domain import EvaluationRequest, ShrinkPerturb
+from groundwork.errors import WaybillError
 
 
 @dataclass
@@ -55,7 +56,7 @@ class WaybillDomain:
         request = request or EvaluationRequest()
         if request.episodes is not None:
             line = "a game on a level is one a map, use --maps and --map-seed"
-            raise ValueError(f"--episodes={request.episodes}: {line}")
+            raise WaybillError(f"--episodes={request.episodes}: {line}")
         if request.rivals is not None:
             check_rivals(request.rivals, "--rivals")
             setup = replace(setup, config=replace(waybill_config(setup), rivals=list(request.rivals)).completed())

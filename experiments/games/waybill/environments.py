@@ -13,7 +13,9 @@ from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import entities_of
+from envs.waybill.options import read_options
 from envs.waybill.vector_env import WaybillVectorEnv
+from experiments.common.compiling import compile_engine
 from experiments.common.machine import threads_of
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
@@ -21,6 +23,7 @@ from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.ladder import LadderGames
 from experiments.games.waybill.rival_games import LevelGames
 from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_policy_rivals
+from groundwork.errors import WaybillError
 
 
 def training_env(setup: Setup) -> LevelGames | LadderGames:
@@ -53,7 +56,7 @@ def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]
         if env.layout != found[0].layout:
             encoding = setup.names["encoding"]
             line = f"encoding={encoding} sees places of level {name} in other numbers than those of {levels[0].name}"
-            raise ValueError(f"curriculum={setup.names['curriculum']}: {line}")
+            raise WaybillError(f"curriculum={setup.names['curriculum']}: {line}")
     return max((env.stages for env in found), key=len)
 
 
@@ -92,7 +95,9 @@ def seats_env(
     seats: Sequence[int],
 ) -> WaybillVectorEnv:
     """A batch of games as ``batch_env`` makes them, with these seats played from outside, a row for each of them."""
-    options = _choices(setup, level) | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
+    chosen = _choices(setup, level)
+    compile_engine(read_options(chosen, WaybillVectorEnv), seats=seats)
+    options = chosen | {"num_envs": num_envs, "maps": maps, "in_order": in_order, "seats": seats}
     return WaybillVectorEnv(threads=threads_of(setup.config), copy=False, **options)
 
 
@@ -144,7 +149,7 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
     for key, value in options.items():
         if key not in known:
             there = ", ".join(known) or "none"
-            raise ValueError(f"encoding.options.{key}: encoding={name} has no such option, known are {there}")
+            raise WaybillError(f"encoding.options.{key}: encoding={name} has no such option, known are {there}")
         if type(value) is not type(known[key]):
             wanted = type(known[key]).__name__
-            raise ValueError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
+            raise WaybillError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")

@@ -79,8 +79,8 @@ def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
         if ended.any():
             games.score[ended] = infos["score"][ended]
             games.bankrupt[ended] = infos["bankrupt"][ended]
-            games.reward[ended] = infos["episode"]["r"][ended]
+            games.reward[ended] = infos["finished"]["r"][ended]
             games.won[ended] = infos["won"][ended]
-            games.length[ended] = infos["episode"]["l"][ended]
+            games.length[ended] = infos["finished"]["l"][ended]
             running &= ~ended
     return games

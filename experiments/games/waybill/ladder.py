@@ -18,7 +18,7 @@ from experiments.games.waybill.rival_games import LevelGames
 from experiments.runs.domain import SelfPlay
 
 PLAYING, CUTTING, RESETTING = range(3)  # what the next step does
-_ABOUT_ENDS = ("episode", "_episode")
+_ABOUT_ENDS = ("finished", "_finished")
 
 
 def shares_of_games(num_envs: int, level_index: int, replay_share: float) -> list[int]:
@@ -35,7 +35,7 @@ def shares_of_games(num_envs: int, level_index: int, replay_share: float) -> lis
 class LadderGames:
     """A batch of N games as ``runs.domain.GameBatch`` describes it; its infos have the columns of the last level.
 
-    ``infos["_episode"]`` marks the ends of games on the present level: curves show those. ``stages`` are those of all
+    ``infos["_finished"]`` marks the ends of games on the present level: curves show those. ``stages`` are those of all
     levels. ``limit`` gives the candidates that a reducer may propose, by environment step; None: all.
     """
 
@@ -128,15 +128,15 @@ class LadderGames:
         keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, "stages")]
         joined: dict[str, Any] = {key: self._joined([part[key] for part in infos]) for key in keys}
         joined["stages"] = self._joined([self._widened(*x) for x in zip(self.parts, infos, strict=True)])
-        joined["_episode"] = np.zeros(self.num_envs, np.bool_)
-        if "episode" not in infos[0]:
+        joined["_finished"] = np.zeros(self.num_envs, np.bool_)
+        if "finished" not in infos[0]:
             return joined
         episode = {}
-        for name, column in infos[0]["episode"].items():
+        for name, column in infos[0]["finished"].items():
             episode[name] = np.zeros(self.num_envs, column.dtype)
             episode[name][: len(column)] = column
-        joined["_episode"][: len(infos[0]["_episode"])] = infos[0]["_episode"]
-        return joined | {"episode": episode}
+        joined["_finished"][: len(infos[0]["_finished"])] = infos[0]["_finished"]
+        return joined | {"finished": episode}
 
     def _widened(self, part: LevelGames, infos: Mapping[str, Any]) -> np.ndarray:
         own = infos["stages"]

@@ -27,6 +27,7 @@ from experiments.games.waybill import environments
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.config import waybill_config
 from experiments.runs.policies import load_policy
+from groundwork.errors import WaybillError
 
 FORMATS = ("text", "gif", "record")
 SHOWN_CANDIDATES = 12  # of a raw action space: the best ones
@@ -39,6 +40,7 @@ class WeighedGame:
 
     game: record.Game
     candidates: list[list[Candidate]]
+    values: str = "Q-values"  # what the candidates' values are, in words
 
     def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
         """Yields (STATE record, ORDER of the player, candidates) of each turn; last the end, without an order."""
@@ -55,11 +57,11 @@ def replay_game(
     ``level`` and ``map_seed`` of None are the run's own level (a player's: refine) and map 0. Prints what it wrote.
 
     Raises:
-        ValueError: in one line, if anything given is no good.
+        WaybillError: in one line, if anything given is no good.
     """
     path = output_path(format, out, fps)
     if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
-        raise ValueError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
+        raise WaybillError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
     errors.check_device(device)
     watched = watch(target, level=level, map_seed=map_seed, device=device)
     files = _write_game(watched, path, format, fps)
@@ -76,7 +78,7 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
     if path.is_file():
         for name, value in (("level", level), ("map-seed", map_seed)):
             if value is not None:
-                raise ValueError(f"--{name}={value}: {target} is a saved game and has its own")
+                raise WaybillError(f"--{name}={value}: {target} is a saved game and has its own")
         game = record.load_game(path)
         for _ in record.replay_states(game):  # nothing is shown of a game that does not replay
             pass
@@ -88,7 +90,7 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
     if target in play.RULE_PLAYERS:
         return watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
     known = ", ".join(play.RULE_PLAYERS)
-    raise ValueError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
+    raise WaybillError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
 
 
 def watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
@@ -123,7 +125,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
         level=env.level, map_seed=map_seed, game_seed=game_seed, player=name, orders=np.array(orders, st.ORDER)
     )
     assert game.hashes[-1] == record.hash_state(env.states[0])
-    return WeighedGame(game, weighed)
+    return WeighedGame(game, weighed, policy.value_name)
 
 
 def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
@@ -154,12 +156,12 @@ def text_lines(watched: WeighedGame) -> Iterator[str]:
 def frames_of(watched: WeighedGame) -> Iterator[Image.Image]:
     """The game as pictures, one a turn and one of its end, all with the same palette."""
     game, pool = watched.game, watched.game.map_pool()
-    shown = list(watched.frames())
+    shown, values = list(watched.frames()), watched.values
     count = len(shown)
 
     def draw(turn: int) -> Image.Image:
         state, order, candidates = shown[turn]
-        return Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates))
+        return Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates, values=values))
 
     yield from drawn(draw, count)
 
@@ -209,4 +211,4 @@ def _print_summary(game: record.Game, files: dict[str, Path]) -> None:
 def refuse_seed(seed: int | None) -> None:
     """Refuse an episode's seed: Waybill's games have maps instead."""
     if seed is not None:
-        raise ValueError(f"--seed={seed}: a game on a level is one of a map, use --map-seed")
+        raise WaybillError(f"--seed={seed}: a game on a level is one of a map, use --map-seed")

@@ -12,8 +12,9 @@ from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.config.rivals import SELF
 from experiments.games.waybill.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
+from groundwork.errors import WaybillError
 
-_UNCUT = ("episode", "_episode", "action_mask")  # infos whose rows are not simply those of the learner's seat
+_UNCUT = ("finished", "_finished", "action_mask")  # infos whose rows are not simply those of the learner's seat
 
 
 class RivalGames:
@@ -72,7 +73,7 @@ class RivalGames:
     def _choose(self, own: np.ndarray) -> np.ndarray:
         """Actions of all rows [N · E]. Rows that begin a new game, or whose company is bankrupt, do as they like."""
         if own.shape != (self.num_envs,):
-            raise ValueError(f"{len(own)} actions for {self.num_envs} games")
+            raise WaybillError(f"{len(own)} actions for {self.num_envs} games")
         actions = np.zeros(self._actor.size, own.dtype)
         actions[:: self._seats] = own
         mask, who = self._infos["action_mask"], self._actor.reshape(-1)
@@ -103,9 +104,9 @@ class RivalGames:
         infos: dict[str, Any] = {name: self._cut(value) for name, value in self._infos.items() if name not in _UNCUT}
         mask = self._infos["action_mask"]
         infos["action_mask"] = mask[:: self._seats] if self.mask_is_constant else self._cut(mask)  # one row, repeated
-        if "episode" in self._infos and self._infos["_episode"][:: self._seats].any():
-            infos["episode"] = {name: self._cut(value) for name, value in self._infos["episode"].items()}
-            infos["_episode"] = self._cut(self._infos["_episode"])
+        if "finished" in self._infos and self._infos["_finished"][:: self._seats].any():
+            infos["finished"] = {name: self._cut(value) for name, value in self._infos["finished"].items()}
+            infos["_finished"] = self._cut(self._infos["_finished"])
         return infos
 
     def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:

@@ -25,6 +25,7 @@ from experiments.games.waybill.rival_games import LevelGames, RivalGames
 from experiments.games.waybill.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy, make_actor
+from groundwork.errors import WaybillError
 
 
 def rivals_of(setup: Setup) -> list[str]:
@@ -52,18 +53,18 @@ def refuse_policies(rivals: Sequence[str], who: str) -> None:
     """Refuse rivals that are no rules; ``who`` can't play against others.
 
     Raises:
-        ValueError: in one line, if there is another.
+        WaybillError: in one line, if there is another.
     """
     for rival in rivals:
         if rival not in RULES:
-            raise ValueError(f"rivals={rival}: {who} plays against rules only, which are {', '.join(RULES)}")
+            raise WaybillError(f"rivals={rival}: {who} plays against rules only, which are {', '.join(RULES)}")
 
 
 def with_policy_rivals(setup: Setup, env: WaybillVectorEnv) -> LevelGames:
     """Games in which policies play the seats that ``env`` leaves open beside the learner's.
 
     Raises:
-        ValueError: in one line, if one of them isn't there or doesn't fit.
+        WaybillError: in one line, if one of them isn't there or doesn't fit.
     """
     rivals = rivals_of(setup)
     cast = [rivals[seat - 1] for seat in env.batch.seats[1:]]
@@ -79,31 +80,31 @@ def load_rival(rival: str, setup: Setup, *, env: Any, device: torch.device) -> A
     """How the best policy of a run folder acts on observations as this run's games give them.
 
     Raises:
-        ValueError: in one line, naming the run and what differs.
+        WaybillError: in one line, naming the run and what differs.
     """
     try:
         theirs = policy_setup(rival)
         difference = _difference(theirs, setup)
         if difference is not None:
-            raise ValueError(f"the policy of {rival!r} does not fit: {difference}")
+            raise WaybillError(f"the policy of {rival!r} does not fit: {difference}")
         return load_policy(theirs, Path(rival), env=env, device=device).greedy
-    except ValueError as error:
-        raise ValueError(f"rivals: {error}") from None
+    except WaybillError as error:
+        raise WaybillError(f"rivals: {error}") from None
 
 
 def policy_setup(folder: str) -> Setup:
     """The config of a run folder that holds a policy.
 
     Raises:
-        ValueError: in one line, if it isn't there, or no policy for Waybill's levels.
+        WaybillError: in one line, if it isn't there, or no policy for Waybill's levels.
     """
     if not Path(folder).is_dir():
-        raise ValueError(f"{folder!r} is neither a run folder nor one of {', '.join(RULES)}")
+        raise WaybillError(f"{folder!r} is neither a run folder nor one of {', '.join(RULES)}")
     setup = reading.read_run(Path(folder))
     if setup.player is not None:
-        raise ValueError(f"{folder!r} is a run of agent={setup.names['agent']}, write {setup.player} instead")
+        raise WaybillError(f"{folder!r} is a run of agent={setup.names['agent']}, write {setup.player} instead")
     if not isinstance(setup.config, WaybillConfig):
-        raise ValueError(f"{folder!r} plays env={setup.names['env']}, only runs on Waybill's levels play them")
+        raise WaybillError(f"{folder!r} plays env={setup.names['env']}, only runs on Waybill's levels play them")
     return setup
 
 
@@ -131,10 +132,10 @@ def snapshot_pool(setup: Setup, env: Any, device: torch.device) -> SnapshotPool:
     """A pool without snapshots yet.
 
     Raises:
-        ValueError: if the agent isn't one of ours.
+        WaybillError: if the agent isn't one of ours.
     """
     if brings_own_loop(setup.agent):
-        raise ValueError(f"rivals={SELF}: agent={setup.names['agent']} cannot play itself, only dqn and pqn can")
+        raise WaybillError(f"rivals={SELF}: agent={setup.names['agent']} cannot play itself, only dqn and pqn can")
     play = waybill_config(setup).selfplay
     return SnapshotPool(
         make_actor=partial(make_actor, setup, env=env, device=device),

@@ -15,6 +15,7 @@ from envs.waybill.render.scene import Scene, look
 from experiments.common.door import door
 from experiments.common.output import output_path, write_gif
 from experiments.games.waybill.replay import WeighedGame, drawn, watch, watch_player
+from groundwork.errors import WaybillError
 
 _MAP, _HEAD, _FOOT, _EDGE, _GAP = 400, 80, 44, 22, 30  # frame units
 _WIDTH, _HEIGHT = 2 * (_MAP + _EDGE) + _GAP, _HEAD + _MAP + _FOOT
@@ -37,14 +38,14 @@ def side_by_side(
     maps (None: who plays). Prints what it wrote.
 
     Raises:
-        ValueError: in one line, if anything given is no good, or the games are of different maps or levels.
+        WaybillError: in one line, if anything given is no good, or the games are of different maps or levels.
     """
     path = output_path("gif", out, fps)
     assert path is not None
     pair = _watch_both((left, right), level, map_seed, device)
     games = [watched.game for watched in pair]
     if games[0].level != games[1].level or games[0].map_seed != games[1].map_seed:
-        raise ValueError(f"{left} and {right} are games of different maps or levels")
+        raise WaybillError(f"{left} and {right} are games of different maps or levels")
     names = [game.player for game in games] if titles is None else titles
     shown, pool = [list(watched.frames()) for watched in pair], games[0].map_pool()
 

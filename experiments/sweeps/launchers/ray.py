@@ -23,6 +23,7 @@ from experiments.sweeps.launchers.stopping import StopCounter
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import FAILED, LOCK, places, read_record, settle_job, write_record
 from experiments.sweeps.view import SweepProgress
+from groundwork.errors import WaybillError
 
 STOP = "stop"  # a file in the sweep's folder: jobs that see it save and end
 _POLL_SECONDS = 0.5
@@ -50,22 +51,22 @@ class RayLauncher:
         """Refuse a sweep without Ray, or where nobody answers at the address: Ray would try for minutes.
 
         Raises:
-            ValueError: in one line.
+            WaybillError: in one line.
         """
         if importlib.util.find_spec("ray") is None:
-            raise ValueError('launcher=ray: Ray is not installed, it comes with: pip install "waybill[ray]"')
+            raise WaybillError('launcher=ray: Ray is not installed, it comes with: pip install -e ".[ray]"')
         host, colon, port = (self.address or "").removeprefix("ray://").rpartition(":")
         if colon:
             try:
                 socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
             except (OSError, ValueError) as error:
-                raise ValueError(f"launcher.address={self.address}: cannot connect to Ray ({error})") from None
+                raise WaybillError(f"launcher.address={self.address}: cannot connect to Ray ({error})") from None
 
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Do these jobs and wait for their end.
 
         Raises:
-            ValueError: in one line, if there is no such cluster, or none of its machines is large enough for a job.
+            WaybillError: in one line, if there is no such cluster, or none of its machines is large enough for a job.
             Interrupted: if asked to stop, once the jobs have saved their work.
         """
         with _cluster(self.address) as ray:
@@ -88,7 +89,7 @@ class RayLauncher:
         if not any(one.get("CPU", 0) >= self.cpus and one.get("GPU", 0) >= self.gpus for one in machines):
             there = "; ".join(f"{one.get('CPU', 0):g} CPUs, {one.get('GPU', 0):g} GPUs" for one in machines)
             asked = f"launcher.cpus={self.cpus} launcher.gpus={self.gpus:g}"
-            raise ValueError(f"{asked}: no machine of the cluster has that ({there})")
+            raise WaybillError(f"{asked}: no machine of the cluster has that ({there})")
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = " ".join(str(error).split())[:200]
-        raise ValueError(f"launcher.address={address}: cannot connect to Ray ({said})") from None
+        raise WaybillError(f"launcher.address={address}: cannot connect to Ray ({said})") from None
     try:
         yield ray
     finally:

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.errors import need, need_within
-from experiments.config.keys import file_name
+from experiments.config.keys import file_name, shell_command
 from experiments.sweeps.launchers import slurm_queue
 from experiments.sweeps.launchers.slurm_work import Work
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.order import waves
 from experiments.sweeps.process import places
+from groundwork.errors import WaybillError
 
 FOLDER = "slurm"  # in the sweep's: submitit's files and what the jobs' wrappers print
 _RANGES = {
@@ -62,11 +63,11 @@ class SlurmLauncher:
         """Refuse a sweep on a machine without SLURM's commands.
 
         Raises:
-            ValueError: in one line.
+            WaybillError: in one line.
         """
         for name in ("sbatch", "srun", "squeue", "scontrol"):
             if shutil.which(name) is None:
-                raise ValueError(f"launcher=slurm: there is no {name} on this machine, is it one of a SLURM cluster?")
+                raise WaybillError(f"launcher=slurm: there is no {name} on this machine, is it one of a SLURM cluster?")
 
     def launch(self, sweep: Sweep, jobs: Sequence[Job], *, progress: bool) -> bool:
         """Submit these jobs; they run on without this process."""
@@ -87,8 +88,8 @@ class SlurmLauncher:
         arrays = " ".join(dict.fromkeys(id.split("_")[0] for id in ids))
         print(
             f"submitted {len(jobs)} jobs as {arrays}: {', '.join(ids[:8])}{', …' if len(ids) > 8 else ''}\n"
-            f"how far:  python -m experiments.sweeps status {sweep.folder}\n"
-            f"figures:  python -m experiments.sweeps collect {sweep.folder}\n"
+            f"how far:  {shell_command('python', '-m', 'experiments.sweeps', 'status', sweep.folder)}\n"
+            f"figures:  {shell_command('python', '-m', 'experiments.sweeps', 'collect', sweep.folder)}\n"
             f"end them: scancel {arrays}\n"
             f"the same command again submits what is neither done nor queued",
             flush=True,
@@ -117,7 +118,7 @@ class SlurmLauncher:
         except (submitit.core.utils.FailedJobError, ValueError, RuntimeError) as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             said = next((line for line in lines if "error:" in line), lines[-1] if lines else type(error).__name__)
-            raise ValueError(f"launcher=slurm: SLURM refused the jobs ({said})") from None
+            raise WaybillError(f"launcher=slurm: SLURM refused the jobs ({said})") from None
         return [str(job.job_id) for job in submitted]
 
     def _parameters(self, name: str, before: Sequence[str] = ()) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from experiments.sweeps.launchers import slurm_work
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import DONE, RUNNING, WAITING
 from experiments.sweeps.states import state_of
+from groundwork.errors import WaybillError
 
 SUBMITTED = "slurm.json"
 PENDING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
@@ -41,7 +42,7 @@ def queued(sweep: Sweep) -> dict[int, str]:
     """Jobs that SLURM has, by number: waiting or running.
 
     Raises:
-        ValueError: in one line, if jobs that are not done were submitted and SLURM cannot be asked for them.
+        WaybillError: in one line, if jobs that are not done were submitted and SLURM cannot be asked for them.
     """
     ids = submitted(sweep.folder)
     open_jobs = [job.number for job in sweep.jobs if job.number in ids and state_of(sweep, job).status != DONE]
@@ -52,6 +53,6 @@ def queued(sweep: Sweep) -> dict[int, str]:
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
         line = f"lists jobs given to SLURM, which cannot be asked for them ({said}); if they are gone, remove the file"
-        raise ValueError(f"{sweep.folder / SUBMITTED} {line}") from None
+        raise WaybillError(f"{sweep.folder / SUBMITTED} {line}") from None
     found = {number: listed[ids[number]] for number in open_jobs if ids[number] in listed}
     return {number: WAITING if state in PENDING else RUNNING for number, state in found.items() if state not in _ENDED}

@@ -15,7 +15,7 @@ from experiments.games.waybill.domain import waybill_window
 def ended(scores: list[int], *, reward: float = 1.0) -> tuple[dict, np.ndarray]:
     n = len(scores)
     infos = {
-        "episode": {"r": np.full(n, reward), "l": np.arange(n) + 10},
+        "finished": {"r": np.full(n, reward), "l": np.arange(n) + 10},
         "score": np.array(scores),
         "bankrupt": np.array(scores) < -50,
         "illegal": np.arange(n),
@@ -69,7 +69,7 @@ def test_a_single_environment_reports_the_same() -> None:
     many.add(infos, rows)
     for i in range(2):
         info = {name: infos[name][i] for name in ("score", "bankrupt", "illegal", "orders", "stages")}
-        one.add_one({**info, "episode": {name: float(infos["episode"][name][i]) for name in ("r", "l")}})
+        one.add_one({**info, "finished": {name: float(infos["finished"][name][i]) for name in ("r", "l")}})
     assert one.tags() == many.tags()
 
 

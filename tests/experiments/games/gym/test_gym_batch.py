@@ -12,7 +12,7 @@ import foreign
 from agents.networks.base import Layout
 from experiments.games.gym import make as gym_games
 from experiments.games.gym.batch import GymBatch, _OwnBatch, _Singles
-from experiments.games.gym.make import find_spec, make
+from experiments.games.gym.make import GameChoice, find_spec, make
 
 GAMES = 3
 IDS = [
@@ -57,7 +57,7 @@ def legal_actions(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 @pytest.mark.filterwarnings("ignore:.*is out of date")
 @pytest.mark.parametrize("id", IDS)
 def test_a_batch_plays_what_single_environments_play(id: str) -> None:
-    batch, rng = GymBatch(id=id, num_envs=GAMES), np.random.default_rng(0)
+    batch, rng = GymBatch(game=GameChoice(id), num_envs=GAMES), np.random.default_rng(0)
     twins = [Twin(id, 7 + i) for i in range(GAMES)]
     obs, infos = batch.reset(seed=7)
     ends, before, kept = 0, None, None
@@ -75,21 +75,21 @@ def test_a_batch_plays_what_single_environments_play(id: str) -> None:
         got = zip(r.tolist(), terminated.tolist(), truncated.tolist(), infos["reset"].tolist(), strict=True)
         assert [(np.float32(a), *flags) for a, *flags in expected] == [tuple(row) for row in got]
         for i in np.flatnonzero(terminated | truncated):
-            assert infos["episode"]["r"][i] == pytest.approx(twins[i].total, rel=1e-5)
-            assert infos["episode"]["l"][i] == twins[i].length
+            assert infos["finished"]["r"][i] == pytest.approx(twins[i].total, rel=1e-5)
+            assert infos["finished"]["l"][i] == twins[i].length
             ends += 1
     assert ends > 2
     batch.close()
 
 
 def test_the_final_observation_is_kept_and_the_row_after_it_is_no_step() -> None:
-    batch = GymBatch(id="tests/SameStep-v0", num_envs=2, kwargs={"masks": False})
+    batch = GymBatch(game=GameChoice("tests/SameStep-v0", {"masks": False}), num_envs=2)
     obs, infos = batch.reset(seed=0)
     assert infos["reset"].all()
     places = obs[:, 0]
     for _ in range(6):
         obs, r, terminated, _, infos = batch.step(np.array([1, 1]))
-        assert "episode" not in infos or (terminated == (obs[:, 0] == 4)).all()
+        assert "finished" not in infos or (terminated == (obs[:, 0] == 4)).all()
         assert (obs[infos["reset"], 1] == 0).all()
         assert (r[infos["reset"]] == 0).all()
         assert (obs[~infos["reset"], 0] == places[~infos["reset"]] + 1).all()
@@ -97,10 +97,10 @@ def test_the_final_observation_is_kept_and_the_row_after_it_is_no_step() -> None
 
 
 def test_a_batch_of_its_own_is_used_if_it_resets_by_the_next_step() -> None:
-    assert isinstance(GymBatch(id="CartPole-v1", num_envs=2)._games, _OwnBatch)
-    assert isinstance(GymBatch(id="CartPole-v1", num_envs=2, single=True)._games, _Singles)
-    assert isinstance(GymBatch(id="tests/SameStep-v0", num_envs=2)._games, _Singles)
-    batch = GymBatch(id="tests/NextStep-v0", num_envs=2)
+    assert isinstance(GymBatch(game=GameChoice("CartPole-v1"), num_envs=2)._games, _OwnBatch)
+    assert isinstance(GymBatch(game=GameChoice("CartPole-v1"), num_envs=2, single=True)._games, _Singles)
+    assert isinstance(GymBatch(game=GameChoice("tests/SameStep-v0"), num_envs=2)._games, _Singles)
+    batch = GymBatch(game=GameChoice("tests/NextStep-v0"), num_envs=2)
     assert isinstance(batch._games, _OwnBatch)
     obs, infos = batch.reset(seed=0)
     for _ in range(20):  # its masks and its actions from 3 work too
@@ -112,7 +112,7 @@ def test_a_batch_of_its_own_is_used_if_it_resets_by_the_next_step() -> None:
 
 
 def test_the_cart_and_pole_of_the_batch_are_those_of_the_single_environment() -> None:
-    batch = GymBatch(id="CartPole-v1", num_envs=4)
+    batch = GymBatch(game=GameChoice("CartPole-v1"), num_envs=4)
     obs, _ = batch.reset(seed=3)
     singles = [gymnasium.make("CartPole-v1") for _ in range(4)]
     for i, env in enumerate(singles):
@@ -132,7 +132,7 @@ def test_the_cart_and_pole_of_the_batch_are_those_of_the_single_environment() ->
 
 
 def test_the_limit_of_the_cart_and_pole_truncates_and_does_not_terminate() -> None:
-    batch = GymBatch(id="CartPole-v1", num_envs=2)
+    batch = GymBatch(game=GameChoice("CartPole-v1"), num_envs=2)
     obs, _ = batch.reset(seed=0)
     for step in range(1, 502):
         x, speed, angle, turning = obs.T
@@ -144,26 +144,29 @@ def test_the_limit_of_the_cart_and_pole_truncates_and_does_not_terminate() -> No
         assert infos["reset"].all() == (step == 501)
         assert (r == (step < 501)).all()
         if step == 500:
-            assert infos["episode"]["r"].tolist() == infos["episode"]["l"].tolist() == [500, 500]
-    shorter = GymBatch(id="CartPole-v1", num_envs=2, kwargs={"max_episode_steps": 5})
+            assert infos["finished"]["r"].tolist() == infos["finished"]["l"].tolist() == [500, 500]
+    shorter = GymBatch(game=GameChoice("CartPole-v1", {"max_episode_steps": 5}), num_envs=2)
     shorter.reset(seed=0)
     assert [bool(shorter.step(np.array([0, 1]))[3].all()) for _ in range(5)] == [False] * 4 + [True]
 
 
 def test_images_are_read_row_by_row() -> None:
-    batch = GymBatch(id="MinAtar/SpaceInvaders-v0", num_envs=2)
+    batch = GymBatch(game=GameChoice("MinAtar/SpaceInvaders-v0"), num_envs=2)
     obs, _ = batch.reset(seed=0)
     assert batch.layout == Layout(600, 0, 0, 0, 0, image=(10, 10, 6))
     assert batch.image == (10, 10, 6)
     assert batch.single_action_space.n == 6
-    single = make("MinAtar/SpaceInvaders-v0", {})
+    single = make(GameChoice("MinAtar/SpaceInvaders-v0"))
     assert (obs[1].reshape(10, 10, 6) == single.reset(seed=1)[0]).all()
-    assert set(GymBatch(id="tests/Picture-v0", num_envs=1).reset(seed=0)[0].ravel().tolist()) == {0.0, 1.0}
+    assert set(GymBatch(game=GameChoice("tests/Picture-v0"), num_envs=1).reset(seed=0)[0].ravel().tolist()) == {
+        0.0,
+        1.0,
+    }
 
 
 def test_each_copy_has_a_seed_of_its_own_and_the_seed_decides() -> None:
     def course(seed: int) -> np.ndarray:
-        batch = GymBatch(id="MinAtar/Freeway-v0", num_envs=4)
+        batch = GymBatch(game=GameChoice("MinAtar/Freeway-v0"), num_envs=4)
         batch.reset(seed=seed)
         return np.stack([batch.step(np.full(4, 2))[0] for _ in range(30)])  # [steps, N, D]
 
@@ -174,7 +177,7 @@ def test_each_copy_has_a_seed_of_its_own_and_the_seed_decides() -> None:
 
 
 def test_games_that_cannot_be_saved_begin_anew() -> None:
-    batch = GymBatch(id="tests/Stairs-v0", num_envs=64)
+    batch = GymBatch(game=GameChoice("tests/Stairs-v0"), num_envs=64)
     before, _ = batch.reset(seed=0)
     batch.step(np.ones(64, np.int64))
     assert batch.state_dict() == {}
@@ -189,19 +192,19 @@ def test_games_that_cannot_be_saved_begin_anew() -> None:
     [
         ("CartPol-v1", {}, "env.id=CartPol-v1: Environment `CartPol` doesn't exist. Did you mean: `CartPole`?"),
         ("CartPole-v9", {}, "env.id=CartPole-v9: Environment version `v9`"),
-        ("ALE/Pong-v5", {}, "env.id=ALE/Pong-v5: Namespace ALE not found"),
-        ("nomodule:Game-v0", {}, "env.id=nomodule:Game-v0: No module named 'nomodule'"),
+        ("NES/Pong-v5", {}, "env.id=NES/Pong-v5: Namespace NES not found"),
+        ("nomodule:Game-v0", {}, "env.id=nomodule:Game-v0: there is no module 'nomodule', in this "),
         ("Pendulum-v1", {}, "env.id=Pendulum-v1 has actions Box(-2.0, 2.0, (1,), float32), allowed are Discrete"),
         ("Blackjack-v1", {}, "env.id=Blackjack-v1 has observations Tuple(Discrete(32), Discrete(11), Discrete(2)), "
-         "allowed are Box and Discrete"),
+         "allowed are Box and Discrete: env.wrappers=[FlattenObservation] puts its parts into one row"),
         ("tests/SameStepAlone-v0", {}, "has no single environment, and no batch that resets by the next step"),
-        ("CartPole-v1", {"gravity": 3}, "env.id=CartPole-v1 cannot be made: CartPoleVectorEnv.__init__() got an unexp"),
+        ("CartPole-v1", {"gravity": 3}, "env.id=CartPole-v1 cannot be made: CartPoleEnv.__init__() got an unexpected"),
         ("MinAtar/Pong-v0", {}, "env.id=MinAtar/Pong-v0: Environment `Pong` doesn't exist in namespace MinAtar."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_one_clear_line(id: str, kwargs: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
-        GymBatch(id=id, num_envs=2, kwargs=kwargs)
+        GymBatch(game=GameChoice(id, kwargs), num_envs=2)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -210,23 +213,23 @@ def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.Mo
     import sys
 
     monkeypatch.setitem(sys.modules, "minatar.gym", None)  # what Python does with a module that isn't there
-    with pytest.raises(ValueError, match=r'env.id=MinAtar/Breakout-v0 needs .*; pip install "waybill\[minatar\]"'):
-        GymBatch(id="MinAtar/Breakout-v0", num_envs=2)
+    with pytest.raises(ValueError, match=r'env.id=MinAtar/Breakout-v0 needs .*; pip install -e "\.\[minatar\]"'):
+        GymBatch(game=GameChoice("MinAtar/Breakout-v0"), num_envs=2)
     for name in [name for name in sys.modules if name.startswith("gymnasium.envs.box2d")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "Box2D", None)
-    with pytest.raises(ValueError, match=r'env.id=LunarLander-v3 needs .*; pip install "waybill\[box2d\]"'):
-        GymBatch(id="LunarLander-v3", num_envs=2)
+    with pytest.raises(ValueError, match=r'env.id=LunarLander-v3 needs .*; pip install -e "\.\[box2d\]"'):
+        GymBatch(game=GameChoice("LunarLander-v3"), num_envs=2)
 
 
 def test_minatar_is_as_its_docstring_here_says() -> None:
     doc = gym_games.__doc__ or ""
     assert "all six actions" in doc
-    full, minimal = make("MinAtar/Breakout-v0", {}), make("MinAtar/Breakout-v1", {})
+    full, minimal = make(GameChoice("MinAtar/Breakout-v0")), make(GameChoice("MinAtar/Breakout-v1"))
     assert (full.action_space, minimal.action_space) == (gymnasium.spaces.Discrete(6), gymnasium.spaces.Discrete(3))
     assert full.unwrapped.game.sticky_action_prob == 0.1  # type: ignore[attr-defined]
     assert find_spec("MinAtar/Breakout-v0").max_episode_steps is None
-    freeway, steps, over = make("MinAtar/Freeway-v0", {}), 0, False
+    freeway, steps, over = make(GameChoice("MinAtar/Freeway-v0")), 0, False
     freeway.reset(seed=0)
     while not over:
         _, _, over, truncated, _ = freeway.step(0)

@@ -8,12 +8,15 @@ import pytest
 
 import foreign  # noqa: F401 - makes its games known
 from experiments.games.gym import evaluation
-from experiments.games.gym.evaluation import EpisodeEvaluator, RandomPlayer, training_seed
+from experiments.games.gym import seeds as game_seeds
+from experiments.games.gym.evaluation import EpisodeEvaluator, RandomPlayer
+from experiments.games.gym.make import GameChoice
 from experiments.games.gym.sb3 import SB3Game
+from experiments.games.gym.seeds import training_seed
 
 
 def evaluator(id: str, first: int, episodes: int, max_steps: int = 1000) -> EpisodeEvaluator:
-    return EpisodeEvaluator(id=id, kwargs={}, first_seed=first, episodes=episodes, max_steps=max_steps)
+    return EpisodeEvaluator(game=GameChoice(id), first_seed=first, episodes=episodes, max_steps=max_steps)
 
 
 def leaning(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -58,16 +61,16 @@ def test_the_random_player_plays_legal_actions_alone() -> None:
 
 
 def test_training_seeds_lie_apart_from_those_of_evaluations() -> None:
-    assert evaluation.FIRST_HELD_OUT_SEED + 2**30 <= evaluation.FIRST_VALIDATION_SEED
-    assert evaluation.FIRST_VALIDATION_SEED + 100_000 <= evaluation.FIRST_TRAINING_SEED
+    assert game_seeds.FIRST_HELD_OUT_SEED + 2**29 <= game_seeds.FIRST_VALIDATION_SEED
+    assert game_seeds.FIRST_VALIDATION_SEED + 100_000 <= game_seeds.FIRST_TRAINING_SEED
     seeds = {training_seed(run, game) for run in (0, 1, 65_535) for game in (0, 1, 32_767)}
     assert len(seeds) == 9
-    assert min(seeds) >= evaluation.FIRST_TRAINING_SEED
-    assert max(seeds) < 2**32
+    assert min(seeds) >= game_seeds.FIRST_TRAINING_SEED
+    assert max(seeds) + 2**16 <= 2**31
 
 
 def test_stable_baselines_cannot_seed_training_with_an_evaluations_seed() -> None:
-    game = SB3Game(id="FrozenLake-v1", kwargs={}, seed=training_seed(0))
+    game = SB3Game(game=GameChoice("FrozenLake-v1"), seed=training_seed(0))
     drawn = [game.reset(seed=seed) and game.unwrapped.np_random.random() for seed in (0, 5)]
     assert drawn[0] == drawn[1]
     assert game.action_masks().tolist() == [True] * 4
@@ -75,9 +78,9 @@ def test_stable_baselines_cannot_seed_training_with_an_evaluations_seed() -> Non
     while not over:
         obs, r, terminated, truncated, info = game.step(1)
         over, total = terminated or truncated, total + float(r)
-    assert info["episode"] == {"r": total, "l": game.env.get_wrapper_attr("_elapsed_steps")}
+    assert info["finished"] == {"r": total, "l": game.env.get_wrapper_attr("_elapsed_steps")}
     assert (obs.shape, obs.dtype, obs.sum()) == ((16,), np.float32, 1)
-    masked = SB3Game(id="tests/Stairs-v0", kwargs={}, seed=0)
+    masked = SB3Game(game=GameChoice("tests/Stairs-v0"), seed=0)
     masked.reset(seed=0)
     masked.step(1)
     assert masked.action_masks().tolist() == [True, True, bool(masked.unwrapped.place % 2 == 0)]  # type: ignore[attr-defined]

@@ -86,7 +86,7 @@ def test_a_move_up_cuts_all_games_off_and_then_begins_new_ones_in_all_rows(tmp_p
     np.testing.assert_array_equal(r, expected_r)
     np.testing.assert_array_equal(terminated, expected_over)
     np.testing.assert_array_equal(truncated, ~terminated)
-    assert not (infos["_episode"] & ~terminated).any()  # what is cut off is no finished game
+    assert not (infos["_finished"] & ~terminated).any()  # what is cut off is no finished game
     obs, r, terminated, truncated, infos = env.step(np.zeros(N, np.int64))
     assert infos["reset"].all()
     assert not r.any()
@@ -110,10 +110,10 @@ def test_only_games_on_the_present_level_count_as_episodes(tmp_path: Path) -> No
     for _ in range(levels.load_level("refine").horizon + 2):
         *_, terminated, _, infos = env.step(zeros)
         ends += terminated
-        counted += infos["_episode"]
-        assert "episode" in infos or not infos["_episode"].any()
-        if infos["_episode"].any():
-            assert (infos["episode"]["l"][infos["_episode"]] == levels.load_level("refine").horizon).all()
+        counted += infos["_finished"]
+        assert "finished" in infos or not infos["_finished"].any()
+        if infos["_finished"].any():
+            assert (infos["finished"]["l"][infos["_finished"]] == levels.load_level("refine").horizon).all()
     assert ends.tolist() == [1] * N
     assert counted.tolist() == [1] * 6 + [0] * 2
 
@@ -140,7 +140,7 @@ def test_saved_games_go_on_bit_for_bit_also_in_the_middle_of_a_move(saved_at: in
             np.testing.assert_array_equal(copy, obs)
             for a, b in zip(columns, others, strict=True):
                 np.testing.assert_array_equal(a, b)
-            for name in ("action_mask", "action_group", "reset", "score", "stages", "_episode"):
+            for name in ("action_mask", "action_group", "reset", "score", "stages", "_finished"):
                 np.testing.assert_array_equal(copied[name], infos[name])
     assert env.level_index == other.level_index == 1
 

@@ -62,10 +62,10 @@ def test_the_learners_rows_are_those_of_the_game_with_all_seats_from_outside(tmp
             np.testing.assert_array_equal(infos[name], row_infos[name][::3])
         if results[1].any():
             ends += 1
-            np.testing.assert_array_equal(infos["episode"]["r"], row_infos["episode"]["r"][::3])
-            np.testing.assert_array_equal(infos["_episode"], results[1])
+            np.testing.assert_array_equal(infos["finished"]["r"], row_infos["finished"]["r"][::3])
+            np.testing.assert_array_equal(infos["_finished"], results[1])
         else:
-            assert "episode" not in infos
+            assert "finished" not in infos
     assert ends > 1
 
 

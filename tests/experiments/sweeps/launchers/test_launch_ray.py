@@ -13,7 +13,7 @@ import pytest
 from experiments.sweeps.launchers.ray import RayLauncher
 from sweeping import chained, done, jobs, only, read, start, until, words
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'waybill[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
 STORE_BYTES = 80 * 2**20
 
 
@@ -121,7 +121,7 @@ def test_what_the_cluster_cannot_do_is_one_line(cluster: Any, nodes: list[Any], 
 def test_without_ray_the_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     RayLauncher().check()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r'Ray is not installed, it comes with: pip install "waybill\[ray\]"'):
+    with pytest.raises(ValueError, match=r'Ray is not installed, it comes with: pip install -e "\.\[ray\]"'):
         RayLauncher().check()
 
 

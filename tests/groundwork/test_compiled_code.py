@@ -37,7 +37,7 @@ print(json.dumps({"settings": sorted(settings), "compiled": len(compiled.buffer)
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the packages that are compiled, without what was compiled here."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in ("agents", "compilation", "conf", "envs"):
+    for name in ("agents", "groundwork", "conf", "envs"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     return root
 
