@@ -26,13 +26,13 @@ def import_named(module: str, what: str) -> Any:
         raise WaybillError(f"{what}: {module!r} is no module's name, allowed is package.module") from None
 
 
-def import_object(target: str, what: str, *, separator: str = ".") -> Any:
+def import_object(target: str, what: str) -> Any:
     """What ``target``, a module and a name in it, stands for; ``what`` is the key with its value that names it.
 
     Raises:
         WaybillError: in one line, if there is no such module, or nothing of that name in it.
     """
-    module, _, name = target.rpartition(separator)
+    module, _, name = target.rpartition(".")
     found = import_named(module, what)
     if not hasattr(found, name):
         raise WaybillError(f"{what}: module {module!r} has no {name!r}")

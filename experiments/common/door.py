@@ -30,9 +30,7 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
             # Hydra would print its own report and end the process; this makes it raise to us instead.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             if os.getcwd() not in sys.path:
-                sys.path.append(
-                    os.getcwd()
-                )  # for modules of the user's own; ours come first
+                sys.path.append(os.getcwd())  # for modules of the user's own; ours come first
             try:
                 main()
             except BrokenPipeError:
@@ -92,7 +90,11 @@ def _bug_line(error: BaseException, text: str) -> str:
 def _hydra_line(error: HydraException) -> str:
     if isinstance(error, OverrideParseException):
         key, _, value = str(error.override).partition("=")
-        hint = f"; write a value with =, commas, brackets or spaces in quotes: \"{key}='{value}'\"" if value else ""
+        hint = (
+            f"; write a value with =, commas, brackets or spaces in quotes: \"{key}='{value}'\""
+            if value[:1] not in ("", "[", "{")
+            else ""
+        )
         return f"cannot read {error.override!r}, an override is key=value{hint}"
     cause, merging = error.__cause__, "Error merging override "
     if isinstance(cause, OmegaConfBaseException):

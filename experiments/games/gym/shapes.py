@@ -41,7 +41,8 @@ class Shapes(NamedTuple):
             return np.eye(self.obs_size, dtype=np.float32)[values.astype(np.int64).reshape(-1) - self.one_hot]
         if self.channels_first:
             values = np.moveaxis(values, 1, -1)
-        rows = values.reshape(len(values), -1).astype(np.float32)
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, which is found later
+            rows = values.reshape(len(values), -1).astype(np.float32)
         return rows if self.scale == 1.0 else rows * np.float32(self.scale)
 
 

@@ -48,9 +48,9 @@ def read_wrapper(given: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _find(name: str) -> Any:
-    if ":" in name:
-        return import_object(name, f"env.wrappers={name}", separator=":")
+    if "." in name or ":" in name:
+        return import_object(name.replace(":", "."), f"env.wrappers={name}")
     if name not in gymnasium.wrappers.__all__:
         own = ", ".join(known for known in gymnasium.wrappers.__all__ if known[0].isupper())
-        raise WaybillError(f"env.wrappers={name}: unknown, allowed are module:Class and Gymnasium's: {own}")
+        raise WaybillError(f"env.wrappers={name}: unknown, allowed are module.Class and Gymnasium's: {own}")
     return getattr(gymnasium.wrappers, name)

@@ -15,11 +15,11 @@ from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import entities_of
 from envs.waybill.options import read_options
 from envs.waybill.vector_env import WaybillVectorEnv
-from experiments.common.compiling import compile_engine
 from experiments.common.machine import threads_of
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
 from experiments.games.waybill.config import waybill_config
+from experiments.games.waybill.engine import compile_engine
 from experiments.games.waybill.ladder import LadderGames
 from experiments.games.waybill.rival_games import LevelGames
 from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_policy_rivals
