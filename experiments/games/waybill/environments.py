@@ -7,22 +7,26 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from envs.waybill.ahead import compile_ahead
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.parts import find_part
 from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import entities_of
-from envs.waybill.options import read_options
+from envs.waybill.options import GameOptions, read_options
+from envs.waybill.players.play import RULE_PLAYERS
 from envs.waybill.vector_env import WaybillVectorEnv
-from experiments.common.machine import threads_of
+from experiments.common.compiling import PLAYER_SECONDS, PLAYERS, announce_compilation
+from experiments.common.machine import cores, threads_of
+from experiments.common.progress import ProgressReport
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
 from experiments.games.waybill.config import waybill_config
-from experiments.games.waybill.engine import compile_engine
 from experiments.games.waybill.ladder import LadderGames
 from experiments.games.waybill.rival_games import LevelGames
 from experiments.games.waybill.rivals import outside_seats, refuse_policies, rivals_of, with_policy_rivals
+from groundwork.compiled_code import is_kept
 from groundwork.errors import WaybillError
 
 
@@ -153,3 +157,23 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         if type(value) is not type(known[key]):
             wanted = type(known[key]).__name__
             raise WaybillError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
+
+
+def compile_engine(options: GameOptions, *, seats: Sequence[int] = (0,)) -> None:
+    """Compile what games of these options still lack, and say what the players they are compared with will take."""
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        later = [function.__name__ for function in RULE_PLAYERS.values() if not is_kept(function)]
+        if later:
+            seconds = sum(PLAYER_SECONDS[name] for name in later)
+            names = ", ".join(PLAYERS[name] for name in later)
+            print(f"later, for the players it is compared with: {names}, about {seconds} s more", flush=True)
+
+    announce_compilation()
+    with ProgressReport(title="compiling, %", total=100) as progress:
+
+        def tick(share: float) -> None:
+            progress.update(int(100 * share))
+
+        compile_ahead(options, cores=cores(), seats=seats, say=say, tick=tick)

@@ -191,68 +191,6 @@ class Unseeded(Path):
         return np.array([self.at, np.random.default_rng().random(), 1.0], np.float32)
 
 
-class OldApi(Path):
-    def reset(self) -> Any:  # type: ignore[override]
-        self.at, self.turn = 0, 0
-        return self.seen()
-
-    def step(self, action: Any) -> Any:
-        over = self.walk(int(action))
-        return self.seen(), float(over), over, {}
-
-
-class OldStep(Path):
-    def step(self, action: Any) -> Any:
-        over = self.walk(int(action))
-        return self.seen(), float(over), over, {}
-
-
-class NoOptions(Path):
-    def reset(self, seed: int | None = None) -> Any:  # type: ignore[override]
-        return super().reset(seed=seed)
-
-
-class NoInfo(Path):
-    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-        return super().reset(seed=seed)[0]
-
-
-class EndIsNone(Path):
-    def step(self, action: Any) -> Any:
-        over = self.walk(int(action))
-        return self.seen(), float(over), over, None, {}
-
-
-class OwnBug(Path):
-    """A ValueError of the user's own, deep inside, after a thousand steps of all games."""
-
-    steps = 0
-
-    def walk(self, action: int) -> bool:
-        OwnBug.steps += 1
-        if OwnBug.steps > 1000:
-            np.zeros(3).reshape(2, 2)
-        return super().walk(action)
-
-
-class LostFile(OwnBug):
-    """A file of the user's own that is missing."""
-
-    def walk(self, action: int) -> bool:
-        LostFile.steps += 1
-        if LostFile.steps > 1000:
-            open("a_table_of_my_own.csv")  # noqa: SIM115
-        return Path.walk(self, action)
-
-
-class BadStart(Path):
-    """Cannot even be made, by a bug of the user's own."""
-
-    def __init__(self, render_mode: str | None = None) -> None:
-        super().__init__(render_mode)
-        {}["length"]
-
-
 class Named(Path):
     """A dictionary, as in Gymnasium's own tutorial."""
 
@@ -314,9 +252,11 @@ class Backwards(gymnasium.wrappers.TransformReward):
         super().__init__(env, lambda r: float(r) - cost)
 
 
-ODD = {
-    name: kind for name, kind in list(globals().items()) if isinstance(kind, type) and issubclass(kind, gymnasium.Env)
-}
-for _name, _kind in ODD.items():
-    if not issubclass(_kind, gymnasium.Wrapper):
-        gymnasium.register(id=f"odd/{_name}-v0", entry_point=_kind, max_episode_steps=40)
+def register(games: dict[str, Any]) -> None:
+    """Make the games of a module known to Gymnasium, as odd/NAME-v0."""
+    for name, kind in list(games.items()):
+        if isinstance(kind, type) and issubclass(kind, Path) and f"odd/{name}-v0" not in gymnasium.registry:
+            gymnasium.register(id=f"odd/{name}-v0", entry_point=kind, max_episode_steps=40)
+
+
+register(globals())

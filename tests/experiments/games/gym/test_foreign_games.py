@@ -11,11 +11,12 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import odd
 import pytest
 from gym_nodes import COMMON, LEARNS
 from typed import ROOT, refused
 
+import odd
+import odd_code
 from experiments.games.gym.batch import GymBatch, try_once
 from experiments.games.gym.evaluation import EpisodeEvaluator
 from experiments.games.gym.make import GameChoice
@@ -160,7 +161,7 @@ def test_later_it_is_named_with_its_game_and_step() -> None:
 
 @pytest.mark.parametrize(("name", "kind"), [("OwnBug", ValueError), ("LostFile", OSError), ("BadStart", KeyError)])
 def test_a_bug_of_the_users_own_is_left_as_it_is(name: str, kind: type[Exception]) -> None:
-    odd.OwnBug.steps = odd.LostFile.steps = 0
+    odd_code.OwnBug.steps = odd_code.LostFile.steps = 0
     with pytest.raises(kind) as caught:
         played(name, steps=1000)
     assert not isinstance(caught.value, WaybillError)
@@ -169,7 +170,8 @@ def test_a_bug_of_the_users_own_is_left_as_it_is(name: str, kind: type[Exception
 # --- through the doors, from a folder with the games in it ------------------------------------------------------------
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "odd.py").write_text((GAMES / "odd.py").read_text())
+    for name in ("odd.py", "odd_code.py"):
+        (tmp_path / name).write_text((GAMES / name).read_text())
     (tmp_path / "agents").mkdir()  # a package of the user's own that is named like one of ours
     (tmp_path / "agents" / "__init__.py").write_text("raise RuntimeError('not this one')")
     return tmp_path
@@ -196,26 +198,26 @@ def test_a_run_of_a_game_that_breaks_stops_saves_and_says_where(folder: Path) ->
 
 
 def test_a_bug_of_the_users_own_keeps_its_traceback_after_the_run_is_saved_and_it_goes_on(folder: Path) -> None:
-    words = ("train.py", *COMMON, *LEARNS, "env.id=odd:odd/OwnBug-v0", "hydra.run.dir=run")
+    words = ("train.py", *COMMON, *LEARNS, "env.id=odd_code:odd/OwnBug-v0", "hydra.run.dir=run")
     done = typed(*words, folder=folder)
     assert done.returncode == 1
     lines = done.stderr.splitlines()
     assert lines[0].startswith("saved after ")
     assert lines[1] == "Traceback (most recent call last):"
     assert lines[-1].startswith("ValueError: cannot reshape array")
-    assert any('odd.py", line ' in line for line in lines)
-    mended = (folder / "odd.py").read_text().replace("OwnBug.steps > 1000", "False")
-    (folder / "odd.py").write_text(mended)
+    assert any('odd_code.py", line ' in line for line in lines)
+    mended = (folder / "odd_code.py").read_text().replace("OwnBug.steps > 1000", "False")
+    (folder / "odd_code.py").write_text(mended)
     again = typed("train.py", "resume=run", folder=folder)
     assert again.returncode == 0, again.stderr
     assert json.loads((folder / "run" / "result.json").read_text())["env_steps"] >= 1200
 
 
 def test_in_a_sweep_the_bug_is_in_the_jobs_log_and_its_last_line_in_the_summary(folder: Path) -> None:
-    words = ("train.py", "-m", *COMMON, *LEARNS, "env.id=odd:odd/OwnBug-v0,odd:odd/Path-v0", "out=runs")
+    words = ("train.py", "-m", *COMMON, *LEARNS, "env.id=odd_code:odd/OwnBug-v0,odd:odd/Path-v0", "out=runs")
     done = typed(*words, folder=folder)
     assert done.returncode == 1
-    assert "ValueError: cannot reshape array of size 3 into shape (2,2) (odd.py, line" in done.stdout
+    assert "ValueError: cannot reshape array of size 3 into shape (2,2) (odd_code.py, line" in done.stdout
     log = next(folder.glob("runs/*/0_*/log.txt")).read_text()
     assert "Traceback (most recent call last):" in log
     assert len(list(folder.glob("runs/*/1_*/result.json"))) == 1, done.stdout
