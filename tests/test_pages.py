@@ -174,7 +174,7 @@ def test_what_is_not_run_is_there(command: Command) -> None:
         assert re.search(rf"^{rest[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     elif first == "pip":
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-        named = re.fullmatch(r"waybill\[(\w+)\]", rest[-1])
+        named = re.fullmatch(r"\.\[(\w+)\]", rest[-1])
         assert named is not None
         assert named[1] in extras
     elif first == "python":

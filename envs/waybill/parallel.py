@@ -67,10 +67,12 @@ class WaybillParallelEnv(ParallelEnv):
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
         """Begin a new game; ``options={"map_seed": m}`` plays the map of seed m.
 
+        PettingZoo's interface lets callers pass options that a game has not; those are passed over.
+
         Raises:
-            WaybillError: for another option, or a seed that is none.
+            WaybillError: for a map seed that is none.
         """
-        self._games.choose_map(options)
+        self._games.choose_map({key: value for key, value in (options or {}).items() if key == "map_seed"})
         observed, infos = self._games.reset(seed=seed)
         self.agents = list(self.possible_agents)
         return self._rows(observed), self._infos(infos)

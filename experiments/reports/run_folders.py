@@ -190,8 +190,13 @@ def _check_result(config: Mapping[str, Any], result: Any) -> None:
         raise WaybillError(f"it is of seed {result['seed']}, {CONFIG} of seed {config['seed']}")
     int(result["env_steps"])
     for name, row in result["scores"].items():
-        games = np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)
-        if not math.isfinite(float(row["mean"])) or games.ndim != 1 or not np.isfinite(games).all():
+        games = np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)  # null becomes nan
+        if (
+            row["mean"] is None
+            or not math.isfinite(float(row["mean"]))
+            or games.ndim != 1
+            or not np.isfinite(games).all()
+        ):
             raise WaybillError(f"the scores of {name} are no finite numbers")
     result["scores"][config["agent"]["name"]]
     if result.get("curve"):

@@ -1,4 +1,4 @@
-"""Compiled code on disk: engine and agents apart from each other, nothing at import, a folder for each version."""
+"""Compiled code on disk: nothing at import, a folder for each version of what a module is made of."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from groundwork import compiled_code
 
 ROOT = Path(__file__).resolve().parents[2]
 TOP = """
@@ -39,6 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("checkout")
     for name in ("agents", "groundwork", "conf", "envs"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "pyproject.toml").touch()  # it is a checkout
     return root
 
 
@@ -51,55 +55,98 @@ def run(root: Path, code: str, **variables: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def kept(root: Path) -> dict[str, set[str]]:
-    """Package → modules that it keeps compiled code of."""
-    found: dict[str, set[str]] = {}
-    for path in root.rglob("*.nbc"):
-        found.setdefault(path.relative_to(root).parts[0], set()).add(path.name.split(".")[0])
-    return found
+def kept(root: Path) -> list[str]:
+    """Modules that compiled code is kept of, one for each version."""
+    return sorted(
+        path.name.split("-")[0] for path in (root / ".cache" / "compiled").glob("*") if any(path.rglob("*.nbc"))
+    )
 
 
-def folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.rglob("__pycache__/numba-*") if path.is_dir())
+BOTH = ["agents.kernels.sum_tree", "envs.waybill.core.draws"]
 
 
 def test_importing_writes_nothing_and_changes_no_setting(checkout: Path) -> None:
     assert run(checkout, TOP + END) == {"settings": [], "compiled": 0}
+    assert not (checkout / ".cache").exists()
     assert list(checkout.rglob("__pycache__")) == []
 
 
-def test_engine_and_agents_keep_their_code_apart(checkout: Path) -> None:
+def test_code_is_kept_by_module_and_found_again(checkout: Path) -> None:
     first = run(checkout, TOP + CALLS + END)
     assert first["settings"] == []
     assert first["compiled"] > 2
-    assert kept(checkout) == {"agents": {"sum_tree"}, "envs": {"draws"}}
-    agents, engine = folders(checkout)
-    assert (agents.parents[1], engine.parents[1]) == (checkout / "agents", checkout / "envs" / "waybill")
+    assert kept(checkout) == BOTH
     assert run(checkout, TOP + CALLS + END) == {"settings": [], "compiled": 0}
 
 
-def test_code_of_other_sources_is_never_read_and_goes_once_new_code_comes(checkout: Path) -> None:
+def test_an_edit_compiles_what_is_made_of_it_alone_and_going_back_costs_nothing(checkout: Path) -> None:
     run(checkout, TOP + CALLS + END)
-    agents, engine = folders(checkout)
     with (checkout / "envs" / "waybill" / "rules" / "books.py").open("a") as file:
         file.write("# one line more\n")
-    run(checkout, TOP + END)
-    assert folders(checkout) == [agents, engine]  # an import alone leaves it
+    assert run(checkout, TOP + CALLS + END)["compiled"] == 0
+    jit = checkout / "envs" / "waybill" / "core" / "jit.py"  # draws is made of it, the agents' loops are not
+    before = jit.read_text()
+    jit.write_text(before + "# one line more\n")
     assert run(checkout, TOP + CALLS + END)["compiled"] == 1
-    same, other = folders(checkout)
-    assert same == agents
-    assert other.parent == engine.parent
-    assert other != engine
+    assert kept(checkout) == [*BOTH, "envs.waybill.core.draws"]
+    jit.write_text(before)
+    os.utime(jit)
+    assert run(checkout, TOP + CALLS + END)["compiled"] == 0
 
 
-def test_an_installation_that_cannot_be_written_uses_a_folder_of_the_user(checkout: Path, tmp_path: Path) -> None:
-    for path in folders(checkout):
-        shutil.rmtree(path.parent)
-        path.parent.write_text("in the way of a folder")
-    mine = tmp_path / "mine"
-    assert run(checkout, TOP + CALLS + END, NUMBA_CACHE_DIR=str(mine))["compiled"] > 2
-    assert kept(checkout) == {}
-    assert {path.name.split(".")[0] for path in mine.rglob("*.nbc")} == {"draws", "sum_tree"}
+@pytest.mark.parametrize("variable", ["WAYBILL_CACHE_DIR", "XDG_CACHE_HOME"])
+def test_code_is_kept_elsewhere_if_asked_or_if_it_is_no_checkout(checkout: Path, tmp_path: Path, variable: str) -> None:
+    (checkout / "pyproject.toml").unlink(missing_ok=True)
+    shutil.rmtree(checkout / ".cache", ignore_errors=True)
+    assert run(checkout, TOP + CALLS + END, **{variable: str(tmp_path / "mine")})["compiled"] > 2
+    assert kept(checkout) == []
+    (checkout / "pyproject.toml").touch()
+    assert {path.name.split(".")[0] for path in (tmp_path / "mine").rglob("*.nbc")} == {"draws", "sum_tree"}
+
+
+def test_where_nothing_can_be_written_it_is_compiled_and_said(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()  # in the way of all folders
+    blocked = str(tmp_path / "file" / "below")
+    (checkout / "pyproject.toml").unlink()
+    variables = {"WAYBILL_CACHE_DIR": blocked, "XDG_CACHE_HOME": blocked, "TMPDIR": str(tmp_path)}
+    (tmp_path / f"waybill-{os.getuid()}").touch()
+    code = TOP + CALLS + END
+    found = run(checkout, code, **variables)
+    (checkout / "pyproject.toml").touch()
+    assert found["compiled"] > 2
+    assert run(checkout, "import json\nprint(json.dumps({}))", **variables) == {}
+
+
+def test_old_versions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_code, "cache_folder", lambda: tmp_path)
+    name = "groundwork.compiled_code"
+    old, long_unused = [tmp_path / f"{name}-{k}" for k in range(20)], tmp_path / "envs.other-1"
+    for age, path in enumerate([*old, long_unused]):
+        path.mkdir()
+        when = time.time() - (40 * 86_400 if path == long_unused else 60 * age)
+        os.utime(path, (when, when))
+    compiled_code.folder_of.cache_clear()
+    made = compiled_code.folder_of(name)
+    compiled_code.folder_of.cache_clear()
+    assert made is not None
+    left = sorted(path for path in tmp_path.iterdir())
+    assert set(left) == {made, *old[: compiled_code.KEPT_VERSIONS - 1]}
+
+
+def test_a_small_number_is_not_compiled_apart(checkout: Path) -> None:
+    code = """
+import json, numba, numpy as np
+from groundwork.compiled_code import compile_lazily
+def inner(x):
+    return x + 1
+inner = compile_lazily(inner)
+def outer(a, b):
+    return inner(a) + inner(b) + inner(7)
+outer = compile_lazily(outer)
+assert outer(np.int8(1), np.int64(2)) == 13
+print(json.dumps({"signatures": len(inner.signatures)}))
+"""
+    assert run(checkout, code) == {"signatures": 1}
 
 
 def test_without_compilation_functions_are_plain_python(checkout: Path) -> None:

@@ -148,7 +148,10 @@ def test_an_own_choice_is_found_in_the_folder_that_the_user_names(tmp_path: Path
     [
         ({"name": "mine"}, "agent: needs a _target_ that names its settings dataclass, got {'name': 'mine'}"),
         ({"_target_": "agents.dqn_settings.DQNSettings"}, "agent: needs a name, that of its file in agent/, got "),
-        ({"_target_": "nowhere.Settings", "name": "mine"}, "agent=mine: cannot find _target_ 'nowhere.Settings' ("),
+        (
+            {"_target_": "nowhere.Settings", "name": "mine"},
+            "agent=mine: _target_ nowhere.Settings: there is no module 'nowhere', ",
+        ),
         (
             {"_target_": "agents.dqn_settings.DQNSettings", "name": "pqn"},
             "agent=pqn: _target_ is agents.dqn_settings.DQNSettings, but agent/pqn.yaml names agents.pqn_settings.",

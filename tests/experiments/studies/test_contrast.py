@@ -52,8 +52,12 @@ def test_only_seeds_that_all_have_are_compared(runs: Path) -> None:
 @pytest.mark.parametrize(
     ("ours", "others", "line"),
     [
-        ("x_1", "y_*", "'x_1': one * is needed"),
-        ("x_*", "*_*", "'\\*_\\*': one * is needed"),
+        (
+            "x_1",
+            "y_*",
+            "'x_1' against 'y_\\*': one * in both stands for what they have in common, none in both for one",
+        ),
+        ("x_*", "*_*", "'x_\\*' against '\\*_\\*': one * in both"),
         (
             "x_*",
             "w_*",

@@ -99,7 +99,7 @@ def test_two_processes_never_work_on_one_job(tmp_path: Path, monkeypatch: pytest
 def test_a_bug_and_a_stop_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = frozen(tmp_path)
     bug, stop = TypeError("a bug\nhere"), KeyboardInterrupt()
-    for error, state, said in ((bug, "failed", "a bug here"), (stop, "stopped", None)):
+    for error, state, said in ((bug, "failed", "TypeError: a bug here (test_job.py, line "), (stop, "stopped", None)):
 
         def fail(*arguments: object, error: BaseException = error, **named: object) -> None:
             raise error
@@ -107,7 +107,8 @@ def test_a_bug_and_a_stop_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(train, "start_run", fail)
         with pytest.raises(type(error)):
             run(folder)
-        assert (read_record(folder)["state"], read_record(folder)["error"]) == (state, said)
+        assert read_record(folder)["state"] == state
+        assert said is None or read_record(folder)["error"].startswith(said)
 
 
 def test_it_stops_when_its_parent_is_gone_and_a_missing_config_is_one_line(tmp_path: Path) -> None:

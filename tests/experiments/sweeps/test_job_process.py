@@ -45,8 +45,8 @@ def test_what_it_said_itself_stands(tmp_path: Path) -> None:
 
 def test_the_command_and_its_variables(tmp_path: Path) -> None:
     words = command(tmp_path, threads=3, keep_last=False, where="here")
-    assert words[:4] == [sys.executable, "-m", "experiments.sweeps.job", str(tmp_path)]
-    assert words[4:] == ["--threads", "3", "--where", "here", "--parent", str(os.getpid()), "--drop-last"]
+    assert words[:5] == [sys.executable, "-P", "-m", "experiments.sweeps.job", str(tmp_path)]
+    assert words[5:] == ["--threads", "3", "--where", "here", "--parent", str(os.getpid()), "--drop-last"]
     assert "--drop-last" not in command(tmp_path, threads=3, keep_last=True, where="here")
     found = environment({"PYTHONPATH": "/mine", "HOME": "/me"}, threads=3)
     assert (found["PYTHONPATH"], found["HOME"]) == (f"{ROOT}{os.pathsep}/mine", "/me")

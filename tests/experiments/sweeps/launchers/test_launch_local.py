@@ -47,7 +47,7 @@ def test_of_twelve_jobs_three_come_to_grief_and_the_same_command_does_what_is_mi
     own = jobs(folder)
     for number, reason in (
         (KILLED, "ended by SIGKILL"),
-        (BROKEN, "stairs 7 are broken"),
+        (BROKEN, "RuntimeError: stairs 7 are broken (trouble.py, line"),
         (BAD, "seed=70000 is not allowed, it must be 0..65535"),
     ):
         assert f"job {number} seed={own[number].name.partition('-')[2]} failed: {reason}" in stdout

@@ -71,7 +71,9 @@ def test_jobs_run_on_all_nodes_and_go_on_elsewhere_when_one_dies(
     assert (where(0), where(1)) == (first[1], first[1])
     assert [read(own[number] / "job.json")["attempts"] for number in own] == [2, 1, 2]  # job 2: a retry
     assert "going on in" in (own[0] / "log.txt").read_text()
-    assert re.search(r"job 2 seed=2: failed: stairs 2 are broken.*, is tried again \(1 times more\)", stdout)
+    assert re.search(
+        r"job 2 seed=2: failed: RuntimeError: stairs 2 are broken.*, is tried again \(1 times more\)", stdout
+    )
     (tmp_path / "raise2").unlink()
     again = done(command, cwd=tmp_path)
     assert again.returncode == 0, again.stderr

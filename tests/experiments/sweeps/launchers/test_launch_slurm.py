@@ -76,7 +76,7 @@ def test_jobs_run_out_of_time_and_go_on_and_failed_ones_are_submitted_again(
     assert (own[2] / "result.json").is_file()
     told = done(status, cwd=tmp_path, **cluster.variables)
     assert "4 jobs: 2 done, 2 failed" in told.stdout
-    assert "job 1 seed=1 failed: stairs 1 are broken" in told.stdout
+    assert "job 1 seed=1 failed: RuntimeError: stairs 1 are broken" in told.stdout
     (tmp_path / "raise1").unlink()
     again = done(command, cwd=tmp_path, **cluster.variables)
     assert "2 done before" in again.stdout
