@@ -27,7 +27,10 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a request that a loop can honour between two steps; a second one ends at once."""
+    """Turns Ctrl-C, SIGTERM and a closed terminal into a request that a loop can honour between two steps.
+
+    A second one ends at once. A terminal's closing that is ignored, as by ``nohup``, stays so.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -35,7 +38,9 @@ class StopRequest:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue
                 self._before[number] = signal.signal(number, self._request)
         return self
 

@@ -100,6 +100,10 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         own = dict(zip(seeds.folders(folder, setup), seeds.split(setup), strict=True))
         for place, one in ({folder: setup} | own).items():
             _claim(place, one, command, new=state is None)
+        starts = getattr(setup.agent, "learning_starts", 0)
+        if setup.config.steps <= starts:
+            line = f"steps={setup.config.steps} end before learning begins (agent.learning_starts={starts})"
+            print(f"note: {line}: the policy stays untrained", flush=True)
         if state is None:
             print(f"training in {folder}", flush=True)
         else:

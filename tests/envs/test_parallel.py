@@ -16,6 +16,7 @@ from envs.waybill.core import levels
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.parallel import WaybillParallelEnv
 from envs.waybill.vector_env import WaybillVectorEnv
+from groundwork.errors import WaybillError
 
 ROOT = Path(__file__).resolve().parents[2]
 MAPS = (TRAIN_SEEDS, 4)
@@ -106,3 +107,12 @@ def test_without_pettingzoo_it_says_how_to_get_it() -> None:
     script = "import sys; sys.modules['pettingzoo'] = None; import envs.waybill.parallel"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.strip().splitlines()[-1].endswith("pip install -e '.[pettingzoo]'")
+
+
+def test_an_own_map_is_played_once() -> None:
+    env = WaybillParallelEnv(level="haul")
+    told = env.reset(seed=3, options={"map_seed": 12345})[1]
+    assert {info["map_seed"] for info in told.values()} == {12345}
+    assert env.reset(seed=3)[1]["company_0"]["map_seed"] != 12345
+    with pytest.raises(WaybillError, match="map_seed=-1"):
+        env.reset(options={"map_seed": -1})

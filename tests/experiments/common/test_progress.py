@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.common import progress
-from experiments.common.progress import StepsFile
+from experiments.common.progress import ProgressReport, StepsFile
 
 
 def test_steps_are_written_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +19,16 @@ def test_steps_are_written_now_and_then(tmp_path: Path, monkeypatch: pytest.Monk
         now[0] = 100.0 + second
         steps.update(step)
         assert json.loads((tmp_path / "progress.json").read_text()) == {"env_step": told, "steps": 50}
+
+
+def test_the_time_left_is_told_once_two_are_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    report = ProgressReport(title="plays", total=100)
+    report.update(0)
+    for seconds, done in ((60.0, 1), (80.0, 2)):  # the first waited for what is compiled
+        now[0] = seconds
+        report.update(done)
+    assert capsys.readouterr().out.splitlines() == ["plays: 1 of 100  ", "plays: 2 of 100    1:05:20 left"]

@@ -44,6 +44,12 @@ def test_arms_pair_up_by_what_the_star_stands_for(runs: Path) -> None:
     assert back.difference.mean == -100
 
 
+def test_one_arm_is_compared_with_another_by_their_whole_names(runs: Path) -> None:
+    haul, refine = contrasts(runs, "x_1", "y_1")
+    assert haul.pairs == refine.pairs == [("x_1", "y_1")]
+    assert haul.difference.mean == 100
+
+
 def test_only_seeds_that_all_have_are_compared(runs: Path) -> None:
     (runs / "haul" / "y_2" / "3" / "result.json").unlink()
     assert contrasts(runs, "x_*", "y_*")[0].seeds == [0, 1, 2, 4]
