@@ -55,7 +55,8 @@ def test_jobs_run_out_of_time_and_go_on_and_failed_ones_are_submitted_again(
     until(lambda: all(read(tmp_path / f"seen{number}.json") for number in range(3)), "all to begin", 150)
     at_once = done(command, cwd=tmp_path, **cluster.variables)
     assert at_once.returncode == 1, at_once.stderr
-    assert at_once.stdout == f"sweep of 4 jobs in {folder}, 3 with launcher=slurm\n{bad}"
+    told = [line for line in at_once.stdout.splitlines(keepends=True) if not line.startswith("configs: ")]  # if slow
+    assert "".join(told) == f"sweep of 4 jobs in {folder}, 3 with launcher=slurm\n{bad}"
     (tmp_path / "raise1").touch()
     for number in (1, 2):
         (tmp_path / f"wait{number}").unlink()
