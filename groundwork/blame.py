@@ -23,12 +23,6 @@ def passed_users_code(error: BaseException) -> bool:
     return any(_owner(frame.filename) == "user" for frame in traceback.extract_tb(error.__traceback__))
 
 
-def raised_in(error: BaseException, *modules: str) -> bool:
-    """True if an exception was raised by a file whose path, as a module's name, ends with one of these."""
-    path = traceback.extract_tb(error.__traceback__)[-1].filename.removesuffix(".py").replace("/", ".")
-    return path.endswith(modules)
-
-
 def _owner(filename: str) -> str:
     path = Path(filename)
     if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in (*_OURS, *_DOORS):

@@ -7,6 +7,7 @@ Each thread takes a slice of the games through all passes.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -129,10 +130,11 @@ class Batch:
     def use_maps(self, seeds: np.ndarray) -> None:
         """Play on the maps of ``seeds`` [M] from the next new game on; running games must be restarted."""
         self.pool: MapPool = make_pool(self._record, seeds)
-        try:
-            self._table = self._encode(self.pool, self._record, **self._encoding_options)
+        try:  # only what the encoding takes: a TypeError of its own code is a bug
+            inspect.signature(self._encode).bind(self.pool, self._record, **self._encoding_options)
         except TypeError as error:
             raise WaybillError(f"encoding options {self._encoding_options}: {error}") from None
+        self._table = self._encode(self.pool, self._record, **self._encoding_options)
 
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""

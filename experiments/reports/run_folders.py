@@ -191,12 +191,8 @@ def _check_result(config: Mapping[str, Any], result: Any) -> None:
     int(result["env_steps"])
     for name, row in result["scores"].items():
         games = np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)  # null becomes nan
-        if (
-            row["mean"] is None
-            or not math.isfinite(float(row["mean"]))
-            or games.ndim != 1
-            or not np.isfinite(games).all()
-        ):
+        mean = math.nan if row["mean"] is None else float(row["mean"])
+        if not math.isfinite(mean) or games.ndim != 1 or not np.isfinite(games).all():
             raise WaybillError(f"the scores of {name} are no finite numbers")
     result["scores"][config["agent"]["name"]]
     if result.get("curve"):

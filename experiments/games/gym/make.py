@@ -1,7 +1,6 @@
 """Single Gymnasium games by id, made in the wrappers that a config names.
 
-What an id needs and cannot have ends in one line. MinAtar's ids (Young & Tian 2019) exist once its package is there,
-Atari's too.
+What an id needs and cannot have ends in one line. MinAtar's ids (Young & Tian 2019) exist once its package is there.
 Seen in MinAtar 1.0.15: ``-v0`` offers all six actions and ``-v1`` the game's minimal set; each step repeats the last
 action with chance 0.1 (``sticky_action_prob``), also across games; difficulty grows in Asterix, Seaquest and Space
 Invaders (``difficulty_ramping``); nothing is ever truncated, Freeway alone ends by itself, after 2,501 frames; a copy
@@ -23,8 +22,8 @@ from groundwork.blame import passed_users_code
 from groundwork.errors import WaybillError
 from groundwork.modules import import_named
 
-EXTRAS = {"MinAtar/": ("minatar.gym", "minatar"), "ALE/": ("ale_py", "atari")}  # ids whose module registers them
-MODULES = {"gymnasium.envs.box2d": "box2d", "ale_py": "atari"}  # of entry points whose packages an extra installs
+EXTRAS = {"MinAtar/": ("minatar.gym", "minatar")}  # ids whose module registers them, and the extra that brings it
+MODULES = {"gymnasium.envs.box2d": "box2d"}  # of entry points whose packages an extra installs
 
 
 class GameChoice(NamedTuple):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from experiments.games.gym.checks import MASK
 from experiments.games.gym.make import GameChoice, find_spec, make, make_batch
 from experiments.games.gym.seeds import FIRST_TRAINING_SEED
 
@@ -32,7 +34,13 @@ def is_same_game(game: GameChoice) -> bool:
 def _plays_alike(game: GameChoice, batch: Any) -> bool:
     if find_spec(game.id).entry_point is None:
         return True
-    env, rng = make(game), np.random.default_rng(0)
+    with contextlib.closing(make(game)) as env:
+        return _agree(env, batch)
+
+
+def _agree(env: Any, batch: Any) -> bool:
+    """Whether a game and a batch of one show and pay the same for the same actions, up to the end of an episode."""
+    rng = np.random.default_rng(0)
     if env.observation_space != batch.single_observation_space or env.action_space != batch.single_action_space:
         return False
     alone, info = env.reset(seed=FIRST_TRAINING_SEED)
@@ -41,16 +49,14 @@ def _plays_alike(game: GameChoice, batch: Any) -> bool:
     for _ in range(COMPARED_STEPS):
         if not np.allclose(alone, together[0], rtol=1e-5, atol=1e-6):
             return False
-        legal = np.flatnonzero(info.get("action_mask", np.ones(env.action_space.n)))  # type: ignore[attr-defined]
-        action = int(rng.choice(legal)) + int(env.action_space.start)  # type: ignore[attr-defined]
         if over:  # the next game's start is drawn otherwise
-            env.close()
             return True
+        legal = np.flatnonzero(info.get(MASK, np.ones(env.action_space.n)))
+        action = int(rng.choice(legal)) + int(env.action_space.start)
         alone, r, terminated, truncated, info = env.step(action)
         together, rewards, terminations, truncations, _ = batch.step(np.array([action]))
         ends = (bool(terminated), bool(truncated)) == (bool(terminations[0]), bool(truncations[0]))
         if not ends or not np.isclose(float(r), rewards[0]):
             return False
         over = terminated or truncated
-    env.close()
     return True
