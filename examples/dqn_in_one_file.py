@@ -77,8 +77,8 @@ class Memory:
     def sample(self, rng: np.random.Generator, size: int) -> tuple[Tensor, ...]:
         """(obs, action, n-step return, discount, obs n steps later, its mask), [B, ...] each."""
         first = max(0, self.count - self.rows + 1)  # the row that is overwritten next is left out
-        t = rng.integers(first, self.count - N_STEP, size)
-        game = rng.integers(self.obs.shape[1], size)
+        t = rng.integers(first, self.count - N_STEP, size=size)
+        game = rng.integers(self.obs.shape[1], size=size)
         good = self.is_step[t % self.rows, game]
         t, game = t[good], game[good]
         total, discount = np.zeros(len(t), np.float32), np.ones(len(t), np.float32)
