@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.common.door import door
 from experiments.config.arms import expand_arms
-from experiments.config.choices import add_config_folders_of, check_composed
+from experiments.config.choices import add_config_folders_of, check_composed, refuse_no_choice
 from experiments.config.schema import register
 
 register()
@@ -48,6 +48,7 @@ def main() -> None:
     """The command."""
     # the group is there, if empty, so Hydra wants experiment=; who knows groups as optional writes +experiment=
     sys.argv = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv]
+    refuse_no_choice(sys.argv[1:])
     run()
     if failures:
         raise failures[0]

@@ -11,13 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import door
-from experiments.config.choices import add_config_folders_of
+from experiments.config.choices import add_config_folders_of, refuse_no_choice
 from experiments.config.schema import register
+from experiments.config.whole_numbers import with_open_numbers
 from experiments.tuning.settings import TuningConfig
 from groundwork.errors import WaybillError
 
 register()
-ConfigStore.instance().store(name="schema", node=TuningConfig)
+ConfigStore.instance().store(name="schema", node=with_open_numbers(TuningConfig))
 failures: list[Exception] = []
 
 
@@ -40,6 +41,7 @@ def main() -> None:
     for word in sys.argv[1:]:
         if word in ("-m", "--multirun"):
             raise WaybillError(f"{word}: a search has trials of its own, what they try is in its search.space")
+    refuse_no_choice(sys.argv[1:])
     run()
     if failures:
         raise failures[0]

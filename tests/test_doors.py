@@ -21,7 +21,7 @@ from tiny import COMMON, DQN
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished tiny run."""
     out = tmp_path_factory.mktemp("out")
-    done = command("train.py", *COMMON, *DQN, "steps=300", f"out={out}", f"hydra.run.dir={out}/run", cwd=out)
+    done = command("train.py", *COMMON, *DQN, "steps=3e2", f"out={out}", f"hydra.run.dir={out}/run", cwd=out)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for part in ("planner", "95 % interval", "tensorboard --logdir", "evaluate.py", "replay.py", "resume="):
@@ -38,7 +38,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("scale=nope",), "available: paper"),
         (("experiment=nope",), "Could not find 'experiment/nope'"),
         (("env=gym", "env.id=CartPole-v1", "terrain=straight"), "terrain=straight: env=gym has no terrain="),
-        (("steps=abc",), "steps=abc: "),
+        (("steps=abc",), "steps=abc is not allowed, it must be a whole number"),
+        (("agent.n_step=1.5",), "agent.n_step=1.5 is not allowed, it must be a whole number"),
+        (("progress=3",), "progress=3 is not allowed, it must be true or false"),
+        (("evaluation=3",), "evaluation=3 is not allowed, it must be a section of keys"),
+        (("level=null",), "level=null: a group's choice needs a name, available: chain, fog, haul, refine, rivals"),
         (("level=nope",), "available: chain, fog, haul, refine, rivals"),
         (("agent.lerning_rate=1",), "agent.lerning_rate: there is no such key"),
         (("+agent.lerning_rate=1",), "agent.lerning_rate: there is no such key"),

@@ -13,7 +13,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.common.stopping import INTERRUPTED, MISTAKEN, UNFINISHED, Interrupted, Unfinished
-from experiments.config.errors import explain, first_line
+from experiments.config.errors import explain, first_line, mistyped
 from groundwork.blame import is_ours
 from groundwork.errors import WaybillError
 
@@ -99,7 +99,10 @@ def _hydra_line(error: HydraException) -> str:
     cause, merging = error.__cause__, "Error merging override "
     if isinstance(cause, OmegaConfBaseException):
         override = first_line(error).removeprefix(merging)
-        return f"{override}: {first_line(cause)}" if first_line(error).startswith(merging) else explain(cause)
+        if not first_line(error).startswith(merging):
+            return explain(cause)
+        key, _, value = override.partition("=")
+        return mistyped(key, first_line(cause), value) or f"{override}: {first_line(cause)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if len(lines) > 1 and lines[1].startswith("Available options in"):
         options = []

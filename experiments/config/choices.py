@@ -75,6 +75,18 @@ def names_in(group: str) -> list[str]:
     return sorted({path.stem for folder in config_folders() for path in (folder / group).glob("*.yaml")})
 
 
+def refuse_no_choice(words: Sequence[str]) -> None:
+    """Refuse a command line's ``GROUP=null``, of which Hydra says neither the group nor what there is.
+
+    Raises:
+        WaybillError: in one line.
+    """
+    for word in words:
+        group, _, value = word.lstrip("+").partition("=")
+        if value == "null" and (names := names_in(group)):
+            raise WaybillError(f"{word}: a group's choice needs a name, available: {', '.join(names)}; or leave it out")
+
+
 def content_of(group: str, name: object) -> dict[str, Any] | None:
     """What the file of a choice holds, as it is written there; None if there is no such file.
 

@@ -22,6 +22,8 @@ def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str,
     missing = re.search(r"Missing mandatory value: ([\w.]+)", text)
     if missing is not None:
         return f"{missing[1]} is missing, give {missing[1]}=..."
+    if (line := mistyped(key, text)) is not None:
+        return line
     if re.search(r"\bnot in\b", text) is None or not isinstance(error.parent_node, DictConfig):
         return f"{key}: {text}" if key else text
     known = sorted(str(name) for name in error.parent_node if str(name) not in ("_target_", "name"))
@@ -29,6 +31,34 @@ def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str,
         return f"{key}: there is no such key, to add it write +{key}=..."
     hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""
     return f"{key}: there is no such key, known are {', '.join(known)}{hint}"
+
+
+_KINDS = {
+    "Integer": "a whole number", "int": "a whole number", "Float": "a number", "float": "a number",
+    "Boolean": "true or false", "bool": "true or false", "string": "text", "str": "text",
+}  # fmt: skip
+_MISTYPED = (  # OmegaConf's lines
+    r"Value '(?P<value>.*)' of type '\w+' could not be converted to (?P<kind>\w+)",
+    r"Value '(?P<value>.*)' is not a valid (?P<kind>\w+)",
+    r"Cannot convert '\w+' to (?P<kind>\w+): '(?P<value>.*)'",
+    r"Incompatible value '(?P<value>None)' for field of type '(?P<kind>\w+)'",
+    r"field '.*' is not Optional",
+    r"is not a (ListConfig|subclass)",
+    r"Cannot assign \w+ to [Dd]ict",
+)
+
+
+def mistyped(key: str, text: str, value: str | None = None) -> str | None:
+    """The line for a ``value`` of another type than the key's, from OmegaConf's; None if its error is another."""
+    found = next((match for line in _MISTYPED if (match := re.search(line, text)) is not None), None)
+    if found is None or not key:
+        return None
+    said = found.groupdict()
+    value = value or said.get("value") or ("null" if "Optional" in text else None)
+    value = None if value is None else {"None": "null", "True": "true", "False": "false"}.get(value, value)
+    default = "a list" if "ListConfig, list" in text else "a section of keys"
+    kind = "given" if "Optional" in text else _KINDS.get(said.get("kind") or "", default)
+    return f"{key}{'' if value is None else f'={value}'} is not allowed, it must be {kind}"
 
 
 def first_line(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from experiments.config.errors import explain, first_line, need
 from experiments.config.keys import group_of
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
 from experiments.config.transfer import TransferSettings
+from experiments.config.whole_numbers import with_whole_numbers
 from groundwork.errors import WaybillError
 
 CONFIG = "config.yaml"  # of a run, in its folder
@@ -70,7 +71,8 @@ def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
         schema = classes["env"].config_class
         unused = {"launcher", "arms", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
         used = {key: value for key, value in choices.without_targets(chosen).items() if key not in unused}
-        merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.create(used))
+        resolved: Any = OmegaConf.to_container(OmegaConf.create(used), resolve=True)
+        merged = OmegaConf.merge(OmegaConf.structured(schema), with_whole_numbers(schema, resolved))
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
@@ -155,11 +157,24 @@ def _settings(cls: type[Any], group: str, values: Mapping[str, Any]) -> Any:
     if group == "agent" and "gamma" not in known:
         given.pop("gamma", None)
     try:
+        return read_section(cls, group, given)
+    except WaybillError as error:
+        if str(error).startswith(f"{group}."):
+            raise
+        raise WaybillError(f"{group}={values['name']}: {error}") from None
+
+
+def read_section(cls: type[Any], name: str, values: Mapping[str, Any], keys: Mapping[str, str] | None = None) -> Any:
+    """A section of a config as its dataclass, checked; ``keys`` are fields that users write in another way.
+
+    Raises:
+        WaybillError: in one line that names key and value.
+    """
+    try:
+        given = with_whole_numbers(cls, values, f"{name}.")
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), given))
     except OmegaConfBaseException as error:
-        raise WaybillError(explain(error, prefix=f"{group}.")) from None
-    except WaybillError as error:
-        raise WaybillError(f"{group}={values['name']}: {error}") from None
+        raise WaybillError(explain(error, prefix=f"{name}.", names=keys)) from None
 
 
 def _transfer(values: Mapping[str, Any]) -> TransferSettings:
@@ -169,10 +184,8 @@ def _transfer(values: Mapping[str, Any]) -> TransferSettings:
         if key not in known:
             raise WaybillError(f"transfer.{key}: there is no such key, known are {', '.join(sorted(known))}")
     given = {"source" if key == "from" else key: value for key, value in values.items()}
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(TransferSettings), given))  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise WaybillError(explain(error, prefix="transfer.", names={"source": "from"})) from None
+    settings: TransferSettings = read_section(TransferSettings, "transfer", given, {"source": "from"})
+    return settings
 
 
 def read_run(folder: Path) -> Setup:

@@ -19,6 +19,7 @@ from experiments.config.errors import check_device, need
 from experiments.config.groups import ActionsConfig, EncodingConfig, EvaluationConfig, RewardConfig
 from experiments.config.keys import file_name, sweep_name
 from experiments.config.rivals import SelfplaySettings, check_rivals, placeholders
+from experiments.config.whole_numbers import with_open_numbers
 from groundwork.errors import WaybillError
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
@@ -133,6 +134,6 @@ class CommandConfig(WaybillConfig):
 
 def register() -> None:
     """Tell Hydra the schema, and how the folders of runs and sweeps are named."""
-    ConfigStore.instance().store(name="schema", node=CommandConfig)
+    ConfigStore.instance().store(name="schema", node=with_open_numbers(CommandConfig))
     OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Interrupted, StopRequest
-from experiments.config.reading import read_composed
+from experiments.config.reading import read_composed, read_section
 from experiments.tuning import report, trials
 from experiments.tuning.settings import SearchSettings
 from experiments.tuning.trials import TuningSearch
@@ -62,8 +62,8 @@ def read_search(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     if OmegaConf.is_missing(node, "search"):
         known = ", ".join(sorted(path.stem for path in SEARCHES.glob("*.yaml")))
         raise WaybillError(f"no search is chosen, give +search= one of {known}")
-    settings = OmegaConf.to_object(node.search)
-    assert isinstance(settings, SearchSettings)
+    given: Any = OmegaConf.to_container(node.search, resolve=True)
+    settings: SearchSettings = read_section(SearchSettings, "search", given)
     run = OmegaConf.masked_copy(node, [str(key) for key in node if key != "search"])
     return settings, read_composed(run).plain
 

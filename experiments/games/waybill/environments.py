@@ -130,14 +130,13 @@ def sb3_env(setup: Setup) -> Any:
 def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     """What the config chooses for an environment: level, reward, actions and encoding with their options."""
     config = waybill_config(setup)
-    _check_options(config.encoding.name, config.encoding.options)
     options: dict[str, Any] = {
         "level": config.level if level is None else level,
         "reward": config.reward.name,
         "gamma": setup.gamma,
         "actions": config.actions.name,
         "encoding": config.encoding.name,
-        "encoding_options": dict(config.encoding.options),
+        "encoding_options": _checked_options(config.encoding.name, config.encoding.options),
     }
     if config.curriculum.moves_up:  # one layout for all levels
         options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))
@@ -146,17 +145,21 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     return options | {name: value for name, value in own.items() if value is not None}
 
 
-def _check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that an encoding doesn't take, by its signature; it checks their ranges itself."""
+def _checked_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an encoding, those refused that it doesn't take by its signature; it checks ranges itself."""
     takes = inspect.signature(find_part(name, "encoding", encodings)).parameters
     known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
+    found = {}
     for key, value in options.items():
         if key not in known:
             there = ", ".join(known) or "none"
             raise WaybillError(f"encoding.options.{key}: encoding={name} has no such option, known are {there}")
-        if type(value) is not type(known[key]):
-            wanted = type(known[key]).__name__
-            raise WaybillError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted}")
+        wanted = type(known[key])
+        is_number = wanted in (int, float) and isinstance(value, int | float) and not isinstance(value, bool)
+        if type(value) is not wanted and not (is_number and (wanted is float or float(value).is_integer())):
+            raise WaybillError(f"encoding.options.{key}={value} is not allowed, it must be of type {wanted.__name__}")
+        found[key] = wanted(value) if is_number else value
+    return found
 
 
 def compile_engine(options: GameOptions, *, seats: Sequence[int] = (0,)) -> None:

@@ -181,7 +181,7 @@ def test_sizes_of_another_level_are_explained(tmp_path: Path) -> None:
         (("transfer.teacher=true",), "transfer.teacher=True needs transfer.from=RUN"),
         (("transfer.mode=half",), "transfer.mode=half is not one of full, encoder, head, random_init"),
         (("transfer.shrink_perturb=2",), "transfer.shrink_perturb=2.0 is not allowed, it must be 0..1"),
-        (("transfer.teacher_steps=x",), "transfer.teacher_steps: Value 'x' of type 'str' could not be converted"),
+        (("transfer.teacher_steps=x",), "transfer.teacher_steps=x is not allowed, it must be a whole number"),
         (("transfer.teacher=much", "transfer.from=x"), "transfer.teacher=much is not allowed, it must be true, false"),
         (("transfer.teacher_acting=0.5",), "transfer.teacher_acting=0.5 needs transfer.teacher=true or a weight"),
         (("+transfer.source=x",), "transfer.source: there is no such key, known are epsilon_start, from, mode"),
