@@ -159,8 +159,6 @@ def _settings(cls: type[Any], group: str, values: Mapping[str, Any]) -> Any:
     try:
         return read_section(cls, group, given)
     except WaybillError as error:
-        if str(error).startswith(f"{group}."):
-            raise
         raise WaybillError(f"{group}={values['name']}: {error}") from None
 
 
