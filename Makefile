@@ -7,13 +7,16 @@ device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test check bench gpu clean .venv
+.PHONY: train test proofs check bench gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(jobs) -m "not gpu" $(ARGS)
+	$(BIN)/python -m pytest -n $(jobs) --dist loadfile -m "not gpu and not proof" $(ARGS)
+
+proofs: $(STAMP)
+	$(BIN)/python -m pytest -n $(jobs) -m proof $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

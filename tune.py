@@ -11,14 +11,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import door
-from experiments.config.choices import add_config_folders_of, refuse_no_choice
+from experiments.config.choices import PARTS, add_config_folders_of, refuse_no_choice
 from experiments.config.schema import register
 from experiments.config.whole_numbers import with_open_numbers
 from experiments.tuning.settings import TuningConfig
 from groundwork.errors import WaybillError
 
 register()
-ConfigStore.instance().store(name="schema", node=with_open_numbers(TuningConfig))
+ConfigStore.instance().store(name="schema", node=with_open_numbers(TuningConfig, with_target=PARTS))
 failures: list[Exception] = []
 
 

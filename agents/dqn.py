@@ -101,7 +101,7 @@ class DQN(QAgent):
             self.batch = batch = self.sample(env_step, n_step)
             if self.learner.updates == 0:
                 found = self.plasticity.metrics(self.learner.network, batch)
-                self._first = [{"dormant_at_first": row["dormant"]} for row in found]
+                self._first = [{f"{name}_at_first": share for name, share in row.items()} for row in found]
             if self.noise:
                 draw_noise(self.learner.network, self.noise)
                 draw_noise(self.learner.target_network, self.noise)

@@ -30,6 +30,11 @@ def _owner(filename: str) -> str:
     return "library" if is_library(filename) else "user"
 
 
+def is_our_module(name: str) -> bool:
+    """True for a module of Waybill's, or anything in one, by its dotted name."""
+    return name.partition(".")[0] in _OURS
+
+
 def is_library(filename: str) -> bool:
     """True for a file of Python's own or of an installed package, and for code that has no file.
 

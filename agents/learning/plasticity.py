@@ -107,8 +107,8 @@ class Plasticity:
         return self.make_fresh(self.drawn)
 
     def metrics(self, network: QNetwork, batch: Transitions | None) -> list[dict[str, float]]:
-        """The share of dormant units in the batch, for each seed; nothing without a batch."""
-        if batch is None:
+        """The share of dormant units in the batch, for each seed; nothing without a batch or without hidden units."""
+        if batch is None or not network.units():
             return [{} for _ in next(network.parameters())]
         scores = torch.cat([score for _, score in activity(network, batch)], dim=1)
         return [{"dormant": share} for share in (scores <= DORMANT).float().mean(1).tolist()]

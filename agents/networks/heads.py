@@ -237,9 +237,15 @@ def _check_atoms(atoms: int) -> None:
 
 
 def _heads() -> dict[str, type[Head]]:
-    """All classes of this module that derive from ``Head`` and have a name."""
-    classes = [x for x in globals().values() if isinstance(x, type) and issubclass(x, Head)]
-    return {head.name: head for head in classes if hasattr(head, "name")}
+    """All classes that derive from ``Head`` and have a name, in modules that are imported; of two the first counts."""
+    classes: list[type[Head]] = [Head]
+    for cls in classes:
+        classes += cls.__subclasses__()
+    found: dict[str, type[Head]] = {}
+    for head in classes:
+        if hasattr(head, "name"):
+            found.setdefault(head.name, head)
+    return found
 
 
 def heads_with(quality: str) -> str:

@@ -1,14 +1,17 @@
 """What a choice stands for: ``agent=dqn`` is ``conf/agent/dqn.yaml``, whose ``_target_`` names a settings dataclass.
 
-Only files of this installation's ``conf/``, and of folders that the user names by ``--config-dir``, may name a class. A
-saved run or sweep keeps groups, names and numbers. A ``_target_`` in there is never imported: the file may be
+A reward, an action space or an encoding of one's own is named in its file in the same way; ours are found by their
+names. Only files of this installation's ``conf/``, and of folders that the user names by ``--config-dir``, may name a
+class. A saved run or sweep keeps groups, names and numbers. A ``_target_`` in there is never imported: the file may be
 anybody's, and classes move.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +20,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.keys import CONFIG_DIR
+from groundwork.blame import is_our_module
 from groundwork.errors import WaybillError
 from groundwork.modules import import_object
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TARGET = "_target_"
 CLASSED = ("env", "agent", "network")  # groups of a run whose choices name classes
+PARTS = ("reward", "actions", "encoding")  # groups whose choices are parts of a game
 _NAME = re.compile(r"\w[\w.+-]*")  # a file's stem, never a path
 
 # Runs of before hold targets beside names. Where a name has no file (a user's own that isn't at hand), the file that
@@ -90,6 +95,8 @@ def refuse_no_choice(words: Sequence[str]) -> None:
 def content_of(group: str, name: object) -> dict[str, Any] | None:
     """What the file of a choice holds, as it is written there; None if there is no such file.
 
+    Once a file of a user's own is read, modules beside its config folder can be imported, after all others.
+
     Raises:
         WaybillError: in one line, if the name could not be a file's.
     """
@@ -98,6 +105,9 @@ def content_of(group: str, name: object) -> dict[str, Any] | None:
     for folder in config_folders():
         path = folder / group / f"{name}.yaml"
         if path.is_file():
+            beside = str(folder.resolve().parent)
+            if folder != CONF and beside not in sys.path:
+                sys.path.append(beside)
             return dict(_parsed(path, path.stat().st_mtime_ns))
     return None
 
@@ -139,13 +149,38 @@ def class_of(group: str, values: Any) -> type[Any]:
     if content_of(group, name) is None:
         name = TARGETS_OF_BEFORE.get((group, str(values.get(TARGET))), name)
     if content_of(group, name) is None:
-        where = " and ".join(map(str, config_folders()))
-        hint = f"if the file is your own, name its config folder by --config-dir (or {CONFIG_DIR})"
-        raise WaybillError(f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}")
+        raise WaybillError(_no_file(group, name))
     target = _target_of(group, name)
     if target is None:
         raise WaybillError(f"{group}={name}: {group}/{name}.yaml needs a _target_ that names its settings dataclass")
-    return import_object(target, f"{group}={name}: _target_ {target}")
+    found = import_object(target, f"{group}={name}: _target_ {target}")
+    if not isinstance(found, type) or not dataclasses.is_dataclass(found):
+        raise WaybillError(f"{group}={name}: _target_ {target} is no dataclass of settings")
+    return found
+
+
+def part_of(group: str, name: str) -> str:
+    """What an environment finds a part by: its name if it is ours, ``module.name`` for one of a user's own.
+
+    Raises:
+        WaybillError: in one line, if no file has that name.
+    """
+    if content_of(group, name) is None:
+        raise WaybillError(_no_file(group, name))
+    return _target_of(group, name) or name
+
+
+def _no_file(group: str, name: object) -> str:
+    where = " and ".join(map(str, config_folders()))
+    hint = f"if the file is your own, name its config folder by --config-dir (or {CONFIG_DIR})"
+    return f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}"
+
+
+def own_targets(names: Mapping[str, str]) -> dict[str, str]:
+    """Of a run's choices those that are a user's own: group → ``module.name`` that its file names."""
+    groups = [group for group in (*CLASSED, *PARTS) if names.get(group) in names_in(group)]
+    targets = {group: _target_of(group, names[group]) for group in groups}
+    return {group: target for group, target in targets.items() if target and not is_our_module(target)}
 
 
 def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
@@ -154,6 +189,11 @@ def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
     Raises:
         WaybillError: in one line, if a group names no class, one that isn't there, or another than its name's file.
     """
+    for group in PARTS:
+        given: Any = node.get(group)
+        if given is not None and given.get(TARGET) != (named := _target_of(group, str(given.get("name")))):
+            line = f"_target_ is {given.get(TARGET)}, but {group}/{given.get('name')}.yaml names {named}"
+            raise WaybillError(f"{group}={given.get('name')}: {line}; a part needs a file of its own name")
     for group in groups:
         values: Any = node.get(group)
         plain: Any = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
@@ -175,7 +215,7 @@ def without_target(values: Any) -> Any:
 
 def without_targets(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's whole config without the classes that its choices name: as it is saved."""
-    return {str(key): without_target(value) if key in CLASSED else value for key, value in config.items()}
+    return {str(k): without_target(value) if k in (*CLASSED, *PARTS) else value for k, value in config.items()}
 
 
 def _target_of(group: str, name: str, seen: tuple[str, ...] = ()) -> str | None:

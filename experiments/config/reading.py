@@ -11,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from experiments.config import choices
 from experiments.config.choices import CLASSED
@@ -22,6 +23,7 @@ from experiments.config.whole_numbers import with_whole_numbers
 from groundwork.errors import WaybillError
 
 CONFIG = "config.yaml"  # of a run, in its folder
+NEEDS = "needs "  # comments there that begin so say which packages of a user's own the run is made of
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,15 @@ def read_run(folder: Path) -> Setup:
         raise WaybillError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
     if not path.is_file():
         raise WaybillError(f"{str(folder)!r} is no run folder: it has no config.yaml")
+    text = ""
     try:
-        return read_setup(OmegaConf.create(path.read_text()))  # type: ignore[arg-type]
-    except Exception as error:
-        raise WaybillError(f"{path}: {first_line(error)}") from None
+        text = path.read_text()
+        given = OmegaConf.create(text)
+        if not isinstance(given, DictConfig):
+            raise WaybillError("a config is a section of keys")
+        return read_setup(given)
+    except (WaybillError, OmegaConfBaseException, OSError, UnicodeDecodeError, YAMLError) as error:
+        line = first_line(error)
+        needed = [one[2:].partition(", sources")[0] for one in text.splitlines() if one.startswith(f"# {NEEDS}")]
+        about = [one for one in needed if one.partition(": ")[2].partition(" is ")[0] in line]
+        raise WaybillError("; it ".join([f"{path}: {line}", *about])) from None

@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from envs.waybill.core.levels import LevelConfig
+from experiments.config.choices import PARTS
 from experiments.config.curriculum import CurriculumConfig
 from experiments.config.errors import check_device, need
 from experiments.config.groups import ActionsConfig, EncodingConfig, EvaluationConfig, RewardConfig
@@ -134,6 +135,6 @@ class CommandConfig(WaybillConfig):
 
 def register() -> None:
     """Tell Hydra the schema, and how the folders of runs and sweeps are named."""
-    ConfigStore.instance().store(name="schema", node=with_open_numbers(CommandConfig))
+    ConfigStore.instance().store(name="schema", node=with_open_numbers(CommandConfig, with_target=PARTS))
     OmegaConf.register_new_resolver("file_name", file_name, replace=True)
     OmegaConf.register_new_resolver("sweep_name", sweep_name, replace=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments.config.errors import need
@@ -27,12 +27,18 @@ def with_whole_numbers(cls: type[Any], values: Mapping[str, Any], prefix: str = 
     return {str(key): _converted(hints.get(str(key)), value, f"{prefix}{key}") for key, value in values.items()}
 
 
-def with_open_numbers(cls: type[Any]) -> type[Any]:
-    """A dataclass of the same fields and defaults, without checks, any value where ``cls`` has an int or a bool."""
+def with_open_numbers(cls: type[Any], with_target: Sequence[str] = ()) -> type[Any]:
+    """A dataclass of the same fields and defaults, without checks, any value where ``cls`` has an int or a bool.
+
+    The sections ``with_target`` may also have a ``_target_``, the part that a file names.
+    """
     hints = typing.get_type_hints(cls)
     fields = []
     for own in dataclasses.fields(cls):
         kind = _opened(hints[own.name])
+        if own.name in with_target:
+            target = ("_target_", str | None, dataclasses.field(default=None))
+            kind = dataclasses.make_dataclass(kind.__name__, [target], bases=(kind,))
         if own.default_factory is not dataclasses.MISSING:
             section = own.default_factory is hints[own.name]  # a dataclass, as it is by default
             default: Any = dataclasses.field(default_factory=kind if section else own.default_factory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from experiments.config.choices import config_folders
 from experiments.config.keys import as_override
 
 _COMMAND = "python train.py"
@@ -12,7 +13,13 @@ _COMMAND = "python train.py"
 
 def command_line(overrides: Sequence[str]) -> str:
     """What is typed to start a run with these overrides."""
-    return " ".join([_COMMAND, *map(shlex.quote, overrides)])
+    return " ".join([_COMMAND, *map(shlex.quote, [*config_words(), *overrides])])
+
+
+def config_words() -> list[str]:
+    """What a command has to say for choices of a user's own to be found; several folders are a variable's business."""
+    own = config_folders()[1:]
+    return ["--config-dir", str(own[0])] if len(own) == 1 else []
 
 
 def resume_command(folder: object) -> str:

@@ -14,7 +14,9 @@ from experiments.config.keys import as_override, shell_command
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
 from experiments.runs import results, seeds
+from experiments.runs.commands import config_words
 from experiments.runs.domain import HeldOut
+from experiments.runs.own_parts import own_parts
 from experiments.runs.policies import load_policy
 from experiments.runs.seed_run import SeedRun
 from experiments.runs.session import Session
@@ -78,6 +80,7 @@ def describe_run(setup: Setup) -> dict[str, Any]:
         "threads": threads_of(config),
         "network_threads": config.network_threads,
         "num_envs": config.num_envs,
+        "own_parts": own_parts(setup),
         **setup.domain.describe(setup),
     }
 
@@ -102,9 +105,9 @@ def _show(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means:
     further = as_override("steps", 2 * (found[0]["env_steps"] or setup.config.steps))
     for what, words in {
         "curves:": ("tensorboard", "--logdir", folder if several else folder.parent),
-        "measure:": ("python", "evaluate.py", seeds_own[0]),
-        "watch:": ("python", "replay.py", seeds_own[0], "--format", "gif", "--out", "game.gif"),
-        "extend:": ("python", "train.py", as_override("resume", folder), further),
+        "measure:": ("python", "evaluate.py", *config_words(), seeds_own[0]),
+        "watch:": ("python", "replay.py", *config_words(), seeds_own[0], "--format", "gif", "--out", "game.gif"),
+        "extend:": ("python", "train.py", *config_words(), as_override("resume", folder), further),
     }.items():
         print(f"{what:<9} {shell_command(*words)}", flush=True)
 

@@ -16,6 +16,7 @@ from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
 from experiments.runs.domain import ActGreedily, n_actions_of, network_layout
+from experiments.runs.own_parts import note_changes
 from experiments.runs.seeds import only_folder
 from groundwork.errors import WaybillError
 
@@ -39,6 +40,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
     """
     best = only_folder(folder, setup) / BEST
     saved = checkpoints.load_checkpoint(best)
+    note_changes(best.parent, setup)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])

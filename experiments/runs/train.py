@@ -23,6 +23,7 @@ from experiments.runs import commands, results, seeds, transfer
 from experiments.runs.checkpoints import load_last
 from experiments.runs.finish import describe_run, finish_run, print_held_out
 from experiments.runs.loop import make_loop, train
+from experiments.runs.own_parts import needs, note_changes
 from experiments.runs.seed_run import is_reached
 from groundwork.errors import WaybillError
 
@@ -71,6 +72,7 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
         hint = "to go on, add stop_at_score=null"
         raise WaybillError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
     prepare(setup)
+    note_changes(folder, setup)
     lines = commands.commands_in((folder / CONFIG).read_text())
     lines += [commands.command_line(overrides)] if overrides else []
     return _train_and_report(setup, folder, state, commands.as_comments(lines))
@@ -120,7 +122,7 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
     """Save the config below the ``command`` that made it, a comment: two new runs never share a folder, and a result of
     fewer steps is kept under another name.
     """
-    text = command + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
+    text = command + commands.as_comments(needs(setup)) + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
     if not new:
         old = results.read_result(folder)
         if old is not None:

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from groundwork.errors import WaybillError
+from groundwork.modules import import_object
 
 P = TypeVar("P")
 
@@ -24,11 +25,14 @@ def parts_of(*modules: ModuleType) -> dict[str, Any]:
 
 
 def find_part(name: str, key: str, *modules: ModuleType) -> Any:
-    """The part of that name in one of the modules; ``key`` is what a config calls such a part.
+    """The part of that name in one of the modules, or of a user's own by ``module.name``; ``key`` is what a config
+    calls such a part.
 
     Raises:
-        WaybillError: for an unknown name, in one line with the known ones.
+        WaybillError: in one line, for an unknown name with the known ones, or if there is no such module or part.
     """
+    if "." in name:
+        return import_object(name, f"{key}={name}")
     known = parts_of(*modules)
     if name not in known:
         raise WaybillError(f"{key}={name!r} is unknown, known are {', '.join(sorted(known))}")

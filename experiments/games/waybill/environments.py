@@ -20,6 +20,7 @@ from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.compiling import PLAYER_SECONDS, PLAYERS, announce_compilation
 from experiments.common.machine import cores, threads_of
 from experiments.common.progress import ProgressReport
+from experiments.config.choices import part_of
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
 from experiments.games.waybill.config import waybill_config
@@ -132,10 +133,10 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
     config = waybill_config(setup)
     options: dict[str, Any] = {
         "level": config.level if level is None else level,
-        "reward": config.reward.name,
+        "reward": part_of("reward", config.reward.name),
         "gamma": setup.gamma,
-        "actions": config.actions.name,
-        "encoding": config.encoding.name,
+        "actions": part_of("actions", config.actions.name),
+        "encoding": part_of("encoding", config.encoding.name),
         "encoding_options": _checked_options(config.encoding.name, config.encoding.options),
     }
     if config.curriculum.moves_up:  # one layout for all levels
@@ -147,7 +148,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
 
 def _checked_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of an encoding, those refused that it doesn't take by its signature; it checks ranges itself."""
-    takes = inspect.signature(find_part(name, "encoding", encodings)).parameters
+    takes = inspect.signature(find_part(part_of("encoding", name), "encoding", encodings)).parameters
     known = {key: value.default for key, value in takes.items() if value.default is not inspect.Parameter.empty}
     found = {}
     for key, value in options.items():

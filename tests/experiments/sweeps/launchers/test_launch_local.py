@@ -77,7 +77,7 @@ def test_of_twelve_jobs_three_come_to_grief_and_the_same_command_does_what_is_mi
     assert only(tmp_path) == folder
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_stopped_sweep_ends_like_one_that_was_not(tmp_path: Path) -> None:
     tiny = [*COMMON, *DQN, "steps=30000", "evaluation.every=10000", "checkpoint_every=1000000", "seed=0,1"]
     command = ["train.py", "-m", *tiny, f"out={tmp_path}", "launcher.n_jobs=2"]

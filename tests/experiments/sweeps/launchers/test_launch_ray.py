@@ -38,7 +38,7 @@ def nodes(cluster: Any) -> Iterator[list[Any]]:
             cluster.remove_node(node)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_jobs_run_on_all_nodes_and_go_on_elsewhere_when_one_dies(
     cluster: Any, nodes: list[Any], tmp_path: Path
 ) -> None:

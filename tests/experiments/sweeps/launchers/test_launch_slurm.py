@@ -35,7 +35,7 @@ def tiny(*more: str) -> list[str]:
     return ["launcher=slurm", "launcher.cpus=1", "launcher.time=1", "launcher.save_seconds=28", *more]
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_jobs_run_out_of_time_and_go_on_and_failed_ones_are_submitted_again(
     cluster: SlurmCluster, tmp_path: Path
 ) -> None:
