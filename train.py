@@ -5,6 +5,10 @@ With ``-m`` and several values to a key it is a sweep: a job for each combinatio
 
 from __future__ import annotations
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded: no traceback
+
 import re
 import sys
 from pathlib import Path
@@ -17,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.common.door import door
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed, refuse_no_choice
+from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 
 register()
@@ -48,6 +53,10 @@ def main() -> None:
     """The command."""
     # the group is there, if empty, so Hydra wants experiment=; who knows groups as optional writes +experiment=
     sys.argv = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv]
+    if wants_help(sys.argv[1:]):
+        what = "Train an agent: python train.py [GROUP=NAME ...] [KEY=VALUE ...]"
+        print(help_text(what, sys.argv[1:], groups=("level", "reward", "actions", "encoding"), without=("search",)))
+        return
     refuse_no_choice(sys.argv[1:])
     run()
     if failures:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded: no traceback
+
 import sys
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from omegaconf import DictConfig
 
 from experiments.common.door import door
 from experiments.config.choices import PARTS, add_config_folders_of, refuse_no_choice
+from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 from experiments.config.whole_numbers import with_open_numbers
 from experiments.tuning.settings import TuningConfig
@@ -41,6 +46,10 @@ def main() -> None:
     for word in sys.argv[1:]:
         if word in ("-m", "--multirun"):
             raise WaybillError(f"{word}: a search has trials of its own, what they try is in its search.space")
+    if wants_help(sys.argv[1:]):
+        what = "Tune settings: python tune.py +search=NAME [GROUP=NAME ...] [KEY=VALUE ...]"
+        print(help_text(what, sys.argv[1:], groups=("search",), without=("launcher",)))
+        return
     refuse_no_choice(sys.argv[1:])
     run()
     if failures:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -27,6 +29,8 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     def wrap(main: Callable[[], None]) -> Callable[[], None]:
         @wraps(main)
         def guarded() -> None:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.default_int_handler)  # until now it ended the process at once
             # Hydra would print its own report and end the process; this makes it raise to us instead.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             if os.getcwd() not in sys.path:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from experiments.config.schema import Config
 from groundwork.errors import WaybillError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def threads_of(config: Config) -> int:
@@ -30,6 +32,8 @@ def device_of(config: Config) -> torch.device:
     Raises:
         WaybillError: if it isn't there.
     """
+    import torch
+
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if config.device == "auto":
         return torch.device("cuda" if found else "cpu")

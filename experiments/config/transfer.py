@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agents.acting.teacher import TeacherSettings
-from agents.learning.transfer import MODES
 from experiments.config.errors import need_within
 from groundwork.errors import WaybillError
+
+if TYPE_CHECKING:
+    from agents.acting.teacher import TeacherSettings
 
 _RANGES = {
     "epsilon_start": (0, 1), "shrink_perturb": (0, 1), "teacher": (0, 10**6), "teacher_steps": (1, 10**12),
@@ -34,6 +35,8 @@ class TransferSettings:
     teacher_acting: float = 0.0
 
     def __post_init__(self) -> None:
+        from agents.learning.transfer import MODES
+
         if self.mode not in MODES:
             raise WaybillError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
         if not isinstance(self.teacher, bool | int | float):
@@ -54,4 +57,6 @@ class TransferSettings:
         """How the source teaches; None if it doesn't."""
         if not self.teaches:
             return None
+        from agents.acting.teacher import TeacherSettings
+
         return TeacherSettings(float(self.teacher), self.teacher_temperature, self.teacher_acting, self.teacher_steps)

@@ -40,7 +40,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from experiments.common.statistics import CONFIDENCE, RESAMPLES, Interval
 from groundwork.errors import WaybillError
@@ -63,6 +62,8 @@ class Band(NamedTuple):
 
 def iqm(values: np.ndarray, axis: int = 0) -> np.ndarray:
     """Interquartile mean: a quarter of the values, rounded down, is left out at either end (Agarwal et al., 2021)."""
+    from scipy import stats
+
     return stats.trim_mean(values, 0.25, axis=axis)
 
 
@@ -111,6 +112,8 @@ def tail(seeds: int, tasks: int, confidence: float = CONFIDENCE, *, vary_enough:
 
     The factor for resamples that vary too little is left out if they ``vary_enough``.
     """
+    from scipy import stats
+
     wide = stats.t.ppf((1 + confidence) / 2, tasks * (seeds - 1))
     return float(stats.norm.cdf(-wide if vary_enough else -wide * math.sqrt(seeds / (seeds - 1))))
 
@@ -142,6 +145,8 @@ def improvement_interval(ours: np.ndarray, others: np.ndarray, *, confidence: fl
 
     It holds all probabilities from which the observed one is no further away than its spread under them allows.
     """
+    from scipy import stats
+
     found, z = probability_of_improvement(ours, others), stats.norm.ppf((1 + confidence) / 2)
     m, n = len(ours), len(others)
     alike = (m + n) / 2 - 1

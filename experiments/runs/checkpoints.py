@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from experiments.common.files import write_whole
 from groundwork.errors import WaybillError
@@ -23,6 +22,8 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: if the folder cannot be written; the old file is still there then.
     """
+    import torch
+
     packed = {"format": CHECKPOINT_FORMAT, **pack(content)}
     write_whole(path, lambda temporary: torch.save(packed, temporary))
 
@@ -35,6 +36,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise WaybillError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
+    import torch  # when it is needed: commands that only ask whether a file is there start at once
+
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
@@ -73,6 +76,8 @@ def pack(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(pack(entry) for entry in value)
     if isinstance(value, np.ndarray):
+        import torch
+
         return {_ARRAY: torch.from_numpy(np.array(value))}
     return value.item() if isinstance(value, np.generic) else value
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
-from agents.networks.base import Layout
 from experiments.common.curves import EpisodeWindow
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
+
+if TYPE_CHECKING:
+    from agents.networks.base import Layout
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
 # (number of the fresh weights, share of the way to them) → dormant units before and after
@@ -174,6 +176,8 @@ class Domain(Protocol):
 
 def network_layout(env: Any) -> Layout:
     """How an environment's observations are cut, as networks take it."""
+    from agents.networks.base import Layout
+
     return Layout(*env.layout)
 
 

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -29,12 +29,14 @@ from experiments.common.statistics import Interval, mean_interval
 from experiments.config.errors import check_device
 from experiments.config.groups import check_count, check_first_seed
 from experiments.config.rivals import STAND_IN
-from experiments.games.waybill.arena import Arena, ArenaGames
 from experiments.runs.results import provenance
 from experiments.studies.ratings import Rating, rate, win_shares
 from groundwork.errors import WaybillError
 
-Matches = dict[tuple[str, str], ArenaGames]  # (player in seat 0, player in seat 1) → their games
+if TYPE_CHECKING:
+    from experiments.games.waybill.arena import ArenaGames
+
+Matches: TypeAlias = "dict[tuple[str, str], ArenaGames]"  # (player in seat 0, player in seat 1) → their games
 
 
 def compete(
@@ -45,6 +47,8 @@ def compete(
     Raises:
         WaybillError: in one line, if a player isn't there or doesn't fit the level.
     """
+    from experiments.games.waybill.arena import Arena
+
     two = dataclasses.replace(level, rivals=[STAND_IN])
     arena = Arena(level=two, first=first, maps=maps, device=device, threads=cores())
     arena.check(players)

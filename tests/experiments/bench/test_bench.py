@@ -7,9 +7,10 @@ import torch
 
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
-from experiments.bench.__main__ import median_and_range, options, ratios
+from experiments.bench.__main__ import options
 from experiments.bench.cases import GAMES, Case, Training, sb3_training
 from experiments.bench.split import product_seconds, products, split_time
+from experiments.bench.tables import median_and_range, ratios
 
 CPU = torch.device("cpu")
 SMALL = Case("small", "CartPole-v1", MLPSettings(width=[16, 12], layer_norm=False), 512)
@@ -26,7 +27,7 @@ def test_options_that_are_none_are_refused(argument: str) -> None:
 
 
 def test_options() -> None:
-    assert options(["device=cpu", "rounds=7"]) == (CPU, 7, ["engine", "sb3", "split", "seeds"])
+    assert options(["device=cpu", "rounds=7"]) == ("cpu", 7, ["engine", "sb3", "split", "seeds"])
     assert options(["device=cpu"])[1] == 3
     assert options(["device=cpu", "tables=split,engine"])[2] == ["split", "engine"]
 

@@ -1,0 +1,134 @@
+"""The tables of the benchmark: speeds of things that take turns in one run, and what they are to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from statistics import median
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from agents.networks.mlp import MLPSettings
+from experiments.bench.cases import (
+    BATCH_SIZE,
+    CASES,
+    ENGINE_GAMES,
+    GAMES,
+    STEPS_PER_UPDATE,
+    Case,
+    TimedRound,
+    Training,
+    batch_engine,
+    sb3_training,
+    single_engine,
+)
+from experiments.bench.split import gflops, split_time
+from experiments.common.progress import ProgressReport
+
+SEEDS = 8
+ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
+
+
+def time_rounds(title: str, makers: Mapping[str, Callable[[], TimedRound]], rounds: int) -> dict[str, list[float]]:
+    """Speeds by label, of rounds that take turns; making each compiles and fills caches and isn't counted."""
+    speeds: dict[str, list[float]] = {}
+    with ProgressReport(title=title, total=(rounds + 1) * len(makers)) as progress:
+        runs = {}
+        for label, make in makers.items():
+            runs[label] = make()
+            progress.update(len(runs))
+        for i in range(rounds):
+            for k, (label, run) in enumerate(runs.items()):
+                speeds.setdefault(label, []).append(run())
+                progress.update((i + 1) * len(runs) + k + 1)
+    return speeds
+
+
+def median_and_range(values: list[float], digits: int = 0) -> str:
+    """Median with the lowest and the highest value."""
+    return f"{median(values):,.{digits}f} ({min(values):,.{digits}f} … {max(values):,.{digits}f})"
+
+
+def ratios(a: list[float], b: list[float]) -> str:
+    """Median and range of a over b, round by round."""
+    return median_and_range([x / y for x, y in zip(a, b, strict=True)], 1)
+
+
+def print_rows(title: str, headings: list[str], rows: list[list[str]]) -> None:
+    """Print a table."""
+    table = Table(title=title, title_justify="left")
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if k == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=160).print(table)
+
+
+def engine_table(device: torch.device, rounds: int) -> None:
+    """Print how fast the engine steps, without an agent."""
+    makers: dict[str, Callable[[], TimedRound]] = {
+        f"{ENGINE_GAMES:,} games of {level}, one batch": partial(batch_engine, level) for level in ENGINE_LEVELS
+    }
+    makers["one gymnasium.make game of refine"] = single_engine
+    speeds = time_rounds("engine", makers, rounds)
+    print_rows("engine, env steps a second", ["what", "median"], [[k, median_and_range(v)] for k, v in speeds.items()])
+
+
+def against_sb3_table(device: torch.device, rounds: int) -> None:
+    """Print how fast our DQN and Stable-Baselines3's train."""
+    rows = []
+    for case in [case for case in CASES if isinstance(case.network, MLPSettings)]:
+        makers: dict[str, Callable[[], TimedRound]] = {
+            "ours": partial(Training, case, device),
+            "many": partial(sb3_training, case, device, games=GAMES),
+            "one": partial(sb3_training, case, device, games=1),
+        }
+        speeds = time_rounds(case.name, makers, rounds)
+        ours, many, one = speeds["ours"], speeds["many"], speeds["one"]
+        theirs = [median_and_range(many), ratios(ours, many), median_and_range(one), ratios(ours, one)]
+        rows.append([case.name, median_and_range(ours), *theirs])
+    print_rows(
+        f"training, env steps a second; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps, ours {GAMES} games",
+        ["game and network", "ours", f"SB3, {GAMES} games", "ratio", "SB3, one game", "ratio"],
+        rows,
+    )
+
+
+def split_table(device: torch.device, rounds: int) -> None:
+    """Print where our DQN's time goes, measured over one round of training."""
+    parts = ["engine", "act", "remember", "sample", "update"]
+    rows = []
+    for case in CASES:
+        spent = split_time(Training(case, device))
+        total = sum(spent[part] for part in parts)
+        row = [f"{spent[part]:,.0f} ({spent[part] / total:.0%})" for part in parts]
+        rows.append([case.name, *row, f"{spent['floor']:,.0f} ({spent['floor'] / spent['update']:.0%})"])
+    print_rows(
+        f"microseconds an env step; this machine multiplies matrices at {gflops(device):,.0f} GFLOP/s",
+        ["game and network", *parts, "products of the update (share of it)"],
+        rows,
+    )
+
+
+def seeds_table(device: torch.device, rounds: int) -> None:
+    """Print what eight seeds in one process cost."""
+    rows = []
+    for case in CASES[1::2]:
+        shorter = Case(case.name, case.game, case.network, case.steps // 4)
+        makers: dict[str, Callable[[], TimedRound]] = {
+            "one": partial(Training, case, device),
+            "all": partial(Training, shorter, device, seeds=SEEDS),
+        }
+        speeds = time_rounds(f"{case.name}, {SEEDS} seeds", makers, rounds)
+        one, joint = speeds["one"], speeds["all"]
+        rows.append([case.name, median_and_range(one), median_and_range(joint), ratios(one, joint)])
+    print_rows(
+        f"{SEEDS} seeds in one process, env steps a second of each",
+        ["game and network", "one seed", f"{SEEDS} seeds", f"cost of {SEEDS}, in runs of one"],
+        rows,
+    )
+
+
+TABLES = {"engine": engine_table, "sb3": against_sb3_table, "split": split_table, "seeds": seeds_table}
