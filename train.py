@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.common.door import door
 from experiments.config.arms import expand_arms
-from experiments.config.choices import add_config_folders_of, check_composed, refuse_no_choice
+from experiments.config.choices import CONF, add_config_folders_of, check_composed, refuse_no_choice
 from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 
@@ -28,7 +28,7 @@ register()
 failures: list[Exception] = []
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def run(node: DictConfig) -> None:
     """Do one run (a sweep's jobs are ``experiments.sweeps.job``). An error is kept for ``main``: Hydra would report it
     twice.

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import door
-from experiments.config.choices import PARTS, add_config_folders_of, refuse_no_choice
+from experiments.config.choices import CONF, PARTS, add_config_folders_of, refuse_no_choice
 from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 from experiments.config.whole_numbers import with_open_numbers
@@ -27,7 +27,7 @@ ConfigStore.instance().store(name="schema", node=with_open_numbers(TuningConfig,
 failures: list[Exception] = []
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def run(node: DictConfig) -> None:
     """Do one search. An error is kept for ``main``: Hydra would report it twice."""
     from experiments.tuning.tune import search

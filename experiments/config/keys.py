@@ -9,6 +9,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from groundwork.blame import ROOT
+
 PER_COMMAND = ("launcher", "out", "progress")  # how and where a sweep runs, not what
 CONFIG_DIR = "WAYBILL_CONFIG_DIR"  # environment variable: the user's own config folders, see ``choices``
 
@@ -30,6 +32,13 @@ def quoted(text: str) -> str:
 def shell_command(*words: object) -> str:
     """A command to type: words quoted for the shell where they have to be."""
     return shlex.join(str(word) for word in words)
+
+
+def door_words(name: str) -> list[str]:
+    """How a door is called: as a script of the checkout, or by the command of an installation elsewhere."""
+    if not (ROOT / "pyproject.toml").is_file():
+        return [f"waybill-{name}"]
+    return ["python", "-m", "experiments.sweeps"] if name == "sweeps" else ["python", f"{name}.py"]
 
 
 def key_of(override: str) -> str:

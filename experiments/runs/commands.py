@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from experiments.config.choices import config_folders
-from experiments.config.keys import as_override
+from experiments.config.keys import as_override, door_words, shell_command
 
 _COMMAND = "python train.py"
 
@@ -24,7 +24,7 @@ def config_words() -> list[str]:
 
 def resume_command(folder: object) -> str:
     """What is typed to go on with the run in a folder."""
-    return command_line([as_override("resume", folder)])
+    return shell_command(*door_words("train"), *config_words(), as_override("resume", folder))
 
 
 def as_comments(lines: Sequence[str]) -> str:

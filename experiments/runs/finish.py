@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.common.machine import device_of, threads_of
 from experiments.common.statistics import mean_interval
-from experiments.config.keys import as_override, shell_command
+from experiments.config.keys import as_override, door_words, shell_command
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
 from experiments.runs import results, seeds
@@ -105,9 +105,9 @@ def _show(setup: Setup, folder: Path, found: Sequence[Mapping[str, Any]], means:
     further = as_override("steps", 2 * (found[0]["env_steps"] or setup.config.steps))
     for what, words in {
         "curves:": ("tensorboard", "--logdir", folder if several else folder.parent),
-        "measure:": ("python", "evaluate.py", *config_words(), seeds_own[0]),
-        "watch:": ("python", "replay.py", *config_words(), seeds_own[0], "--format", "gif", "--out", "game.gif"),
-        "extend:": ("python", "train.py", *config_words(), as_override("resume", folder), further),
+        "measure:": (*door_words("evaluate"), *config_words(), seeds_own[0]),
+        "watch:": (*door_words("replay"), *config_words(), seeds_own[0], "--format", "gif", "--out", "game.gif"),
+        "extend:": (*door_words("train"), *config_words(), as_override("resume", folder), further),
     }.items():
         print(f"{what:<9} {shell_command(*words)}", flush=True)
 

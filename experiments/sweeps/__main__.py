@@ -23,7 +23,7 @@ from experiments.common import locks
 from experiments.common.door import door
 from experiments.common.files import write_whole
 from experiments.common.statistics import mean_interval
-from experiments.config.keys import shell_command
+from experiments.config.keys import door_words, shell_command
 from experiments.runs import results
 from experiments.sweeps import manifest
 from experiments.sweeps.launcher import find_launcher, launchers_of
@@ -72,7 +72,7 @@ def _ask_launchers(sweep: Sweep, console: Console) -> tuple[dict[int, str], list
 
 
 def _command(verb: str, folder: Path) -> str:
-    return shell_command("python", "-m", "experiments.sweeps", verb, folder)
+    return shell_command(*door_words("sweeps"), verb, folder)
 
 
 def _next(sweep: Sweep, states: dict[int, State], who: list[str]) -> list[str]:

@@ -31,7 +31,7 @@ from experiments.common.stopping import Unfinished
 from experiments.config import keys
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed, without_targets
-from experiments.config.keys import shell_command
+from experiments.config.keys import door_words, shell_command
 from experiments.config.reading import read_composed, refuse_unused, settings_of
 from experiments.runs.results import source_commit
 from experiments.sweeps import manifest, order
@@ -176,12 +176,14 @@ def _plain(node: DictConfig) -> dict[str, Any]:
         found = OmegaConf.to_container(node, resolve=True)
     steps = found.get("steps")
     kept = {key: value for key, value in without_targets(found).items() if key not in ("launcher", "arms")}
-    return {**kept, "steps": steps if isinstance(steps, int) else 0}
+    whole = isinstance(steps, int) or (isinstance(steps, float) and steps.is_integer())
+    return {**kept, "steps": int(steps) if whole else 0}
 
 
 def _command() -> str:
     """The command as it was typed."""
-    return shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])
+    door = Path(sys.argv[0])
+    return shlex.join([*(["python"] if door.suffix == ".py" else []), door.name, *sys.argv[1:]])
 
 
 def _same(sweep: Sweep, planned: Sequence[Planned]) -> Sweep:
@@ -247,7 +249,7 @@ def _jobs(numbers: Iterable[int]) -> str:
 
 def _say_next(sweep: Sweep) -> None:
     lines = (
-        f"all figures: {shell_command('python', '-m', 'experiments.sweeps', 'collect', sweep.folder)}",
+        f"all figures: {shell_command(*door_words('sweeps'), 'collect', sweep.folder)}",
         f"curves:      {shell_command('tensorboard', '--logdir', sweep.folder)}",
         f"again:       {_command()}   (does what is missing)",
     )
