@@ -88,7 +88,7 @@ class QSettings:
 
     def make_head(self) -> Head:
         """The value head: what the network's outputs mean."""
-        return make_head(self.head, **vars(self))
+        return make_head(self.head, type(self).__module__, **vars(self))
 
     @property
     def has_noise(self) -> bool:

@@ -7,6 +7,7 @@ has a ``name``: ``agent.head=NAME`` finds it, and its fields are the agent's set
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -236,16 +237,11 @@ def _check_atoms(atoms: int) -> None:
         raise WaybillError(f"agent.atoms={atoms} is below 2")
 
 
-def _heads() -> dict[str, type[Head]]:
-    """All classes that derive from ``Head`` and have a name, in modules that are imported; of two the first counts."""
-    classes: list[type[Head]] = [Head]
-    for cls in classes:
-        classes += cls.__subclasses__()
-    found: dict[str, type[Head]] = {}
-    for head in classes:
-        if hasattr(head, "name"):
-            found.setdefault(head.name, head)
-    return found
+def _heads(module: str = __name__) -> dict[str, type[Head]]:
+    """All classes in this module, and in that of an agent's settings, that derive from ``Head`` and have a name."""
+    things = [*globals().values(), *vars(sys.modules[module]).values()]
+    classes = [x for x in things if isinstance(x, type) and issubclass(x, Head)]
+    return {head.name: head for head in classes if hasattr(head, "name")}
 
 
 def heads_with(quality: str) -> str:
@@ -253,13 +249,15 @@ def heads_with(quality: str) -> str:
     return " or ".join(name for name, head in _heads().items() if getattr(head, quality))
 
 
-def make_head(name: str, /, **settings: Any) -> Head:
+def make_head(name: str, module: str = __name__, /, **settings: Any) -> Head:
     """The head of that name, its fields taken from the settings; a field that isn't among these keeps its default.
+
+    ``module`` is that of the agent's settings: a head of a user's own lies beside them.
 
     Raises:
         WaybillError: in one line, if the name is unknown or a number that the head needs makes no sense.
     """
-    known = _heads()
+    known = _heads(module)
     if name not in known:
         raise WaybillError(f"agent.head={name} is not one of {', '.join(known)}")
     own: Any = known[name]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.files import write_whole
-from experiments.config.keys import group_of, key_of, shell_command
+from experiments.config.keys import door_words, group_of, key_of, shell_command
 from experiments.config.schema import GROUPS
 from experiments.tuning.trials import TuningSearch, errors
 
@@ -68,7 +68,7 @@ def show_search(
         f"picture:  {picture}\n"
         f"curves:   {shell_command('tensorboard', '--logdir', search.folder)}\n"
         "The best of many trials was also lucky; measure it with seeds of its own:\n"
-        f"confirm:  python train.py {_choices(search)} steps={search.plain['steps']} seeds=10 "
+        f"confirm:  {shell_command(*door_words('train'))} {_choices(search)} steps={search.plain['steps']} seeds=10 "
         f"{shlex.join([*others, *changes.values()])}",
         highlight=False,
         markup=False,

@@ -16,6 +16,8 @@ from hydra.core.singleton import Singleton
 from omegaconf import DictConfig
 from pages import ROOT
 
+from experiments.config.keys import CONFIG_DIR
+
 CONFIGS = ROOT / "tests" / "conf"
 RUN = (
     "steps=240", "num_envs=8", "train_maps=8", "log_every=100", "checkpoint_every=100000", "evaluation.every=120",
@@ -77,7 +79,8 @@ def perform(words: list[str], cwd: Path) -> None:
     """
     with pytest.MonkeyPatch.context() as patch, _hydra_as_it_was():
         patch.chdir(cwd)
-        patch.setenv("HYDRA_FULL_ERROR", "1")  # doors set it, and it is to be taken back
+        patch.setenv("HYDRA_FULL_ERROR", "1")  # doors set it and the next, and both are to be taken back
+        patch.setenv(CONFIG_DIR, "")
         try:
             if words[1] == "-m":
                 patch.setattr("sys.argv", words[2:])
