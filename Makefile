@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
+TESTS := .venv/tests_installed
 ARGS ?=
 device ?= auto
 jobs ?= 2
@@ -12,10 +13,10 @@ jobs ?= 2
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
 
-test: $(STAMP)
+test: $(TESTS)
 	$(BIN)/python -m pytest -n $(jobs) --dist loadfile -m "not gpu and not proof" $(ARGS)
 
-proofs: $(STAMP)
+proofs: $(TESTS)
 	$(BIN)/python -m pytest -n $(jobs) -m proof $(ARGS)
 
 check: $(STAMP)
@@ -36,6 +37,10 @@ $(STAMP): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
+
+$(TESTS): $(STAMP)
+	$(BIN)/pip install -q -c constraints.txt -e ".[tests]"
+	touch $(TESTS)
 
 clean:
 	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -116,4 +117,9 @@ def _hydra_line(error: HydraException) -> str:
             options.append(line)
         subject = lines[0].removeprefix("In 'config': ")
         return f"{subject}, available: {', '.join(options)}"
+    listed = re.search(r"Could not load '(\w+)/(.*)'", lines[0])  # what Hydra says of a list's choice
+    if listed is not None:
+        folders = [Path(place) / listed[1] for place in re.findall(r"path=file://(.+)", str(error))]
+        names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+        return f"Could not find '{listed[1]}/{listed[2]}', available: {', '.join(names)}"
     return "; ".join(lines)[:400] or type(error).__name__

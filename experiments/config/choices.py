@@ -12,7 +12,7 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ CONF = Path(__file__).resolve().parents[2] / "conf"
 TARGET = "_target_"
 CLASSED = ("env", "agent", "network")  # groups of a run whose choices name classes
 PARTS = ("reward", "actions", "encoding")  # groups whose choices are parts of a game
+CALLBACKS = "callbacks"  # a group of which any number may be chosen, each its own section: callbacks.NAME
 _NAME = re.compile(r"\w[\w.+-]*")  # a file's stem, never a path
 
 # Runs of before hold targets beside names. Where a name has no file (a user's own that isn't at hand), the file that
@@ -176,10 +177,11 @@ def _no_file(group: str, name: object) -> str:
     return f"{group}={name}: there is no {group}/{name}.yaml in {where}; {hint}"
 
 
-def own_targets(names: Mapping[str, str]) -> dict[str, str]:
-    """Of a run's choices those that are a user's own: group → ``module.name`` that its file names."""
+def own_targets(names: Mapping[str, str], callbacks: Collection[str] = ()) -> dict[str, str]:
+    """Of a run's choices those that are a user's own: group, or ``callbacks.NAME``, → ``module.name`` of its file."""
     groups = [group for group in (*CLASSED, *PARTS) if names.get(group) in names_in(group)]
     targets = {group: _target_of(group, names[group]) for group in groups}
+    targets |= {f"{CALLBACKS}.{name}": _target_of(CALLBACKS, name) for name in callbacks if name in names_in(CALLBACKS)}
     return {group: target for group, target in targets.items() if target and not is_our_module(target)}
 
 
@@ -194,6 +196,8 @@ def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
         if given is not None and given.get(TARGET) != (named := _target_of(group, str(given.get("name")))):
             line = f"_target_ is {given.get(TARGET)}, but {group}/{given.get('name')}.yaml names {named}"
             raise WaybillError(f"{group}={given.get('name')}: {line}; a part needs a file of its own name")
+    for name, section in (node.get(CALLBACKS) or {}).items():
+        _check_callback(str(name), section)
     for group in groups:
         values: Any = node.get(group)
         plain: Any = OmegaConf.to_container(values) if OmegaConf.is_config(values) else values
@@ -208,6 +212,19 @@ def check_composed(node: DictConfig, groups: Sequence[str] = CLASSED) -> None:
             )
 
 
+def _check_callback(name: str, values: Any) -> None:
+    """Refuse a section of ``callbacks`` that is not the file of its name."""
+    if not isinstance(values, Mapping) and not OmegaConf.is_config(values):
+        line = f"each file in {CALLBACKS}/ begins with the line # @package {CALLBACKS}.NAME"
+        raise WaybillError(f"{CALLBACKS}.{name}={values}: a section of keys is needed, {line}")
+    if values.get(TARGET) is None:
+        raise WaybillError(f"{CALLBACKS}.{name}: it is not chosen, add {CALLBACKS}=[{name}]")
+    named = _target_of(CALLBACKS, name)
+    if named != values[TARGET]:
+        line = f"_target_ is {values[TARGET]}, but {CALLBACKS}/{name}.yaml names {named}"
+        raise WaybillError(f"{CALLBACKS}.{name}: {line}; a callback needs a file of its own name")
+
+
 def without_target(values: Any) -> Any:
     """A section of a config without the class that it names."""
     return {key: value for key, value in values.items() if key != TARGET} if isinstance(values, Mapping) else values
@@ -215,7 +232,10 @@ def without_target(values: Any) -> Any:
 
 def without_targets(config: Mapping[str, Any]) -> dict[str, Any]:
     """A run's whole config without the classes that its choices name: as it is saved."""
-    return {str(k): without_target(value) if k in (*CLASSED, *PARTS) else value for k, value in config.items()}
+    plain = {str(k): without_target(value) if k in (*CLASSED, *PARTS) else value for k, value in config.items()}
+    if isinstance(chosen := plain.get(CALLBACKS), Mapping):
+        plain[CALLBACKS] = {name: without_target(values) for name, values in chosen.items()}
+    return plain
 
 
 def _target_of(group: str, name: str, seen: tuple[str, ...] = ()) -> str | None:

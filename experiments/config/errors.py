@@ -27,6 +27,8 @@ def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str,
     if re.search(r"\bnot in\b", text) is None or not isinstance(error.parent_node, DictConfig):
         return f"{key}: {text}" if key else text
     known = sorted(str(name) for name in error.parent_node if str(name) not in ("_target_", "name"))
+    if len(parts := key.split(".")) > 1 and parts[0] == "callbacks" and parts[1] not in known and not parts[2:]:
+        return f"{key}: it is not chosen, add callbacks=[{parts[1]}]"
     if not known:
         return f"{key}: there is no such key, to add it write +{key}=..."
     hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""

@@ -42,6 +42,7 @@ class Config:
     env: Any = field(default_factory=lambda: dict(DEFAULT_ENV))
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     transfer: dict[str, Any] = field(default_factory=dict)  # see ``TransferSettings``
+    callbacks: dict[str, Any] = field(default_factory=dict)  # name → its keys, see ``experiments.callbacks``
     arm: str | None = None  # of a study, see ``arms.py``
     seed: int = 0
     seeds: int = 1

@@ -73,7 +73,7 @@ def _measure_run(setup: Setup, folder: Path, request: EvaluationRequest) -> dict
         evaluator = held_out.evaluator()
         policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
         games = {setup.names["agent"]: evaluator(policy.greedy)}
-        title = f"{folder} after {policy.env_step:,} steps on {held_out.title}"
+        title = f"{folder}, weights kept after {policy.env_step:,} steps, on {held_out.title}"
     scores: dict[str, Any] = held_out.compare({**games, **held_out.baselines()})
     results.print_scores(scores, title=title, columns=held_out.columns, players=setup.domain.players)
     return scores

@@ -34,6 +34,7 @@ def finish_run(setup: Setup, folder: Path, session: Session) -> float:
     print_held_out(setup, held_out, own_rows | players)
     means = [float(row["mean"]) for row in own_rows.values()]
     _show(setup, folder, found, means)
+    session.end(found)
     return float(np.mean(means))
 
 

@@ -218,6 +218,8 @@ def train(
 ) -> Session:
     """Train in a run folder, from the start or from the ``state`` of its last.pt.
 
+    If it comes to its end, whoever measures the result ends the session (``Session.end``).
+
     Raises:
         Interrupted: after saving, if asked to stop.
         Exception: of a game or of anybody's code, after saving what can be saved.
@@ -226,13 +228,15 @@ def train(
     if state is not None:
         loop.agent.load_state_dict(state["agent"])
         loop.load_state_dict(state["loop"])
-    session.begin(state)
     try:
+        session.begin(state)
         if not session.is_done:  # stopped by hand just when it was
             loop.run(session)
         session.finish()
-    except Exception:
-        session.save_unfinished()
+    except BaseException as error:
+        if isinstance(error, Exception):
+            session.save_unfinished()
+        session.end(None)
         raise
     finally:
         session.close()

@@ -16,10 +16,10 @@ from groundwork.sources import hash_of_module
 
 
 def own_parts(setup: Setup) -> dict[str, dict[str, Any]]:
-    """For each group whose choice is a user's own: ``target``, ``package``, ``version`` (None: not installed) and
-    ``sources``, a hash of the module and all that it imports.
+    """For each group (or ``callbacks.NAME``) whose choice is a user's own: ``target``, ``package``, ``version`` (None:
+    not installed) and ``sources``, a hash of the module and all that it imports.
     """
-    return {group: _described(target) for group, target in own_targets(setup.names).items()}
+    return {group: _described(target) for group, target in own_targets(setup.names, setup.config.callbacks).items()}
 
 
 def _described(target: str) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def needs(setup: Setup) -> list[str]:
     lines = []
     for group, part in own_parts(setup).items():
         version = part["version"] or "(not installed)"
-        name = f"{group}={setup.names[group]} is {part['target']}"
+        name = f"{group}={setup.names[group]}" if group in setup.names else group
+        name += f" is {part['target']}"
         lines.append(f"{NEEDS}{part['package']} {version}: {name}, sources {part['sources']}")
     return lines
 

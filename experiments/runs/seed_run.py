@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
+from experiments.callbacks.callback import Evaluation, RunView
+from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common.curves import Curves, EpisodeWindow
 from experiments.common.machine import process_seconds
 from experiments.common.progress import StepsFile
@@ -89,6 +92,8 @@ class SeedRun:
     def __post_init__(self) -> None:
         self._evaluated_step = -1
         self._curves: Curves | None = None
+        view = RunView(self, folder=self.folder, config=self.setup.plain, choices=self.setup.names)
+        self.calls = Calls(read_callbacks(self.setup.plain), view)
         self._steps = StepsFile(self.folder, total=self.setup.config.steps)
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
@@ -96,6 +101,7 @@ class SeedRun:
         if state is not None:
             self._load_state_dict(state)
         self._curves = Curves(folder=self.folder, from_step=self.env_step)
+        self.calls.begin()
         if state is None:
             self.evaluate()  # what it can before it has learnt anything: where the curve begins
 
@@ -109,6 +115,7 @@ class SeedRun:
             self.evaluate()
         if self.curriculum is not None and (moved := self.curriculum.after_step(env_step)):
             self._add(moved)
+        self._add(self.calls.step())
         self._steps.update(env_step)
 
     def complete(self) -> None:
@@ -145,12 +152,15 @@ class SeedRun:
         if self.curriculum is not None:
             tags |= self.curriculum.after_evaluation(greedy, score)
         self._add(tags)
+        is_best = math.isfinite(score) and (self.best_score is None or score >= self.best_score)
         if not math.isfinite(score):
             print(f"note: the validation score after {self.env_step:,} steps is {score}", flush=True)
-        elif self.best_score is None or score >= self.best_score:
+        elif is_best:
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict(self.seed)}
             checkpoints.save_checkpoint(self.folder / BEST, content)
+            self.calls.checkpoint(self.folder / BEST)
+        self._add(self.calls.evaluation(Evaluation(score, np.array(games.score, np.float64), is_best, tags)))
         wanted = self.setup.config.stop_at_score
         if wanted is not None and score >= wanted:
             since = None if self.clock.resumed else process_seconds()
@@ -158,8 +168,15 @@ class SeedRun:
             self.reached = {"score": score, "env_step": self.env_step, **times}
 
     def _add(self, tags: Mapping[str, float]) -> None:
-        assert self._curves is not None
-        self._curves.add(tags, self.env_step)
+        if tags:
+            assert self._curves is not None
+            self._curves.add(tags, self.env_step)
+            self.calls.scalars(tags)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far."""
+        return self.clock.seconds
 
     def close(self) -> None:
         """Close the curves."""

@@ -96,6 +96,11 @@ class Session:
         for own in self.seeds:
             own.close()
 
+    def end(self, results: Sequence[Mapping[str, Any]] | None) -> None:
+        """Tell the callbacks that the run ended, with each seed's result, or without."""
+        for k, own in enumerate(self.seeds):
+            own.calls.end(None if results is None else results[k])
+
     def save(self, *, cut_short: bool = False) -> None:
         """Write last.pt; ``cut_short`` says that the games were left in the middle of a step.
 
@@ -112,6 +117,8 @@ class Session:
             "loop": {**self._loop_state(), "cut_short": cut_short},
         }
         checkpoints.save_checkpoint(self.folder / LAST, state)
+        for own in self.seeds:
+            own.calls.checkpoint(self.folder / LAST)
 
     def save_unfinished(self) -> None:
         """Save what can be saved when an error ends the run, and say so on stderr."""

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.callbacks.callback import NoLearner, RunView
+from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common.files import write_whole
 from experiments.common.machine import device_of
 from experiments.common.stopping import Interrupted, StopRequest
@@ -113,7 +115,11 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
     try:
         return finish_run(setup, folder, session)
+    except Exception:
+        session.end(None)
+        raise
     except KeyboardInterrupt:
+        session.end(None)
         line = f"stopped in the final evaluation; training is complete, go on with: {commands.resume_command(folder)}"
         raise Interrupted(line) from None
 
@@ -145,11 +151,15 @@ def _run_player(setup: Setup, folder: Path, command: str) -> float:
     games = held_out.baselines()
     scores = held_out.compare({name: games[str(setup.player)], **games})
     _claim(folder, setup, command, new=True)
+    view = RunView(NoLearner(), folder=folder, config=setup.plain, choices=setup.names)
+    calls = Calls(read_callbacks(setup.plain), view)
+    calls.begin()
     result = {**describe_run(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
     result |= {"policy": {"player": setup.player}, "scores": scores, **results.provenance()}
     results.write_result(folder, result)
     print_held_out(setup, held_out, scores)
     print(f"result: {folder / results.RESULT}")
+    calls.end(result)
     return float(scores[name]["mean"])
 
 
@@ -157,8 +167,9 @@ def prepare(setup: Setup) -> None:
     """What comes before anything is made for a run.
 
     Raises:
-        WaybillError: if its device isn't there.
+        WaybillError: if its device isn't there, or a callback is not what it must be.
     """
+    read_callbacks(setup.plain)
     device_of(setup.config)  # a missing device is said before the engine is compiled
     torch.set_num_threads(setup.config.network_threads)
 

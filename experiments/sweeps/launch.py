@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.markup import escape
 
+from experiments.callbacks.calls import read_callbacks
 from experiments.common import locks
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Unfinished
@@ -161,6 +162,7 @@ def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[s
         del node["hydra"]
     try:
         setup = read_composed(node)
+        read_callbacks(setup.plain)
         refuse_unused(setup, overrides)
         content, error = setup.plain, None
     except WaybillError as refused:

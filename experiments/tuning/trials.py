@@ -251,7 +251,8 @@ def _value(search: TuningSearch, trial: optuna.Trial) -> float:
             validation = Reported(games, seeds=setup.config.seeds, report=report)
             validation.warm_up()
             loop = make_loop(setup=setup, validation=validation)
-            train(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=stop)
+            session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=stop)
+            session.end(None)  # a trial has no held-out result
     finally:
         for checkpoint in folder.rglob("last.pt"):  # memories take gigabytes; nothing goes on from here
             checkpoint.unlink()

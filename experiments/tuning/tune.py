@@ -14,6 +14,7 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import TrialState
 
+from experiments.callbacks.calls import read_callbacks
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config.reading import read_composed, read_section
@@ -65,7 +66,9 @@ def read_search(node: DictConfig) -> tuple[SearchSettings, dict[str, Any]]:
     given: Any = OmegaConf.to_container(node.search, resolve=True)
     settings: SearchSettings = read_section(SearchSettings, "search", given)
     run = OmegaConf.masked_copy(node, [str(key) for key in node if key != "search"])
-    return settings, read_composed(run).plain
+    plain = read_composed(run).plain
+    read_callbacks(plain)
+    return settings, plain
 
 
 def _watch(found: TuningSearch, study: optuna.Study, stop: StopRequest, workers: list[Any]) -> None:

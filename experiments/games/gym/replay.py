@@ -66,7 +66,8 @@ def replay_episode(
     else:
         write_gif(path, shown.frames(), fps)
     print(f"{format + ':':<8}{path}" if path is not None else "")
-    print(f"{setup.names['agent']} after {policy.env_step} steps on {id}, seed {seed}: score {shown.score:,.6g}")
+    name = f"{setup.names['agent']} after {policy.env_step:,} steps"
+    print(f"{name} on {id}, seed {seed}: score {shown.score:,.6g}")
     return shown.score
 
 

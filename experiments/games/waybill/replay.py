@@ -120,7 +120,7 @@ def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: s
             orders.append(batch.given[0].copy())
             over = bool(terminated[0])
             report.update(len(orders))
-    name = f"{setup.names['agent']} after {policy.env_step} steps"
+    name = f"{setup.names['agent']} after {policy.env_step:,} steps"
     game = record.record_game(
         level=env.level, map_seed=map_seed, game_seed=game_seed, player=name, orders=np.array(orders, st.ORDER)
     )
