@@ -105,6 +105,7 @@ def test_a_command_runs(command: Command, out: Path, done: list[list[str]], requ
     elif studied := next((word for word in words if word.startswith("runs/")), None):
         places = {studied: request.getfixturevalue("sweep")}
         words = with_known_arms(words, studied)
+    places["examples/own_parts"] = ROOT / "examples" / "own_parts"
     words = filled(tuple(words), places)
     if words[1] == "train.py" or words not in done:  # of studies' reports many come to the same
         done.append(words)
@@ -233,7 +234,7 @@ def test_a_block_without_a_language_holds_commands_only() -> None:
 )
 def test_python_on_a_page_runs(page: Path) -> None:
     for code in blocks(page.read_text(), "python"):
-        exec(compile(code, str(page), "exec"), {"__name__": page.stem})
+        exec(compile(code, str(page), "exec", dont_inherit=True), {"__name__": page.stem})
 
 
 def test_readme_is_short() -> None:

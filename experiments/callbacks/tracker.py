@@ -90,8 +90,15 @@ class Tracker(Callback):
 
 def settings_in(run: RunView) -> dict[str, Any]:
     """A run's config as a flat section, ``agent.n_step`` → 3, with the choices by their groups' names."""
-    keys = {key: value for key, value in flat(run.config).items() if value is not None}
-    return {**keys, **run.choices}
+    keys = {key: x for key, x in flat(run.config).items() if x is not None and not isinstance(x, Mapping)}
+    return {**{key: _plain(x) for key, x in keys.items()}, **run.choices}
+
+
+def _plain(value: Any) -> Any:
+    """A value of a read-only config as trackers take it: lists and dictionaries."""
+    if isinstance(value, Mapping):
+        return {key: _plain(own) for key, own in value.items()}
+    return [_plain(own) for own in value] if isinstance(value, tuple) else value
 
 
 def sweep_of(folder: Path, out: str) -> str | None:

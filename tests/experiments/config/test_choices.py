@@ -75,9 +75,8 @@ def test_a_run_of_before_is_read_and_saved_without_classes(tmp_path: Path, path:
     targets = sum("_target_" in values for values in before.values() if isinstance(values, dict))
     assert targets == 3
     assert "_target_" not in yaml.safe_dump(setup.plain)
-    assert {**before, **{group: choices.without_target(before[group]) for group in ("env", "agent", "network")}} == (
-        setup.plain
-    )
+    without = {group: choices.without_target(before[group]) for group in ("env", "agent", "network")}
+    assert {**before, **without, "callbacks": {}} == setup.plain  # a key that came later
     assert reading.read_setup(setup.plain) == setup
 
 

@@ -49,8 +49,11 @@ def shrunk(words: list[str], out: Path, *, without: tuple[str, ...] = ()) -> lis
     door = words[2] if words[1] == "-m" else words[1]
     if door == "train.py":
         typed = [word.removeprefix("+") for word in words[2:]]
-        if any(word.startswith("-") for word in typed):
-            return words  # --help
+        if "--help" in typed:
+            return words
+        if "--config-dir" in typed:
+            k = typed.index("--config-dir")
+            typed[k : k + 2] = [f"hydra.searchpath=[file://{typed[k + 1]}]"]
         if any(word.startswith("resume=") for word in typed):
             return [*(word for word in words if not word.startswith("steps=")), "steps=480", "progress=false"]
         arm = any(word.startswith("arm=") for word in typed)
