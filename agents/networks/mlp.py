@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from agents.kernels.products import sparse_convolution
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, hidden, linear
-from agents.ranges import check_ranges
 from groundwork.errors import WaybillError
 
 
@@ -166,22 +165,41 @@ class MLPSettings:
 
 @dataclass
 class ImageSettings:
-    """Settings of a convolutional ``MLP``: convolutions of one kernel and stride, then hidden layers.
+    """Settings of a convolutional ``MLP``: convolutions, then hidden layers.
+
+    ``kernel`` and ``stride`` are one whole number for all convolutions, or a list of one for each.
 
     Raises:
         WaybillError: in one line, when a number is out of range.
     """
 
     channels: list[int] = field(default_factory=lambda: [16])
-    kernel: int = 3
-    stride: int = 1
+    kernel: Any = 3
+    stride: Any = 1
     width: list[int] = field(default_factory=lambda: [128])
     layer_norm: bool = True
 
     def __post_init__(self) -> None:
         check_widths("network.channels", self.channels)
         check_widths("network.width", self.width)
-        check_ranges(self, "network", {"kernel": (1, 64), "stride": (1, 64)})
+        self._convolutions()
+
+    def _convolutions(self) -> list[Convolution]:
+        kernels, strides = (self._each(name) for name in ("kernel", "stride"))
+        return [Convolution(*part) for part in zip(self.channels, kernels, strides, strict=True)]
+
+    def _each(self, name: str) -> list[int]:
+        """A number of each convolution."""
+        given = getattr(self, name)
+        each = (
+            list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given] * len(self.channels)
+        )
+        if len(each) != len(self.channels) or not all(_is_whole(x) and 1 <= x <= 64 for x in each):
+            allowed = (
+                f"a whole number in 1..64, or a list of {len(self.channels)} of them, one for each of network.channels"
+            )
+            raise WaybillError(f"network.{name}={given} is not allowed, it must be {allowed}")
+        return [int(x) for x in each]
 
     def build(
         self, *, layout: Layout, n_actions: int, outputs: int = 1, dueling: bool = False, noisy: bool = False
@@ -195,9 +213,13 @@ class ImageSettings:
             raise WaybillError("network=image needs a game that shows images; here network=mlp fits")
         return MLP(
             layout=layout, n_actions=n_actions, width=self.width, layer_norm=self.layer_norm,
-            convolutions=[Convolution(channels, self.kernel, self.stride) for channels in self.channels],
+            convolutions=self._convolutions(),
             outputs=outputs, dueling=dueling, noisy=noisy,
         )  # fmt: skip
+
+
+def _is_whole(x: object) -> bool:
+    return isinstance(x, int | float) and not isinstance(x, bool) and x == int(x)
 
 
 def check_widths(name: str, widths: Sequence[int]) -> None:

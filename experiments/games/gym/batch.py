@@ -124,7 +124,12 @@ def try_once(game: GameChoice) -> None:
 
 def _make_games(game: GameChoice, num_envs: int, single: bool) -> Any:
     spec = find_spec(game.id)
-    if spec.vector_entry_point is not None and not single and not game.wrappers and is_same_game(game):
+    if (
+        spec.vector_entry_point is not None
+        and not single
+        and not (game.wrappers or game.training_wrappers)
+        and is_same_game(game)
+    ):
         return _OwnBatch(game, num_envs)
     if spec.entry_point is None:
         raise WaybillError(f"env.id={game.id} has no single environment, and no batch that resets by the next step")

@@ -27,6 +27,9 @@ from groundwork.errors import WaybillError
 class GymDomain:
     """The game registered as ``id``, made with ``kwargs``, in ``wrappers``. ``label`` names it in a run folder's name.
 
+    Training games have ``training_wrappers`` around these: what is done to them (clipped rewards, say) the score of
+    evaluations doesn't know. They may not change what an agent sees and does.
+
     Raises:
         WaybillError: in one line, when a number is out of range.
     """
@@ -38,27 +41,35 @@ class GymDomain:
     label: str = "gym"
     kwargs: dict[str, Any] = field(default_factory=dict)
     wrappers: list[Any] = field(default_factory=list)
+    training_wrappers: list[Any] = field(default_factory=list)
     train_steps: int = 100_000
 
     def __post_init__(self) -> None:
         for given in self.wrappers:
             read_wrapper(given)
+        for given in self.training_wrappers:
+            read_wrapper(given, "env.training_wrappers")
 
     @property
     def game(self) -> GameChoice:
         """The game as it is made."""
         return GameChoice(self.id, self.kwargs, self.wrappers)
 
+    @property
+    def training_game(self) -> GameChoice:
+        """The game as it is trained on."""
+        return self.game._replace(training_wrappers=self.training_wrappers)
+
     def training_games(self, setup: Setup) -> GymBatch:
         """All training games in one batch."""
-        return GymBatch(game=self.game, num_envs=setup.config.num_envs, seed_of=training_seed)
+        return GymBatch(game=self.training_game, num_envs=setup.config.num_envs, seed_of=training_seed)
 
     def sb3_games(self, setup: Setup) -> Any:
         """The training games as single environments, stepped one after the other."""
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         def make(i: int) -> SB3Game:
-            return SB3Game(game=self.game, seed=training_seed(setup.config.seed, i))
+            return SB3Game(game=self.training_game, seed=training_seed(setup.config.seed, i))
 
         env = DummyVecEnv([partial(make, i) for i in range(setup.config.num_envs)])
         env.seed(setup.config.seed)
@@ -113,6 +124,8 @@ class GymDomain:
         evaluation = setup.config.evaluation
         episodes = {"first": evaluation.episode_seed, "count": evaluation.final_episodes}
         game = {"id": self.id, "kwargs": self.kwargs, "wrappers": self.wrappers}
+        if self.training_wrappers:
+            game["training_wrappers"] = self.training_wrappers
         return {"game": game, "episodes": episodes}
 
 

@@ -22,7 +22,10 @@ from groundwork.blame import passed_users_code
 from groundwork.errors import WaybillError
 from groundwork.modules import import_named
 
-EXTRAS = {"MinAtar/": ("minatar.gym", "minatar")}  # ids whose module registers them, and the extra that brings it
+EXTRAS = {
+    "MinAtar/": ("minatar.gym", "minatar"),
+    "ALE/": ("ale_py", "atari"),
+}  # ids whose module registers them, and the extra that brings it
 MODULES = {"gymnasium.envs.box2d": "box2d"}  # of entry points whose packages an extra installs
 
 
@@ -32,6 +35,7 @@ class GameChoice(NamedTuple):
     id: str
     kwargs: Mapping[str, Any] = {}  # for gymnasium.make
     wrappers: Wrappers = ()  # around each single game, the first next to it
+    training_wrappers: Wrappers = ()  # around these, in training alone
 
 
 def find_spec(id: str) -> EnvSpec:
@@ -71,7 +75,13 @@ def make(game: GameChoice, *, render_mode: str | None = None) -> gymnasium.Env:
     drawn: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     spec = find_spec(game.id)
     env = _made(game.id, lambda: gymnasium.make(spec, disable_env_checker=True, **drawn, **game.kwargs))
-    return wrapped(env, game.wrappers)
+    played = wrapped(env, game.wrappers)
+    trained = wrapped(played, game.training_wrappers, "env.training_wrappers")
+    spaces = [(one.observation_space, one.action_space) for one in (played, trained)]
+    if spaces[0] != spaces[1]:
+        line = "they change observations or actions, which policies are evaluated without"
+        raise WaybillError(f"env.training_wrappers={list(game.training_wrappers)}: {line}; env.wrappers may")
+    return trained
 
 
 def make_batch(game: GameChoice, num_envs: int) -> gymnasium.vector.VectorEnv:

@@ -145,17 +145,20 @@ def test_illegal_actions_do_not_change_the_legal_ones() -> None:
     torch.testing.assert_close(few[:, :, [0, 2, 3]].mean(2), value)
 
 
-@pytest.mark.parametrize("stride", [1, 2])
-def test_convolutions_are_those_of_torch(stride: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "stride", "parts"),
+    [(3, 1, [(3, 1), (3, 1)]), (3, 2, [(3, 2), (3, 2)]), ([4, 2], [2, 1.0], [(4, 2), (2, 1)])],
+)
+def test_convolutions_are_those_of_torch(kernel: Any, stride: Any, parts: list[tuple[int, int]]) -> None:
     """Two layers on an image that is no square, rows by columns by channels; the same without gradients."""
     torch.manual_seed(0)
-    settings = ImageSettings(channels=[5, 3], kernel=3, stride=stride, width=[8], layer_norm=False)
+    settings = ImageSettings(channels=[5, 3], kernel=kernel, stride=stride, width=[8], layer_norm=False)
     net = settings.build(layout=IMAGE, n_actions=6)
     obs, mask = pictures(5)
     x, weights = obs[0].view(4, 10, 9, 4).permute(0, 3, 1, 2), dict(net.named_parameters())
-    for i, (channels, before) in enumerate(((5, 4), (3, 5))):
-        kernel = weights[f"see.{i}.inner.0.weight"][0].T.reshape(channels, before, 3, 3)
-        x = functional.conv2d(x, kernel, weights[f"see.{i}.inner.0.bias"][0, 0], stride=stride).clamp(min=0)
+    for i, (channels, before, (side, step)) in enumerate(((5, 4, parts[0]), (3, 5, parts[1]))):
+        filters = weights[f"see.{i}.inner.0.weight"][0].T.reshape(channels, before, side, side)
+        x = functional.conv2d(x, filters, weights[f"see.{i}.inner.0.bias"][0, 0], stride=step).clamp(min=0)
     x = x.permute(0, 2, 3, 1).flatten(1)  # the dense layer reads rows by columns by channels
     x = (x @ weights["body.0.0.weight"][0] + weights["body.0.0.bias"][0, 0]).clamp(min=0)
     expected = x @ weights["head.weight"][0] + weights["head.bias"][0, 0]
@@ -216,8 +219,8 @@ def test_a_huge_action_space() -> None:
         (MLPSettings, {"width": [8] * 17}, "needs 1 to 16 widths"),
         (ImageSettings, {"channels": [9000]}, r"network.channels=\[9000\] needs 1 to 16 widths"),
         (ImageSettings, {"width": []}, r"network.width=\[\] needs"),
-        (ImageSettings, {"kernel": 0}, "network.kernel=0 is not in 1..64"),
-        (ImageSettings, {"stride": 65}, "network.stride=65 is not in 1..64"),
+        (ImageSettings, {"kernel": 0}, "network.kernel=0 is not allowed, it must be a whole number in 1..64"),
+        (ImageSettings, {"stride": 65}, "network.stride=65 is not allowed, it must be a whole number in 1..64"),
     ],
 )
 def test_settings_check_ranges(settings: type, values: dict[str, Any], message: str) -> None:

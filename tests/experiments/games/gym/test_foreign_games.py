@@ -12,11 +12,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gym_nodes import COMMON, LEARNS
+from gym_nodes import COMMON, LEARNS, node
 from typed import ROOT, refused
 
 import odd
 import odd_code
+from experiments.config.reading import read_setup
 from experiments.games.gym.batch import GymBatch, try_once
 from experiments.games.gym.evaluation import EpisodeEvaluator
 from experiments.games.gym.make import GameChoice
@@ -261,3 +262,37 @@ def test_gymnasiums_statistics_wrap_our_games() -> None:
             np.testing.assert_array_equal(infos["episode"]["l"], infos["finished"]["l"])
             return
     raise AssertionError("no game has ended")
+
+
+def test_training_wrappers_change_what_is_learnt_from_and_not_the_score(tmp_path: Path) -> None:
+    clipped = "env.training_wrappers=[{ClipReward:{min_reward:0,max_reward:0.25}}]"
+    setup = read_setup(node(tmp_path, "env.id=CartPole-v1", clipped))
+    games = setup.domain.training_games(setup)
+    games.reset(seed=0)
+    assert games.step(np.zeros(8, np.int64))[1].tolist() == [0.25] * 8
+    single = setup.domain.sb3_games(setup)
+    single.reset()
+    assert single.step(np.zeros(8, np.int64))[1].tolist() == [0.25] * 8
+    held_out = setup.domain.held_out(setup)
+    row = held_out.compare(held_out.baselines())["random"]
+    assert row["mean"] == row["length"] >= 8  # a pole pays 1 a step
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "line"),
+    [
+        ("odd.Nothing", "env.training_wrappers=odd.Nothing: module 'odd' has no 'Nothing'"),
+        ("{FrameStackObservation:{stack_size:2}}", "they change observations or actions, which policies are evaluated"),
+        ("{ClipReward:{lowest:2}}", "env.training_wrappers=ClipReward: "),
+        ("3", "env.training_wrappers: 3 is not allowed, each is a name or {name: {argument: value}}"),
+    ],
+)
+def test_training_wrappers_that_are_no_good_are_one_line(tmp_path: Path, wrapper: str, line: str) -> None:
+    def make() -> None:
+        setup = read_setup(node(tmp_path, "env.id=CartPole-v1", f"env.training_wrappers=[{wrapper}]"))
+        setup.domain.training_games(setup)
+
+    with pytest.raises(WaybillError) as caught:
+        make()
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
