@@ -8,7 +8,7 @@ device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs check bench gpu clean .venv
+.PHONY: train test proofs mistakes check bench gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -18,6 +18,9 @@ test: $(TESTS)
 
 proofs: $(TESTS)
 	$(BIN)/python -m pytest -n $(jobs) -m proof $(ARGS)
+
+mistakes: $(TESTS)
+	$(BIN)/python tests/helpers/mistakes/walk.py $(ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -52,7 +52,9 @@ def run(node: DictConfig) -> None:
 def main() -> None:
     """The command."""
     # the group is there, if empty, so Hydra wants experiment=; who knows groups as optional writes +experiment=
-    sys.argv = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv]
+    words = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv[1:]]
+    # Hydra takes -m only before or after all overrides
+    sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
     if wants_help(sys.argv[1:]):
         what = "Train an agent: python train.py [GROUP=NAME ...] [KEY=VALUE ...]"
         print(help_text(what, sys.argv[1:], groups=("level", "reward", "actions", "encoding"), without=("search",)))

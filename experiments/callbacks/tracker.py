@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from experiments.callbacks.callback import Callback, RunView, Tags
-from experiments.common.files import write_whole
+from experiments.common.files import read_json, write_whole
 from experiments.config.errors import first_line
 from experiments.config.keys import flat
 from groundwork.errors import WaybillError
@@ -52,7 +52,7 @@ class Tracker(Callback):
             WaybillError: in one line, if the tracker refuses; nothing is trained yet.
         """
         tracked = run.folder / TRACKED
-        names = json.loads(tracked.read_text()) if tracked.is_file() else {}
+        names = read_json(tracked) if tracked.is_file() else {}
         try:
             name = self.open(run, names.get(self.extra))
         except Exception as error:

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from groundwork.errors import WaybillError
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The section that a JSON file holds.
+
+    Raises:
+        WaybillError: in one line, if it holds none.
+        OSError: if it cannot be read.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise WaybillError(f"{path} is damaged or not one of ours ({error})") from None
+    if not isinstance(content, dict):
+        raise WaybillError(f"{path} is damaged or not one of ours (no section of keys)")
+    return content
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

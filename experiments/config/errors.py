@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 
@@ -32,8 +33,15 @@ def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str,
     if not known:
         return f"{key}: there is no such key, to add it write +{key}=..."
     hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""
-    return f"{key}: there is no such key, known are {', '.join(known)}{hint}"
+    near = difflib.get_close_matches(key.rpartition(".")[2], known, n=1)
+    meant = f" (is {near[0]} meant?)" if near else ""
+    if near and len(known) > MANY:
+        help_words = f"--help {key.split('.')[0]}" if "." in key else "--help"
+        return f"{key}: there is no such key{meant}, {help_words} shows all{hint}"
+    return f"{key}: there is no such key{meant}, known are {', '.join(known)}{hint}"
 
+
+MANY = 12  # more keys are not listed where one comes near
 
 _KINDS = {
     "Integer": "a whole number", "int": "a whole number", "Float": "a number", "float": "a number",
@@ -56,7 +64,8 @@ def mistyped(key: str, text: str, value: str | None = None) -> str | None:
     if found is None or not key:
         return None
     said = found.groupdict()
-    value = value or said.get("value") or ("null" if "Optional" in text else None)
+    value = value or said.get("value", "null" if "Optional" in text else None)
+    value = "''" if value == "" else value
     value = None if value is None else {"None": "null", "True": "true", "False": "false"}.get(value, value)
     default = "a list" if "ListConfig, list" in text else "a section of keys"
     kind = "given" if "Optional" in text else _KINDS.get(said.get("kind") or "", default)

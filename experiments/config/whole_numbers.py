@@ -7,6 +7,7 @@ open, and read with them made whole.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ def with_whole_numbers(cls: type[Any], values: Mapping[str, Any], prefix: str = 
     What isn't whole stays as it is, so that the schema refuses it. ``prefix`` comes before the section's keys.
 
     Raises:
-        WaybillError: in one line, for a number where there must be true or false.
+        WaybillError: in one line, for a number where there must be true or false, and for what is not a number.
     """
     hints = typing.get_type_hints(cls)
     return {str(key): _converted(hints.get(str(key)), value, f"{prefix}{key}") for key, value in values.items()}
@@ -61,6 +62,8 @@ def _converted(kind: Any, value: Any, key: str) -> Any:
         return {name: _converted(inner, one, f"{key}.{name}") for name, one in value.items()}
     if _alone(kind) is bool and isinstance(value, int | float):
         need(isinstance(value, bool), key, value, "true or false")
+    if isinstance(value, float):
+        need(not math.isnan(value), key, value, "a number")
     if isinstance(value, float) and _alone(kind) is int and value.is_integer():
         return int(value)
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,29 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     import torch  # when it is needed: commands that only ask whether a file is there start at once
 
     try:
+        _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, KeyError, pickle.UnpicklingError, ValueError):
+    except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError, ValueError):
         raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
     return unpack(content)
+
+
+def _check_sums(path: Path) -> None:
+    """Check the archive's own checksums, which ``torch.load`` passes over.
+
+    Raises:
+        ValueError: if it is no archive, or a part of it is not as it was written.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from None
+    if damaged is not None:
+        raise ValueError(damaged)
 
 
 def load_last(folder: Path) -> dict[str, Any]:

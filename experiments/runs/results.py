@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from experiments.common.files import write_whole
+from experiments.common.files import read_json, write_whole
 from experiments.runs.domain import TableColumns
+from groundwork.errors import WaybillError
 
 RESULT = "result.json"
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
@@ -39,9 +40,18 @@ def _finite(value: Any) -> Any:
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
-    """The result of a finished run, None if there is none (yet)."""
+    """The result of a finished run, None if there is none (yet).
+
+    Raises:
+        WaybillError: in one line, if the file is damaged.
+    """
     path = folder / RESULT
-    return json.loads(path.read_text()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    result = read_json(path)
+    if missing := [key for key in ("choices", "env_steps", "scores") if key not in result]:
+        raise WaybillError(f"{path} is damaged or not one of ours (it lacks {', '.join(missing)})")
+    return result
 
 
 def provenance() -> dict[str, Any]:

@@ -58,7 +58,10 @@ def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None
 
 def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
-    setup = reading.read_run(folder)
+    try:
+        setup = reading.read_run(folder)
+    except WaybillError as error:
+        raise WaybillError(f"resume={folder}: {error}") from None
     evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
     setup = _with_overrides(setup, overrides)
     if setup.player is not None:

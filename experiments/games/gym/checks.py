@@ -7,7 +7,7 @@ step and the column. What a game's own code raises is left as it is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
@@ -74,16 +74,20 @@ class GameChecks:
     def ends(self, flags: Any, name: str, where: Where) -> np.ndarray:
         """``terminated`` or ``truncated`` of N games as bool [N]."""
         values = np.asarray(flags)
+        if values.dtype == np.bool_ and values.shape == (len(flags),):
+            return values
         if values.shape != (len(flags),) or values.dtype.kind not in "biu" or values.max(initial=0) > 1:
             bad = next((i for i, flag in enumerate(flags) if not isinstance(flag, bool | np.bool_)), 0)
             raise self._error(where(bad), f"{name} is {_shown(flags[bad])}, allowed are True and False")
         return values.astype(np.bool_)
 
-    def masks(self, given: Sequence[Any], over: np.ndarray, where: Where) -> np.ndarray | None:
+    def masks(self, given: list[Any], over: np.ndarray, where: Where) -> np.ndarray | None:
         """Masks of N games as int8 [N, A], ``given`` as the games' infos hold them, or None; None if no game has any.
 
         In a game that is ``over`` [N] no mask is needed, and one without a legal action is none.
         """
+        if self.has_masks is False and given.count(None) == len(given):
+            return None
         present = [i for i, mask in enumerate(given) if mask is not None]
         if self.has_masks is None:
             self.has_masks = bool(present)

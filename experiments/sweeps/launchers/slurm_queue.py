@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from experiments.common.files import write_whole
+from experiments.common.files import read_json, write_whole
 from experiments.sweeps.launchers import slurm_work
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import DONE, RUNNING, WAITING
@@ -29,7 +29,7 @@ _ENDED = (
 def submitted(folder: Path) -> dict[int, str]:
     """Number of each submitted job → its id at SLURM the last time; ``folder`` is the sweep's."""
     path = folder / SUBMITTED
-    return {int(number): id for number, id in json.loads(path.read_text()).items()} if path.is_file() else {}
+    return {int(number): id for number, id in read_json(path).items()} if path.is_file() else {}
 
 
 def note(folder: Path, ids: Mapping[int, str]) -> None:

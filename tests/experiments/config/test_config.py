@@ -154,8 +154,8 @@ def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("agent.lerning_rate=1", ("agent.lerning_rate", "known are ", "batch_size", "learning_rate")),
-        ("+agent.lerning_rate=1", ("agent.lerning_rate", "known are ", "batch_size", "learning_rate")),
+        ("agent.lerning_rate=1", ("agent.lerning_rate", "is learning_rate meant?", "--help agent shows all")),
+        ("+agent.lerning_rate=1", ("agent.lerning_rate", "is learning_rate meant?", "--help agent shows all")),
         ("+typo=1", ("typo", "known are")),
         ("env.id=CartPole-v1", ("env.id: there is no such key", "env=gym has others")),
         ("stop_at_score=high", ("stop_at_score=high is not allowed, it must be a number",)),

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from experiments.runs import checkpoints
+from groundwork.errors import WaybillError
 
 
 def test_arrays_numbers_tensors_and_nested_data_come_back_the_same(tmp_path: Path) -> None:
@@ -101,3 +102,29 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, by_torch: bool) -> None
     with pytest.raises(ValueError, match="is damaged or not one of ours"):
         checkpoints.load_checkpoint(tmp_path / "last.pt")
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_flipped_bit_is_refused_wherever_it_lies(tmp_path: Path) -> None:
+    path, content = tmp_path / "best.pt", {"weights": torch.arange(4096.0), "score": 3.5}
+    checkpoints.save_checkpoint(path, content)
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(200):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        path.write_bytes(bytes(data))
+        try:
+            loaded = checkpoints.load_checkpoint(path)
+        except WaybillError:
+            refused += 1
+            continue
+        assert torch.equal(loaded["weights"], content["weights"])  # the bit lay between the parts
+        assert loaded["score"] == 3.5
+    assert refused > 150
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_noise_is_refused_in_one_line(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "best.pt"
+    path.write_bytes(np.random.default_rng(seed).bytes(200))
+    with pytest.raises(WaybillError, match=r"^checkpoint .* is damaged or not one of ours \(200 bytes\)$"):
+        checkpoints.load_checkpoint(path)

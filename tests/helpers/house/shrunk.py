@@ -80,7 +80,7 @@ def perform(words: list[str], cwd: Path) -> None:
     Raises:
         AssertionError: if it ends with an exit code other than 0.
     """
-    with pytest.MonkeyPatch.context() as patch, _hydra_as_it_was():
+    with pytest.MonkeyPatch.context() as patch, hydra_as_it_was():
         patch.chdir(cwd)
         patch.setenv("HYDRA_FULL_ERROR", "1")  # doors set it and the next, and both are to be taken back
         patch.setenv(CONFIG_DIR, "")
@@ -118,7 +118,7 @@ def _main_of(name: str) -> Callable[[], None]:
 
 
 @contextmanager
-def _hydra_as_it_was() -> Iterator[None]:
+def hydra_as_it_was() -> Iterator[None]:
     state = Singleton.get_state()
     try:
         yield

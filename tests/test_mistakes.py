@@ -1,0 +1,78 @@
+"""A short random walk through mistakes (``make mistakes`` has the long one), and what would be found on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from drawn import Mistake
+from judged import judge
+from walk import table, walk
+
+SMALL = (
+    "level=haul",
+    "agent=greedy",
+    "level.horizon=5",
+    "evaluation.final_maps=2",
+    "level.planner_beam=1",
+    "device=cpu",
+)
+
+
+def test_a_walk_through_mistakes_finds_no_traceback_and_no_silence(tmp_path: Path) -> None:
+    verdicts = walk(25, 7, tmp_path)
+    assert [(v.mistake.words, v.fault) for v in verdicts if v.fault is not None] == []
+    assert len({v.mistake.kind for v in verdicts}) >= 6
+    assert sum(v.outcome == "refused" for v in verdicts) >= 12
+    assert table(verdicts).count("\n") >= 5
+
+
+def judged(tmp_path: Path, *words: str, may_pass: bool = False) -> str | None:
+    return judge(Mistake("mistake", words, may_pass), tmp_path).fault
+
+
+def test_what_is_accepted_is_a_fault_unless_it_may_be(tmp_path: Path) -> None:
+    told = judged(tmp_path, "train.py", *SMALL)
+    assert told is not None
+    assert told.startswith("accepted in silence: ")
+    assert judged(tmp_path, "train.py", *SMALL, may_pass=True) is None
+
+
+def test_a_traceback_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*words: object, **named: object) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr("experiments.runs.train.start_run", broken)
+    told = judged(tmp_path, "train.py", *SMALL)
+    assert told is not None
+    assert told.rstrip().endswith("ZeroDivisionError: inside")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("two\nlines", None), ("<class 'int'> is wrong", "Python's words"), ("long " * 300, "a line of ")],
+)
+def test_a_line_that_helps_nobody_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str | None
+) -> None:
+    from groundwork.errors import WaybillError
+
+    def refuse(*words: object, **named: object) -> None:
+        raise WaybillError(text)
+
+    monkeypatch.setattr("experiments.runs.train.start_run", refuse)
+    found = judged(tmp_path, "train.py", *SMALL)
+    assert (found is None) == (told is None)  # a message of two lines is put into one by the door
+    assert told is None or (found or "").startswith(told)
+
+
+def test_what_is_left_behind_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from groundwork.errors import WaybillError
+
+    def leave(node: object, *, folder: Path, **named: object) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text("x: 1\n")
+        raise WaybillError("too late")
+
+    monkeypatch.setattr("experiments.runs.train.start_run", leave)
+    assert (judged(tmp_path, "train.py", *SMALL) or "").startswith("left behind: ")
