@@ -118,9 +118,11 @@ class SequentialMemory:
         low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs.dtype == torch.uint8
         if not (high <= limit and low >= (0 if is_bytes else -limit)):
             name, worst = str(self.obs.dtype).removeprefix("torch."), high if high > limit else low
-            raise WaybillError(f"an observed {worst:g} does not fit into obs_dtype={name}: use obs_dtype=float32")
+            raise WaybillError(
+                f"an observed {worst:g} does not fit into agent.obs_dtype={name}: use agent.obs_dtype=float32"
+            )
         if is_bytes and (obs != np.trunc(obs)).any():
-            raise WaybillError("observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16")
+            raise WaybillError("observed fractions do not fit into agent.obs_dtype=uint8: use agent.obs_dtype=float16")
 
     def _prioritise(self, row: int) -> None:
         """Forget the row that was overwritten; the one whose longest transition is stored now can be drawn."""

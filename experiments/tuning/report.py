@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.common.files import write_whole
-from experiments.config.keys import door_words, group_of, key_of, shell_command
+from experiments.config.choices import content_of
+from experiments.config.keys import door_words, flat, group_of, key_of, shell_command
 from experiments.config.schema import GROUPS
 from experiments.tuning.trials import TuningSearch, errors
 
@@ -62,8 +63,10 @@ def show_search(
     console.print(_table(search, study, best))
     picture = search.folder / "trials.png"
     write_whole(picture, lambda path: _figure(search, study, best).savefig(path, format="png", dpi=150))
-    changes = {key: f"{key}={_text(value)}" for key, value in best[0].params.items()}
-    others = [one for one in typed if group_of(one) not in OF_THE_SEARCH and key_of(one) not in (*GROUPS, *changes)]
+    changes = {key: _override(key, value) for key, value in best[0].params.items()}
+    given = [*_of_the_file(typed), *typed]
+    last = {key_of(one): one for one in given if group_of(one) not in OF_THE_SEARCH and key_of(one) not in GROUPS}
+    others = [one for key, one in last.items() if key not in changes]
     console.print(
         f"picture:  {picture}\n"
         f"curves:   {shell_command('tensorboard', '--logdir', search.folder)}\n"
@@ -78,6 +81,20 @@ def show_search(
 
 def _choices(search: TuningSearch) -> str:
     return " ".join(f"{group}={search.plain[group]['name']}" for group in GROUPS if group in search.plain)
+
+
+def _of_the_file(typed: Sequence[str]) -> list[str]:
+    """The overrides that stand in the file of the search that was typed, as ``+search=NAME``."""
+    names = [one.partition("=")[2] for one in typed if key_of(one) == "search"]
+    content = (content_of("search", names[-1]) if names else None) or {}
+    own = {key: value for key, value in content.items() if key not in ("defaults", "search")}
+    return [_override(key, value) for key, value in flat(own).items()]
+
+
+def _override(key: str, value: Any) -> str:
+    """``key=value`` with all digits."""
+    text = str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+    return f"{key}={text}"
 
 
 def _is_default(search: TuningSearch, trial: FrozenTrial) -> bool:

@@ -104,13 +104,17 @@ def test_mask_bits_round_trip(n_actions: int) -> None:
 @pytest.mark.parametrize(
     ("obs_dtype", "value", "message"),
     [
-        ("float16", -70_000, "an observed -70000 does not fit into obs_dtype=float16: use obs_dtype=float32"),
-        ("float16", np.inf, "an observed inf does not fit into obs_dtype=float16"),
-        ("float16", np.nan, "an observed nan does not fit into obs_dtype=float16"),
-        ("uint8", 256, "an observed 256 does not fit into obs_dtype=uint8: use obs_dtype=float32"),
-        ("uint8", -1, "an observed -1 does not fit into obs_dtype=uint8"),
-        ("uint8", 0.5, "observed fractions do not fit into obs_dtype=uint8: use obs_dtype=float16"),
-        ("uint8", np.nan, "does not fit into obs_dtype=uint8"),
+        (
+            "float16",
+            -70_000,
+            "an observed -70000 does not fit into agent.obs_dtype=float16: use agent.obs_dtype=float32",
+        ),
+        ("float16", np.inf, "an observed inf does not fit into agent.obs_dtype=float16"),
+        ("float16", np.nan, "an observed nan does not fit into agent.obs_dtype=float16"),
+        ("uint8", 256, "an observed 256 does not fit into agent.obs_dtype=uint8: use agent.obs_dtype=float32"),
+        ("uint8", -1, "an observed -1 does not fit into agent.obs_dtype=uint8"),
+        ("uint8", 0.5, "observed fractions do not fit into agent.obs_dtype=uint8: use agent.obs_dtype=float16"),
+        ("uint8", np.nan, "does not fit into agent.obs_dtype=uint8"),
     ],
 )
 def test_what_does_not_fit_the_number_format_is_refused(obs_dtype: str, value: float, message: str) -> None:

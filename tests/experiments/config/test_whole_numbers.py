@@ -66,7 +66,8 @@ def test_a_float_that_is_whole_stands_for_an_int() -> None:
         ({"inner": {"count": 0.5}}, "s.inner.count=0.5 is not allowed, it must be a whole number"),
         (
             {"cuont": 1},
-            "s.cuont: there is no such key (is count meant?), known are count, inner, maybe, on, prices, share, sizes, text",
+            "s.cuont: there is no such key (is count meant?), "
+            "known are count, inner, maybe, on, prices, share, sizes, text",
         ),
     ],
 )

@@ -216,6 +216,24 @@ def test_the_best_is_confirmed_with_all_that_its_runs_were_made_of(
     assert line == f"confirm:  python train.py {chosen} agent=dqn network=candidates steps=1200 seeds=10 {changes}"
 
 
+def test_what_the_searchs_file_says_is_confirmed_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYBILL_CONFIG_DIR", str(ROOT / "tests" / "conf"))
+    search = search_in(tmp_path)
+    study, rate = search.study(), 0.0023456789
+    distributions = search.settings.distributions()
+    params = {"agent.learning_rate": rate, "agent.double": False}
+    study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=5.0))
+    report.show_search(search, study, typed=["+search=tiny", "agent.batch_size=32"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("confirm:")]
+    of_the_file = (
+        "num_envs=8 train_maps=8 level.horizon=20 network.width=16 agent.learning_starts=64 agent.batch_size=32"
+    )
+    more = "agent.updates_per_step=0.1 agent.memory_capacity=2000"
+    assert line.endswith(f" seeds=10 {of_the_file} {more} agent.learning_rate={rate} agent.double=false")
+
+
 def test_the_shipped_search_is_legible_in_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "search" / "refine.yaml").search.space)
     search = search_in(tmp_path, space=given)
