@@ -4,11 +4,12 @@ BIN := .venv/bin
 STAMP := .venv/installed
 TESTS := .venv/tests_installed
 ARGS ?=
+OTHER ?= python3.13
 device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs mistakes check bench gpu clean .venv
+.PHONY: train test proofs mistakes other check bench gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -21,6 +22,13 @@ proofs: $(TESTS)
 
 mistakes: $(TESTS)
 	$(BIN)/python tests/helpers/mistakes/walk.py $(ARGS)
+
+# The core on another Python: make other OTHER=python3.13
+other:
+	$(OTHER) -m venv .venv_other
+	.venv_other/bin/pip install -q -c constraints.txt -e . pytest pytest-xdist
+	.venv_other/bin/python -m pytest -n $(jobs) -m "not gpu and not proof" tests/groundwork tests/envs/test_golden.py \
+		tests/experiments/runs/test_training.py tests/agents/learning
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -46,5 +54,5 @@ $(TESTS): $(STAMP)
 	touch $(TESTS)
 
 clean:
-	rm -rf .venv .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv_other .cache build *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
