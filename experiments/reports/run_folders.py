@@ -153,7 +153,7 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
         found.unfinished.append(Run(folder, config, lines, None))
         return
     try:
-        result = results.read_result(folder)
+        result = json.loads((folder / results.RESULT).read_text())
         _check_result(config, result)
     except Exception as error:
         found.broken.append(f"{folder / results.RESULT}: {_why(error)}")

@@ -81,12 +81,12 @@ class GameChecks:
             raise self._error(where(bad), f"{name} is {_shown(flags[bad])}, allowed are True and False")
         return values.astype(np.bool_)
 
-    def masks(self, given: list[Any], over: np.ndarray, where: Where) -> np.ndarray | None:
+    def masks(self, given: Sequence[Any], over: np.ndarray, where: Where) -> np.ndarray | None:
         """Masks of N games as int8 [N, A], ``given`` as the games' infos hold them, or None; None if no game has any.
 
         In a game that is ``over`` [N] no mask is needed, and one without a legal action is none.
         """
-        if self.has_masks is False and given.count(None) == len(given):
+        if self.has_masks is False and all(mask is None for mask in given):
             return None
         present = [i for i, mask in enumerate(given) if mask is not None]
         if self.has_masks is None:

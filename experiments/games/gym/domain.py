@@ -124,8 +124,7 @@ class GymDomain:
         evaluation = setup.config.evaluation
         episodes = {"first": evaluation.episode_seed, "count": evaluation.final_episodes}
         game = {"id": self.id, "kwargs": self.kwargs, "wrappers": self.wrappers}
-        if self.training_wrappers:
-            game["training_wrappers"] = self.training_wrappers
+        game["training_wrappers"] = self.training_wrappers
         return {"game": game, "episodes": episodes}
 
 

@@ -52,7 +52,10 @@ def test_launcher_files_show_every_setting(path: Path) -> None:
     ("more", "line"),
     [
         (("launcher=cloud", "seed=0,1"), "Could not find 'launcher/cloud', available: local, ray, slurm"),
-        (("launcher.jobs=2", "seed=0,1"), "launcher.jobs: there is no such key, known are keep_last, n_jobs, retry"),
+        (
+            ("launcher.jobs=2", "seed=0,1"),
+            "launcher.jobs: there is no such key (is n_jobs meant?), known are keep_last, n_jobs, retry",
+        ),
         (("launcher.n_jobs=0", "seed=0,1"), "launcher=local: launcher.n_jobs=0 is not allowed, it must be 1..1024"),
         (("launcher.n_jobs=1,2", "seed=0,1"), "launcher.n_jobs=1,2: a sweep has one launcher.n_jobs"),
         (("out=a,b", "seed=0,1"), "out=a,b: a sweep has one out"),

@@ -55,7 +55,7 @@ def test_a_run_leaves_a_result_and_curves(run: Path) -> None:
         "env": "gym", "level": "-", "reward": "-", "actions": "-", "encoding": "-", "curriculum": "-",
         "agent": "", "network": "",
     }  # fmt: skip
-    assert result["game"] == {"id": "CartPole-v1", "kwargs": {}, "wrappers": []}
+    assert result["game"] == {"id": "CartPole-v1", "kwargs": {}, "wrappers": [], "training_wrappers": []}
     assert result["episodes"] == {"first": 0, "count": 5}
     assert result["env_steps"] >= 1200
     assert result["updates"] > 0
