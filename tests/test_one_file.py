@@ -28,7 +28,7 @@ def test_it_is_one_file_that_can_be_read(code: dict[str, Any]) -> None:
 
 
 def test_it_learns(code: dict[str, Any]) -> None:
-    """Measured with seeds 0 and 1: 443 and 412; untrained it earns nothing, random play loses 62."""
+    """Measured with seeds 0 and 1: 443 and 412; after 20,000 steps it earns nothing yet, random play loses 62."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -219,7 +219,7 @@ class ImageSettings:
 
 
 def _is_whole(x: object) -> bool:
-    return isinstance(x, int | float) and not isinstance(x, bool) and x == int(x)
+    return isinstance(x, int | float) and not isinstance(x, bool) and float(x).is_integer()
 
 
 def check_widths(name: str, widths: Sequence[int]) -> None:

@@ -71,18 +71,20 @@ class Calls:
             own.checkpoint(self._run, path)
 
     def end(self, result: Mapping[str, Any] | None) -> None:
-        """The run ended; only the first call counts. Without a result what a callback raises is said in a line."""
+        """The run ended; only the first call counts. All callbacks are told, what one raises is said in a line, and
+        then raised if there is a result: otherwise another error is on its way."""
         if self._ended:
             return
-        self._ended = True
+        self._ended, raised = True, None
         for name, own in self._callbacks.items():
             try:
                 own.end(self._run, result)
             except Exception as error:
-                if result is not None:
-                    raise
+                raised = raised or error  # the others are told first
                 line = f"{type(error).__name__}: {first_line(error)}"
                 print(f"note: {CALLBACKS}.{name}: end failed, {line}", file=sys.stderr, flush=True)
+        if raised is not None and result is not None:
+            raise raised
 
 
 def _joined(answers: Mapping[str, Tags | None], method: str) -> Tags:

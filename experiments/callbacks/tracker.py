@@ -28,7 +28,7 @@ class Tracker(Callback):
     extra: ClassVar[str]
 
     def __post_init__(self) -> None:
-        self._failed = False
+        self._is_open = False
         if importlib.util.find_spec(self.package) is None:
             line = f"callbacks={self.extra} needs the package {self.package}"
             raise WaybillError(f'{line}: pip install -e ".[{self.extra}]" in the checkout')
@@ -57,6 +57,7 @@ class Tracker(Callback):
             name = self.open(run, names.get(self.extra))
         except Exception as error:
             raise WaybillError(f"callbacks={self.extra}: {type(error).__name__}: {first_line(error)}") from None
+        self._is_open = True
         if names.get(self.extra) != name:
             text = json.dumps({**names, self.extra: name}, indent=1)
             write_whole(tracked, lambda file: file.write_text(text + "\n"))
@@ -76,12 +77,12 @@ class Tracker(Callback):
         self.close(finished=result is not None)
 
     def _try(self, call: Callable[[], None]) -> None:
-        if self._failed:
+        if not self._is_open:
             return
         try:
             call()
         except Exception as error:
-            self._failed = True
+            self._is_open = False
             line = f"{type(error).__name__}: {first_line(error)}"
             print(
                 f"note: callbacks={self.extra} failed, the run goes on without it: {line}", file=sys.stderr, flush=True

@@ -156,10 +156,14 @@ def _run_player(setup: Setup, folder: Path, command: str) -> float:
     _claim(folder, setup, command, new=True)
     view = RunView(NoLearner(), folder=folder, config=setup.plain, choices=setup.names)
     calls = Calls(read_callbacks(setup.plain), view)
-    calls.begin()
-    result = {**describe_run(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
-    result |= {"policy": {"player": setup.player}, "scores": scores, **results.provenance()}
-    results.write_result(folder, result)
+    try:
+        calls.begin()
+        result = {**describe_run(setup), "env_steps": 0, "updates": 0, "seconds": time.perf_counter() - start_time}
+        result |= {"policy": {"player": setup.player}, "scores": scores, **results.provenance()}
+        results.write_result(folder, result)
+    except BaseException:
+        calls.end(None)
+        raise
     print_held_out(setup, held_out, scores)
     print(f"result: {folder / results.RESULT}")
     calls.end(result)

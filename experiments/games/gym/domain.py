@@ -123,8 +123,8 @@ class GymDomain:
         """The game and its held-out episodes."""
         evaluation = setup.config.evaluation
         episodes = {"first": evaluation.episode_seed, "count": evaluation.final_episodes}
-        game = {"id": self.id, "kwargs": self.kwargs, "wrappers": self.wrappers}
-        game["training_wrappers"] = self.training_wrappers
+        wrappers = {"wrappers": self.wrappers, "training_wrappers": self.training_wrappers}
+        game = {"id": self.id, "kwargs": self.kwargs, **wrappers}
         return {"game": game, "episodes": episodes}
 
 

@@ -221,6 +221,7 @@ def test_a_huge_action_space() -> None:
         (ImageSettings, {"width": []}, r"network.width=\[\] needs"),
         (ImageSettings, {"kernel": 0}, "network.kernel=0 is not allowed, it must be a whole number in 1..64"),
         (ImageSettings, {"stride": 65}, "network.stride=65 is not allowed, it must be a whole number in 1..64"),
+        (ImageSettings, {"kernel": float("inf")}, "network.kernel=inf is not allowed, it must be a whole number"),
     ],
 )
 def test_settings_check_ranges(settings: type, values: dict[str, Any], message: str) -> None:

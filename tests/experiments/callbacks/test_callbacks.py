@@ -132,6 +132,14 @@ def test_a_bug_in_a_callback_is_raised_as_it_is(tmp_path: Path, method: str) -> 
         assert (tmp_path / "run" / "result.json").is_file()
 
 
+def test_all_callbacks_are_told_of_the_end_though_one_fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = ("callbacks=[notes,odd]", "callbacks.notes.fails=end", "callbacks.odd.answer=nothing", "steps=400")
+    with pytest.raises(ZeroDivisionError, match="^in end$"):
+        train.start_run(tiny_node(tmp_path, *DQN, NOTES[0], *told), folder=tmp_path / "run")
+    assert watching.NOTED[-1] == ("odd ended", 0, 400)
+    assert "note: callbacks.notes: end failed, ZeroDivisionError: in end" in capfd.readouterr().err
+
+
 def test_a_bug_keeps_its_traceback_and_the_run_is_saved(tmp_path: Path) -> None:
     helpers = str(ROOT / "tests" / "helpers" / "runs")
     words = ["train.py", *COMMON, *DQN, "callbacks=[notes]", "callbacks.notes.fails=step", "hydra.run.dir=run"]

@@ -54,7 +54,10 @@ class Odd(Callback):
     answer: str = "text"
 
     def evaluation(self, run: RunView, evaluation: Evaluation) -> Any:
-        return {"text": "word", "mapping": {"own/x": "much"}, "name": {3: 1.0}}[self.answer]
+        return {"text": "word", "mapping": {"own/x": "much"}, "name": {3: 1.0}, "nothing": None}[self.answer]
+
+    def end(self, run: RunView, result: Mapping[str, Any] | None) -> None:
+        NOTED.append(("odd ended", run.seed, run.env_step))
 
 
 @dataclass
