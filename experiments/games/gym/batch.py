@@ -161,7 +161,7 @@ class _OwnBatch:
     def _mask(self, infos: Mapping[str, Any], over: np.ndarray, where: Where) -> np.ndarray | None:
         given = infos.get(MASK)
         if given is None:
-            return self._checks.masks([None] * len(over), over, where)
+            return None if self._checks.has_masks is False else self._checks.masks([None] * len(over), over, where)
         there = infos.get(f"_{MASK}", np.ones(len(over), np.bool_))  # Gymnasium's mark of the games that gave one
         masks = [mask if is_given else None for mask, is_given in zip(given, there, strict=True)]
         return self._checks.masks(masks, over, where)
