@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ class QAgent:
             mask: [S * N, A] bool or int8; None means that all actions are legal.
             groups: group (verb) of each action, [S * N, A] or [A], for exploration; None if actions have no groups.
             env_step: environment steps so far, for the schedule.
-            advice: the action that a rule would take, int64 [S * N], for exploration; None if there is no rule.
+            advice: the action that a rule would take, int64 [S * N], for exploration, -1 where it
+                gives none; None if there is no rule.
         """
         mask = None if self.all_legal else mask
         explore = self.explorers(env_step, len(obs))
@@ -97,10 +98,11 @@ class QAgent:
                 actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
 
     def follow_advice(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
-        """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N]."""
+        """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N], -1 for none."""
         if advice is not None:
             count = len(actions) // self.seeds
             chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
+            chosen &= advice >= 0
             actions[chosen] = advice[chosen]
 
     def follow_teacher(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
@@ -140,9 +142,9 @@ class QAgent:
         """int64 [S * N], see ``QPolicy.greedy``."""
         return self.policy.greedy(obs, mask)
 
-    def greedy_policy(self, seed: int) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
-        """Acts greedily with one seed's weights as they are now, see ``QPolicy.greedy``."""
-        return self.policy.single(seed).greedy
+    def greedy_policy(self, seed: int) -> QPolicy:
+        """Acts greedily with one seed's weights as they are now when called, see ``QPolicy.greedy``."""
+        return self.policy.single(seed)
 
     def means(self) -> list[dict[str, float]]:
         """For each seed, means over the updates since the last call; empty without any.

@@ -69,6 +69,12 @@ class QPolicy:
         remove_noise(self.network)
         return self.best(obs, mask)
 
+    __call__ = greedy
+
+    def values(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        """The Q-value of the best legal action of each row, float32 [N]; -inf in rows without a legal action."""
+        return self.q_values(obs, mask).max(axis=1)
+
     def best(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The actions of ``greedy``, but with the noise, if any, that the network has at the moment."""
         q, legal = self.scores(obs, mask)

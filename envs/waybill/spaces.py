@@ -44,7 +44,8 @@ class Spaces:
     Attributes:
         level: the level's numbers.
         layout: how an observation is cut.
-        stages: names of the columns of the info ``stages``.
+        columns: names of the columns of infos [N, C]: ``stages``, ``stage_turn``, ``made``, ``made_turn``, ``sold`` and
+            ``workshops`` (these by what they make).
         mask_is_constant: True if every action may be chosen in every turn.
         action_groups: the verb of every action, int8 [A]; None with candidates.
     """
@@ -80,8 +81,11 @@ class Spaces:
         batch = self._batch
         self.level = batch.level
         self.layout = batch.layout
-        self.stages = tuple(s for s in STAGES if batch.level.recipes or s not in _REFINING)
-        self._stage_columns = [STAGES.index(s) for s in self.stages]
+        stages = tuple(s for s in STAGES if batch.level.recipes or s not in _REFINING)
+        goods, recipes = tuple(batch.level.goods), tuple(recipe.output for recipe in batch.level.recipes)
+        self.columns = {"stages": stages, "stage_turn": stages, "workshops": recipes}
+        self.columns |= dict.fromkeys(("made", "made_turn", "sold"), goods)
+        self._stage_columns = [STAGES.index(stage) for stage in stages]
         self.mask_is_constant = batch.space.mask_is_constant
         self.action_groups = batch.space.verbs()
 
@@ -94,7 +98,9 @@ class Spaces:
         batch = self._batch
         infos = dict(zip(batch.infos._fields, batch.infos, strict=True))
         del infos["over"]
-        infos["stages"] = infos["stages"][:, self._stage_columns]
+        for name, columns in self.columns.items():
+            of_stages = name in ("stages", "stage_turn")
+            infos[name] = infos[name][:, self._stage_columns] if of_stages else infos[name][:, : len(columns)]
         infos |= {"action_mask": batch.space.mask, "raw_reward": batch.raw, "potential": batch.potential}
         if batch.space.groups is not None:
             infos |= {"action_group": batch.space.groups, "advice": batch.advice}

@@ -17,6 +17,8 @@ class EpisodeWindow:
     Args:
         columns: keys of the infos ([N] or [N, C] each), with a tag for each of their columns.
         above_zero: further tags: the share of episodes in which the column of that other tag is above zero.
+        since: of the keys those that count from 0 and are -1 where it never came to that: the mean is over the others,
+            and there is none without any.
         size: number of episodes.
     """
 
@@ -25,12 +27,15 @@ class EpisodeWindow:
         *,
         columns: Mapping[str, Sequence[str]] | None = None,
         above_zero: Mapping[str, str] | None = None,
+        since: Sequence[str] = (),
         size: int = WINDOW,
     ) -> None:
         self._keys = tuple(columns or ())
         self._above_zero = dict(above_zero or {})
         own = [tag for tags in (columns or {}).values() for tag in tags]
         self.names = ("rollout/ep_rew_mean", "rollout/ep_len_mean", *own)
+        never = {tag for key in since for tag in (columns or {})[key]}
+        self._may_lack = np.array([name in never for name in self.names])
         self._rows = np.zeros((size, len(self.names)))
         self.episodes = 0  # finished since training began
 
@@ -56,7 +61,9 @@ class EpisodeWindow:
         rows = self._rows[: min(self.episodes, len(self._rows))]
         if not len(rows):
             return {}
-        tags = dict(zip(self.names, rows.mean(axis=0).tolist(), strict=True))
+        counted = ~self._may_lack | (rows >= 0)
+        sums, counts = np.where(counted, rows, 0.0).sum(axis=0), counted.sum(axis=0)
+        tags = {name: float(x / n) for name, x, n in zip(self.names, sums, counts, strict=True) if n}
         shares = {tag: (rows[:, self.names.index(of)] > 0).mean() for tag, of in self._above_zero.items()}
         return tags | {tag: float(share) for tag, share in shares.items()}
 

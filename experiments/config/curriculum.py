@@ -25,9 +25,11 @@ class CurriculumConfig:
     levels: list[str] | None = None
     replay_share: float = 0.25
     mastered: float = 1.0
+    made: float = 0.0
     least_steps: float = 0.01
     most_steps: float = 0.15
     shrink_perturb: float = 0.0
+    own_advice: bool = True
     numbers: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -39,6 +41,7 @@ class CurriculumConfig:
         for name in ("replay_share", "shrink_perturb"):
             need(0.0 <= getattr(self, name) <= 1.0, f"curriculum.{name}", getattr(self, name), "0..1")
         need(0.0 <= self.mastered <= 100.0, "curriculum.mastered", self.mastered, "0..100 times greedy's score")
+        need(0.0 <= self.made <= 10_000.0, "curriculum.made", self.made, "0..10000 units a game")
         need(0.0 <= self.most_steps <= 1.0, "curriculum.most_steps", self.most_steps, "0..1 of the run's steps")
         allowed = f"0..{self.most_steps:g} (curriculum.most_steps)"
         need(0.0 <= self.least_steps <= self.most_steps, "curriculum.least_steps", self.least_steps, allowed)

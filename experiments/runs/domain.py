@@ -65,6 +65,14 @@ class SelfPlay(Protocol):
         """Before each step: the learner's policy of now is there to be kept."""
 
 
+@runtime_checkable
+class ValuesStates(Protocol):
+    """A policy that says what it expects."""
+
+    def values(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """The Q-value of the best legal action, float32 [N], from obs [N, D] and mask [N, A]."""
+
+
 class FinishedGames(Protocol):
     """One player's finished games, in the order of their maps or seeds."""
 

@@ -119,6 +119,8 @@ COMPANY = np.dtype(
         ("illegal", "i2"),
         ("orders", "i2", (len(VERBS),)),  # legal orders given, by verb
         ("stage_turn", "i2", (len(STAGES),)),  # first turn that reached the stage, -1 before
+        ("made_turn", "i2", (MAX_GOODS,)),  # first turn that gave a unit of the good, -1 before
+        ("workshops", "i2", (MAX_RECIPES,)),  # ever built, by recipe
         ("known", "u4"),  # sites it has ever seen, one bit each
         ("seen_reserve", "i2", (MAX_DEPOSITS,)),  # as it last saw them
         ("seen_taken", "i1", (MAX_DEPOSITS,)),  # by another company

@@ -34,6 +34,7 @@ class PlayedGames(NamedTuple):
     bankrupt: np.ndarray  # bool [N]
     length: np.ndarray  # int64 [N], turns
     orders: np.ndarray  # ORDER [N, horizon]
+    made: np.ndarray  # int64 [N, goods], units dug or produced
 
 
 @kernel
@@ -98,11 +99,12 @@ def play_games(
         for done, _ in enumerate(team.map(one, range(n)), start=1):
             if progress is not None:
                 progress(done, n)
-    return _outcome(states, record, taken)
+    return _outcome(states, record, taken, len(level.goods))
 
 
-def _outcome(states: np.ndarray, record: np.ndarray, taken: np.ndarray) -> PlayedGames:
+def _outcome(states: np.ndarray, record: np.ndarray, taken: np.ndarray, goods: int) -> PlayedGames:
     n, companies = len(states), states["companies"][:, 0]
     infos, views = make_infos(n), np.stack([np.arange(n), np.zeros(n, np.int64)], axis=1)
     note_infos(states, views, record, infos, 0, n)
-    return PlayedGames(infos.score, infos.won, companies["bankrupt"] != 0, states["turn"].astype(np.int64), taken)
+    length = states["turn"].astype(np.int64)
+    return PlayedGames(infos.score, infos.won, companies["bankrupt"] != 0, length, taken, infos.made[:, :goods])

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envs.waybill.core.jit import jit, kernel
-from envs.waybill.core.state import STAGES, VERBS
+from envs.waybill.core.state import DUG, MAX_GOODS, MAX_RECIPES, PRODUCED, SOLD, STAGES, VERBS
 
 
 class Infos(NamedTuple):
@@ -21,6 +21,11 @@ class Infos(NamedTuple):
     illegal: np.ndarray  # int64 [R], illegal orders so far
     orders: np.ndarray  # int64 [R, verbs], legal orders so far
     stages: np.ndarray  # bool [R, stages], reached so far
+    stage_turn: np.ndarray  # int64 [R, stages], first turn that reached it, -1 before
+    made: np.ndarray  # int64 [R, goods], units dug or produced so far
+    made_turn: np.ndarray  # int64 [R, goods], turn of the first of them, -1 before
+    sold: np.ndarray  # int64 [R, goods], units sold so far
+    workshops: np.ndarray  # int64 [R, recipes], ever built
     map_seed: np.ndarray  # uint64 [R]
 
 
@@ -35,6 +40,11 @@ def make_infos(views: int) -> Infos:
         illegal=np.empty(views, np.int64),
         orders=np.empty((views, len(VERBS)), np.int64),
         stages=np.empty((views, len(STAGES)), np.bool_),
+        stage_turn=np.empty((views, len(STAGES)), np.int64),
+        made=np.empty((views, MAX_GOODS), np.int64),
+        made_turn=np.empty((views, MAX_GOODS), np.int64),
+        sold=np.empty((views, MAX_GOODS), np.int64),
+        workshops=np.empty((views, MAX_RECIPES), np.int64),
         map_seed=np.empty(views, np.uint64),
     )
 
@@ -67,4 +77,11 @@ def note_infos(states: Any, views: Any, level: Any, infos: Any, low: Any, high: 
             infos.orders[i, verb] = me.orders[verb]
         for stage in range(infos.stages.shape[1]):
             infos.stages[i, stage] = me.stage_turn[stage] >= 0
+            infos.stage_turn[i, stage] = me.stage_turn[stage]
+        for good in range(infos.made.shape[1]):
+            infos.made[i, good] = me.goods_ledger[good, DUG] + me.goods_ledger[good, PRODUCED]
+            infos.made_turn[i, good] = me.made_turn[good]
+            infos.sold[i, good] = -me.goods_ledger[good, SOLD]
+        for recipe in range(infos.workshops.shape[1]):
+            infos.workshops[i, recipe] = me.workshops[recipe]
         infos.map_seed[i] = s.map_seed

@@ -45,6 +45,14 @@ def reach(s: Any, me: Any, stage: Any) -> None:
 
 
 @jit
+def book_made(s: Any, me: Any, account: Any, good: Any, units: Any) -> None:
+    """Note ``units`` of a good that were dug or produced, and the turn if they are the first."""
+    book_goods(me, account, good, units)
+    if me.made_turn[good] < 0:
+        me.made_turn[good] = s.turn
+
+
+@jit
 def building_at(me: Any, tile: Any) -> Any:
     """Slot of the company's building on a tile, or -1."""
     for b in range(me.n_slots):

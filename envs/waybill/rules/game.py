@@ -62,7 +62,8 @@ def clear_company(me: Any) -> None:
     me.cash_ledger[:] = 0
     me.goods_ledger[:, :] = 0
     me.orders[:] = 0
-    me.stage_turn[:] = -1
+    me.stage_turn[:] = me.made_turn[:] = -1
+    me.workshops[:] = 0
     clear_buildings(me)
     clear_carts(me)
 

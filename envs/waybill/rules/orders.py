@@ -94,6 +94,7 @@ def build(s: Any, me: Any, pool: Any, lv: Any, kind: Any, tile: Any, what: Any, 
     else:
         building.recipe, building.output = what, lv.recipes[what].output
         building.ready_in = lv.workshop_lead
+        me.workshops[what] += 1
         book_cash(me, WORKSHOPS, -np.int64(lv.workshop_cost))
         reach(s, me, STAGE_WORKSHOP)
     measure_travel(s, me, pool, lv, b, scratch)

@@ -29,7 +29,7 @@ from envs.waybill.core.state import (
     UPKEEP,
     WORKS,
 )
-from envs.waybill.rules.books import book_cash, book_goods, input_slot, place_tile, price_at, reach
+from envs.waybill.rules.books import book_cash, book_goods, book_made, input_slot, place_tile, price_at, reach
 from envs.waybill.rules.sight import look_around, seen_from_road
 
 
@@ -52,7 +52,7 @@ def work_buildings(s: Any, me: Any, lv: Any) -> None:
             if units > 0:
                 s.reserve[building.site] -= units
                 building.stock += units
-                book_goods(me, DUG, building.output, units)
+                book_made(s, me, DUG, building.output, units)
                 reach(s, me, STAGE_DIG)
         else:
             refine(s, me, lv, building)
@@ -71,7 +71,7 @@ def refine(s: Any, me: Any, lv: Any, building: Any) -> None:
         building.inputs[j] -= recipe.input_units[j]
         book_goods(me, CONSUMED, recipe.inputs[j], -np.int64(recipe.input_units[j]))
     building.stock += recipe.output_units
-    book_goods(me, PRODUCED, recipe.output, np.int64(recipe.output_units))
+    book_made(s, me, PRODUCED, recipe.output, np.int64(recipe.output_units))
     reach(s, me, STAGE_REFINE)
 
 

@@ -5,7 +5,7 @@ Nobody learns here, so no environment is needed: each policy looks at the same s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.scratch import Scratch, make_scratch
-from envs.waybill.core.state import MAX_SEATS, ORDER, OUTSIDE, PLANNER, SCRIPTS, STATE, records
+from envs.waybill.core.state import DUG, MAX_SEATS, ORDER, OUTSIDE, PLANNER, PRODUCED, SCRIPTS, STATE, records
 from envs.waybill.maps.pool import MapPool, make_pool
 from envs.waybill.players.planner import make_planner_scratch, plan_ahead
 from envs.waybill.players.scripted import decide_scripted, follow_plans
@@ -36,6 +36,7 @@ class ArenaGames(NamedTuple):
     cash: np.ndarray  # int64 [N, E], at the end
     bankrupt: np.ndarray  # bool [N, E]
     length: np.ndarray  # int64 [N], turns of seat 0
+    made: Mapping[str, np.ndarray]  # int64 [N, E] for each good, units dug or produced
 
     @property
     def standing(self) -> np.ndarray:
@@ -46,8 +47,8 @@ class ArenaGames(NamedTuple):
         """The same games as those of the player in seat 0."""
         standing = self.standing
         won = standing[:, 0] > standing[:, 1:].max(axis=1)
-        reward = np.zeros(len(won))
-        return MapGames(self.cash[:, 0] - start_cash, self.bankrupt[:, 0], reward, self.length, won, contested=True)
+        reward, made = np.zeros(len(won)), {good: units[:, 0] for good, units in self.made.items()}
+        return MapGames(self.cash[:, 0] - start_cash, self.bankrupt[:, 0], reward, self.length, won, True, made)
 
 
 class PolicySeat:
@@ -126,7 +127,9 @@ class Arena:
             if report is not None:
                 report((turn + 1) / self.level.horizon, "")
         companies: Any = states["companies"][:, :seats]
-        return ArenaGames(companies["cash"].astype(np.int64), companies["bankrupt"] != 0, length)
+        ledger = companies["goods_ledger"].astype(np.int64)  # [N, E, goods, accounts]
+        made = {good: ledger[:, :, k, DUG] + ledger[:, :, k, PRODUCED] for k, good in enumerate(self.level.goods)}
+        return ArenaGames(companies["cash"].astype(np.int64), companies["bankrupt"] != 0, length, made)
 
     def _plan(self, states: np.ndarray, seat: int, scratch: Scratch, report: ReportShare | None) -> np.ndarray:
         """A planner's orders [N, horizon] for games that have just begun: seconds for each."""

@@ -25,7 +25,7 @@ from groundwork.sources import hash_of_module
 PLAYER_SEED = 0
 DEFAULT_LEVEL = "refine"  # where a player plays that no run gives a level
 MAPS_AT_ONCE = 16  # maps played between two savings
-GameRow = tuple[int, int, int, int]  # score, bankrupt, length, won
+GameRow = tuple[int, ...]  # score, bankrupt, length, won, then the units made of each good
 
 
 def evaluate_player(
@@ -56,8 +56,9 @@ def evaluate_player(
             kept |= _play_maps(name, level, part, seed, threads, report, start)
             if file is not None:
                 _write_games(file, kept)
-    score, bankrupt, length, won = np.array([kept[number] for number in wanted], np.int64).T
-    return MapGames(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals))
+    score, bankrupt, length, won, *made = np.array([kept[number] for number in wanted], np.int64).T
+    units = dict(zip(level.goods, made, strict=True))
+    return MapGames(score, bankrupt != 0, np.zeros(maps), length, won != 0, bool(level.rivals), units)
 
 
 def _play_maps(
@@ -74,7 +75,7 @@ def _play_maps(
             threads=threads,
             progress=partial(_report, report, before + len(rows)),
         )
-        columns = (played.score, played.bankrupt, played.length, played.won)
+        columns = (played.score, played.bankrupt, played.length, played.won, *played.made.T)
         games = zip(*(column.tolist() for column in columns), strict=True)
         rows |= dict(zip(run.tolist(), games, strict=True))
     return rows
@@ -92,13 +93,13 @@ def _key(name: str, level: LevelConfig, seed: int) -> str:
 def _read_games(file: Path) -> dict[int, GameRow]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return {int(row[0]): (int(row[1]), int(row[2]), int(row[3]), int(row[4])) for row in arrays["games"]}
+            return {row[0]: tuple(row[1:]) for row in arrays["games"].tolist()}
     except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile):
         return {}  # absent or damaged: played anew
 
 
 def _write_games(file: Path, kept: dict[int, GameRow]) -> None:
-    table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 5]
+    table = np.array([(number, *row) for number, row in sorted(kept.items())], np.int64)  # [games, 5 + goods]
 
     def write(temporary: Path) -> None:
         with temporary.open("wb") as stream:

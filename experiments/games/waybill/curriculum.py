@@ -15,13 +15,14 @@ from experiments.games.waybill.baselines import evaluate_player
 from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.ladder import LadderGames
-from experiments.runs.domain import ActGreedily, Evaluator, ShrinkPerturb
+from experiments.runs.domain import ActGreedily, ShrinkPerturb
 
 
 class LadderCurriculum:
     """Moves one seed's training up the ladder of levels.
 
-    A level is mastered when an evaluation on its validation maps reaches ``mastered`` times ``goal(level)``.
+    A level is mastered when an evaluation on its validation maps reaches ``mastered`` times ``goal(level)`` and, where
+    goods are refined, makes ``made`` units of the last of them a game.
 
     Args:
         games: the seed's training games, which are told to move up.
@@ -36,7 +37,7 @@ class LadderCurriculum:
         games: LadderGames,
         settings: CurriculumConfig,
         total_steps: int,
-        validation: Callable[[LevelConfig], Evaluator],
+        validation: Callable[[LevelConfig], MapEvaluator],
         goal: Callable[[LevelConfig], float],
         shrink_perturb: ShrinkPerturb,
     ) -> None:
@@ -44,7 +45,7 @@ class LadderCurriculum:
         self._validation, self._goal, self._shrink_perturb = validation, goal, shrink_perturb
         self.begun = {games.levels[0].name: 0}  # environment step at which each level was begun, in order
         self._mastered = False
-        self._at_hand: tuple[str, Evaluator, float] | None = None  # the present level, its validation games and goal
+        self._at_hand: tuple[str, MapEvaluator, float] | None = None  # the present level, its validation games and goal
 
     @property
     def level(self) -> LevelConfig:
@@ -58,14 +59,17 @@ class LadderCurriculum:
 
     def after_evaluation(self, greedy: ActGreedily, own_score: float) -> dict[str, float]:
         """Measure the policy on the present level; ``own_score`` is that on the run's own. Returns curves by tag."""
-        level, score = self.level, own_score
-        if not self.on_top:
-            if self._at_hand is None or self._at_hand[0] != level.name:
-                self._at_hand = level.name, self._validation(level), self._goal(level)
-            _, evaluator, goal = self._at_hand
-            score = float(evaluator(greedy).score.mean())
-            self._mastered = score >= self.settings.mastered * goal
-        return {"ladder/level": self._number(), f"ladder/{level.name}/score": score}
+        level, tags = self.level, {"ladder/level": self._number()}
+        if self.on_top:
+            return tags | {f"ladder/{level.name}/score": own_score}
+        if self._at_hand is None or self._at_hand[0] != level.name:
+            self._at_hand = level.name, self._validation(level), self._goal(level)
+        _, evaluator, goal = self._at_hand
+        games = evaluator(greedy)
+        made = float(games.made[level.goods[-1]].mean())
+        enough = made >= self.settings.made or not level.refined_goods
+        self._mastered = float(games.score.mean()) >= self.settings.mastered * goal and enough
+        return tags | {tag.replace("eval", f"ladder/{level.name}", 1): value for tag, value in games.tags().items()}
 
     def after_step(self, env_step: int) -> dict[str, float]:
         """Move up if it is time; returns curves by tag, empty if it isn't."""

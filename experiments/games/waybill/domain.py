@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,13 @@ from experiments.games.waybill.rivals import evaluation_rivals
 from experiments.runs.domain import EvaluationRequest, ShrinkPerturb
 from groundwork.errors import WaybillError
 
+# What the curves call the columns of infos; a turn is the mean over the games that came so far.
+HEADINGS = {
+    "stages": "funnel/", "stage_turn": "first_turn/", "made": "made/", "made_turn": "first_turn/made_", "sold": "sold/",
+    "workshops": "workshops/",
+}  # fmt: skip
+_TURNS = ("stage_turn", "made_turn")
+
 
 @dataclass
 class WaybillDomain:
@@ -44,8 +52,8 @@ class WaybillDomain:
         return environments.sb3_env(setup)
 
     def window(self, env: Any) -> EpisodeWindow:
-        """Averages of score, bankruptcies, orders and the funnel."""
-        return waybill_window(stages=env.stages, contested=bool(env.level.rivals))
+        """Averages of score, bankruptcies, orders, the funnel, and what is made."""
+        return waybill_window(columns=env.columns, contested=bool(env.level.rivals))
 
     def validation(self, setup: Setup) -> MapEvaluator:
         """Plays a policy on the validation maps."""
@@ -92,16 +100,17 @@ class WaybillDomain:
 
 
 def waybill_window(
-    *, stages: tuple[str, ...], verbs: tuple[str, ...] = VERBS, contested: bool = False, **options: Any
+    *, columns: Mapping[str, tuple[str, ...]], verbs: tuple[str, ...] = VERBS, contested: bool = False, **options: Any
 ) -> EpisodeWindow:
     """Averages over the last episodes of what Waybill's infos say; whether they are won only against rivals."""
-    columns: dict[str, tuple[str, ...]] = {
+    tags: dict[str, tuple[str, ...]] = {
         "score": ("game/score",),
         "bankrupt": ("game/bankruptcies",),
         "illegal": ("game/illegal_orders",),
         "orders": tuple(f"game/orders/{name}" for name in verbs),
-        "stages": tuple(f"game/funnel/{name}" for name in stages),
     }
+    for key, heading in HEADINGS.items():
+        tags[key] = tuple(f"game/{heading}{name}" for name in columns[key])
     if contested:
-        columns["won"] = ("game/won",)
-    return EpisodeWindow(columns=columns, above_zero={"game/funnel/profit": "game/score"}, **options)
+        tags["won"] = ("game/won",)
+    return EpisodeWindow(columns=tags, above_zero={"game/funnel/profit": "game/score"}, since=_TURNS, **options)

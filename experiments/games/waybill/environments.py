@@ -40,7 +40,7 @@ def training_env(setup: Setup) -> LevelGames | LadderGames:
     if curriculum.moves_up:
         refuse_policies(rivals_of(setup), f"curriculum={curriculum.name}")
     levels = config.ladder()
-    stages = _check_alike(setup, levels)
+    columns = _check_alike(setup, levels)
 
     def make(level: LevelConfig, count: int) -> LevelGames:
         return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
@@ -49,20 +49,24 @@ def training_env(setup: Setup) -> LevelGames | LadderGames:
         return actions.limit(env_step, config.steps)
 
     return LadderGames(
-        levels=levels, num_envs=config.num_envs, replay_share=curriculum.replay_share, stages=stages,
-        make=make, limit=None if actions.candidates_start is None else limit,
+        levels=levels, num_envs=config.num_envs, replay_share=curriculum.replay_share, columns=columns,
+        own_advice=curriculum.own_advice, make=make, limit=None if actions.candidates_start is None else limit,
     )  # fmt: skip
 
 
-def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> tuple[str, ...]:
-    """Refuse levels whose observations aren't cut alike; returns the stages of the level that has most."""
+def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> dict[str, tuple[str, ...]]:
+    """Refuse levels whose observations aren't cut alike; returns the columns of their infos, those of all levels."""
     found = [batch_env(setup, num_envs=1, maps=(0, 1), level=level) for level in levels]
     for name, env in zip((level.name for level in levels), found, strict=True):
         if env.layout != found[0].layout:
             encoding = setup.names["encoding"]
             line = f"encoding={encoding} sees places of level {name} in other numbers than those of {levels[0].name}"
             raise WaybillError(f"curriculum={setup.names['curriculum']}: {line}")
-    return max((env.stages for env in found), key=len)
+    together: dict[str, tuple[str, ...]] = {}
+    for env in sorted(found, key=lambda env: -len(env.columns["stages"])):  # the order of the level that has most
+        for key, names in env.columns.items():
+            together[key] = tuple(dict.fromkeys((*together.get(key, ()), *names)))
+    return together
 
 
 def training_maps(config: Config) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,9 +10,16 @@ import numpy as np
 from envs.waybill.core.levels import LevelConfig
 from experiments.config.reading import Setup
 from experiments.games.waybill.environments import batch_env
-from experiments.runs.domain import ActGreedily
+from experiments.runs.domain import ActGreedily, ValuesStates
 
 BATCH = 128  # games played at once
+
+
+class Foreseen(NamedTuple):
+    """What a policy expected of its games when they began, and what came: of the training reward, discounted."""
+
+    q_start: np.ndarray  # float32 [N], Q-value of the first action
+    returned: np.ndarray  # float64 [N], the return from the first turn on
 
 
 class MapGames(NamedTuple):
@@ -23,12 +31,17 @@ class MapGames(NamedTuple):
     length: np.ndarray  # int64 [N], turns
     won: np.ndarray  # bool [N], more cash at the end than every rival
     contested: bool  # there were rivals: only then a game can be won
+    made: Mapping[str, np.ndarray]  # int64 [N] for each good, units dug or produced
+    foreseen: Foreseen | None = None  # of a policy that has Q-values
 
     def tags(self) -> dict[str, float]:
         """Means by TensorBoard tag."""
         tags = {"eval/score": self.score, "eval/mean_reward": self.reward, "eval/bankruptcies": self.bankrupt}
+        tags |= {f"eval/made/{good}": units for good, units in self.made.items()}
         if self.contested:
             tags["eval/won"] = self.won
+        if self.foreseen is not None:
+            tags |= {"eval/q_start": self.foreseen.q_start, "eval/discounted_return": self.foreseen.returned}
         return {name: float(values.mean()) for name, values in tags.items()}
 
 
@@ -36,7 +49,7 @@ class MapEvaluator:
     """Plays a policy on the maps ``first_map`` .. ``first_map + maps - 1``; made once, used often."""
 
     def __init__(self, *, setup: Setup, first_map: int, maps: int, level: LevelConfig | None = None) -> None:
-        self._parts = []
+        self._parts, self._gamma = [], setup.gamma
         for start in range(0, maps, BATCH):
             count = min(BATCH, maps - start)
             part = (first_map + start, count)
@@ -55,15 +68,24 @@ class MapEvaluator:
 
     def __call__(self, policy: ActGreedily) -> MapGames:
         """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
-        games = [_play_batch(env, policy) for env in self._parts]
-        score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in list(zip(*games, strict=True))[:-1])
-        return MapGames(score, bankrupt, reward, length, won, games[0].contested)
+        return _joined([_play_batch(env, policy, self._gamma) for env in self._parts])
 
 
-def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
+def _joined(games: Sequence[MapGames]) -> MapGames:
+    score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in zip(*(g[:5] for g in games), strict=True))
+    made = {good: np.concatenate([part.made[good] for part in games]) for good in games[0].made}
+    expected = [part.foreseen for part in games if part.foreseen is not None]
+    foreseen = Foreseen(*map(np.concatenate, zip(*expected, strict=True))) if expected else None
+    return MapGames(score, bankrupt, reward, length, won, games[0].contested, made, foreseen)
+
+
+def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
     """Play one game in each row of the batch to its end."""
     obs, infos = env.reset(seed=0)
     count = len(obs)
+    foreseen = None
+    if isinstance(policy, ValuesStates):
+        foreseen = Foreseen(policy.values(obs, infos["action_mask"]).copy(), np.zeros(count))
     games = MapGames(
         score=np.zeros(count, np.int64),
         bankrupt=np.zeros(count, np.bool_),
@@ -71,10 +93,15 @@ def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
         length=np.zeros(count, np.int64),
         won=np.zeros(count, np.bool_),
         contested=bool(env.level.rivals),
+        made={good: np.zeros(count, np.int64) for good in env.level.goods},
+        foreseen=foreseen,
     )
-    running = np.ones(count, np.bool_)
+    running, discount = np.ones(count, np.bool_), 1.0
     while running.any():
-        obs, _, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
+        obs, r_t, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
+        if foreseen is not None:
+            foreseen.returned[running] += discount * r_t[running]
+            discount *= gamma
         ended = running & (terminated | truncated)
         if ended.any():
             games.score[ended] = infos["score"][ended]
@@ -82,5 +109,7 @@ def _play_batch(env: Any, policy: ActGreedily) -> MapGames:
             games.reward[ended] = infos["finished"]["r"][ended]
             games.won[ended] = infos["won"][ended]
             games.length[ended] = infos["finished"]["l"][ended]
+            for good, units in zip(env.level.goods, infos["made"].T, strict=True):
+                games.made[good][ended] = units[ended]
             running &= ~ended
     return games

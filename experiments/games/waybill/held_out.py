@@ -47,7 +47,7 @@ class HeldOutMaps:
         self.rivals = level.rivals if setup is None else evaluation_rivals(setup)
         against = f", against {', '.join(self.rivals)}" if level.rivals else ""
         self.title = f"{level.name}, {maps} maps from seed {first}{against}"
-        self.columns: TableColumns = {**_COLUMNS, **(_WON if level.rivals else {})}
+        self.columns: TableColumns = {**_COLUMNS, **(_WON if level.rivals else {}), **_made(level)}
 
     def evaluator(self) -> MapEvaluator:
         """Plays a policy on these maps, one game a map."""
@@ -102,6 +102,7 @@ def _player_row(played: MapGames, random: np.ndarray, greedy: np.ndarray, planne
         **won,
         "normalised": _plain(share),
         "better_than_greedy": _plain(better(played.score, greedy)),
+        "made": {good: float(units.mean()) for good, units in played.made.items()},
         "by_map": played.score.tolist(),
     }
 
@@ -122,6 +123,12 @@ _COLUMNS: TableColumns = {
     "normalised": _normalised,
 }
 _WON: TableColumns = {"won": lambda row: interval_text(Interval(**row["won"]), ".0%")}
+
+
+def _made(level: LevelConfig) -> TableColumns:
+    """How much a player makes of the good that takes most to make, the last one; nothing where all goods are raw."""
+    good = level.goods[-1]
+    return {f"{good} made": lambda row: f"{row['made'][good]:.1f}"} if level.refined_goods else {}
 
 
 def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:

@@ -35,8 +35,9 @@ def shares_of_games(num_envs: int, level_index: int, replay_share: float) -> lis
 class LadderGames:
     """A batch of N games as ``runs.domain.GameBatch`` describes it; its infos have the columns of the last level.
 
-    ``infos["_finished"]`` marks the ends of games on the present level: curves show those. ``stages`` are those of all
-    levels. ``limit`` gives the candidates that a reducer may propose, by environment step; None: all.
+    ``infos["_finished"]`` marks the ends of games on the present level: curves show those. ``columns`` are those of all
+    levels (see ``Spaces``). Without ``own_advice`` no rule advises on the last level: the info ``advice`` is -1 there.
+    ``limit`` gives the candidates that a reducer may propose, by environment step; None: all.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class LadderGames:
         levels: Sequence[LevelConfig],
         num_envs: int,
         replay_share: float,
-        stages: tuple[str, ...],
+        columns: Mapping[str, tuple[str, ...]],
         make: Callable[[LevelConfig, int], LevelGames],
+        own_advice: bool = True,
         limit: Callable[[int], int] | None = None,
     ) -> None:
         """Make the first level's games: ``make(level, n)`` gives n on a level. All levels share one layout."""
         self.levels, self.num_envs, self.replay_share = tuple(levels), num_envs, replay_share
-        self._make, self._limit, self.stages = make, limit, stages
+        self._make, self._limit, self.columns, self._own_advice = make, limit, columns, own_advice
         self.level = self.levels[-1]  # the run's own
         self.level_index = self.env_step = self._seed = 0
         self._next = PLAYING
@@ -124,10 +126,15 @@ class LadderGames:
         return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
     def _infos(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The infos of all rows; a level without some stages has 0 there."""
-        keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, "stages")]
+        """The infos of all rows; a level without some of the columns has nothing there: 0, or the turn -1."""
+        keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, *self.columns)]
         joined: dict[str, Any] = {key: self._joined([part[key] for part in infos]) for key in keys}
-        joined["stages"] = self._joined([self._widened(*x) for x in zip(self.parts, infos, strict=True)])
+        for key, wanted in self.columns.items():
+            found = zip(self.parts, infos, strict=True)
+            joined[key] = self._joined([_widened(key, own[key], part.columns[key], wanted) for part, own in found])
+        if not self._own_advice and self.level_index + 1 == len(self.levels) and "advice" in joined:
+            joined["advice"] = joined["advice"].copy()
+            joined["advice"][: self.active[0][1]] = -1
         joined["_finished"] = np.zeros(self.num_envs, np.bool_)
         if "finished" not in infos[0]:
             return joined
@@ -137,14 +144,6 @@ class LadderGames:
             episode[name][: len(column)] = column
         joined["_finished"][: len(infos[0]["_finished"])] = infos[0]["_finished"]
         return joined | {"finished": episode}
-
-    def _widened(self, part: LevelGames, infos: Mapping[str, Any]) -> np.ndarray:
-        own = infos["stages"]
-        if part.stages == self.stages:
-            return own
-        wide = np.zeros((len(own), len(self.stages)), own.dtype)
-        wide[:, [self.stages.index(stage) for stage in part.stages]] = own
-        return wide
 
     def take_snapshot(self, env_step: int, weights: Callable[[], dict[str, Any]]) -> None:
         """Let games in which past selves play have the learner's weights of now, see ``SelfPlay``."""
@@ -164,3 +163,12 @@ class LadderGames:
         self._make_parts()
         begun = [part.load_state_dict(state) for part, state in zip(self.parts, saved["parts"], strict=True)]
         return self._joined([obs for obs, _ in begun]), self._infos([infos for _, infos in begun])
+
+
+def _widened(key: str, own: np.ndarray, names: tuple[str, ...], wanted: tuple[str, ...]) -> np.ndarray:
+    """An info's columns [N, C] in the order ``wanted``."""
+    if names == wanted:
+        return own
+    wide = np.full((len(own), len(wanted)), -1 if key.endswith("_turn") else 0, own.dtype)
+    wide[:, [wanted.index(name) for name in names]] = own
+    return wide

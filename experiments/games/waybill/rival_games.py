@@ -40,7 +40,7 @@ class RivalGames:
         self.env, self.pool = env, pool
         self.num_envs, self.batch, self._seats = env.num_games, env.batch, len(cast) + 1
         self.level: LevelConfig = env.level
-        self.layout, self.stages = env.layout, env.stages
+        self.layout, self.columns = env.layout, env.columns
         self.mask_is_constant, self.action_groups = env.mask_is_constant, env.action_groups
         self.single_observation_space, self.single_action_space = env.single_observation_space, env.single_action_space
         self._players = list(players.values())

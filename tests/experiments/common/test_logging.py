@@ -21,12 +21,19 @@ def ended(scores: list[int], *, reward: float = 1.0) -> tuple[dict, np.ndarray]:
         "illegal": np.arange(n),
         "orders": np.tile([3, 1], (n, 1)),
         "stages": np.array([[True, score > 0] for score in scores]),
+        "stage_turn": np.array([[2, score if score > 0 else -1] for score in scores]),
+        "made": np.array([[4, score > 0] for score in scores]),
+        "made_turn": np.array([[3, -1] for _ in scores]),
+        "sold": np.array([[2, 0] for _ in scores]),
+        "workshops": np.array([[1] for _ in scores]),
     }
     return infos, np.ones(n, np.bool_)
 
 
 def window(size: int = 100) -> EpisodeWindow:
-    return waybill_window(verbs=("pass", "haul"), stages=("extractor", "sell"), size=size)
+    stages, goods = ("extractor", "sell"), ("ore", "iron")
+    columns = {"stages": stages, "stage_turn": stages, "made": goods, "made_turn": goods, "sold": goods}
+    return waybill_window(verbs=("pass", "haul"), columns=columns | {"workshops": ("iron",)}, size=size)
 
 
 def test_means_of_finished_episodes_by_tag() -> None:
@@ -44,6 +51,14 @@ def test_means_of_finished_episodes_by_tag() -> None:
         "game/funnel/extractor": 1.0,
         "game/funnel/sell": 0.5,
         "game/funnel/profit": 0.5,
+        "game/first_turn/extractor": 2.0,
+        "game/first_turn/sell": 60.0,  # of the two games that came to it
+        "game/made/ore": 4.0,
+        "game/made/iron": 0.5,
+        "game/first_turn/made_ore": 3.0,  # and none for iron: no game says when
+        "game/sold/ore": 2.0,
+        "game/sold/iron": 0.0,
+        "game/workshops/iron": 1.0,
     }
 
 
@@ -68,7 +83,7 @@ def test_a_single_environment_reports_the_same() -> None:
     infos, rows = ended([100, -60])
     many.add(infos, rows)
     for i in range(2):
-        info = {name: infos[name][i] for name in ("score", "bankrupt", "illegal", "orders", "stages")}
+        info = {name: infos[name][i] for name in infos if name != "finished"}
         one.add_one({**info, "finished": {name: float(infos["finished"][name][i]) for name in ("r", "l")}})
     assert one.tags() == many.tags()
 

@@ -76,7 +76,7 @@ def _result(setup: Setup, score: float, curve: list[list[float]], players: Seque
 
 def _played(score: float) -> MapGames:
     none, some = np.zeros(MAPS, np.bool_), np.arange(MAPS)
-    return MapGames((score + some).astype(np.int64), none, some * 0.0, some, none, False)
+    return MapGames((score + some).astype(np.int64), none, some * 0.0, some, none, False, {"wood": some})
 
 
 def _put_events(folder: Path, share: float) -> None:

@@ -36,17 +36,21 @@ class Scores:
 
     env = None
 
-    def __init__(self, scores: list[int]) -> None:
-        self.scores = scores
+    def __init__(self, scores: list[int], made: list[int]) -> None:
+        self.scores, self.made = scores, made
 
     def warm_up(self) -> None: ...
 
     def __call__(self, policy: Any) -> MapGames:
         score = np.array([self.scores.pop(0)])
-        return MapGames(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False)
+        units = {good: np.full(1, self.made[0]) for good in ("wood", "ore", "planks", "iron", "tools")}
+        self.made = self.made[1:] or self.made
+        return MapGames(score, score < 0, np.zeros(1), np.ones(1, np.int64), score > 0, False, units)
 
 
-def curriculum_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[LadderCurriculum, list[int]]:
+def curriculum_of(
+    tmp_path: Path, scores: list[int], *, units: tuple[int, ...] = (0,), **settings: Any
+) -> tuple[LadderCurriculum, list[int]]:
     perturbed: list[int] = []
 
     def shrink_perturb(draw: int, share: float) -> dict[str, float]:
@@ -54,7 +58,7 @@ def curriculum_of(tmp_path: Path, scores: list[int], **settings: Any) -> tuple[L
         return {"dormant_before": 0.5}
 
     own = CurriculumConfig(name="ladder", **settings)
-    evaluator = Scores(scores)
+    evaluator: Any = Scores(scores, list(units))
     curriculum = LadderCurriculum(
         games=games(tmp_path), settings=own, total_steps=1000, validation=lambda level: evaluator,
         goal=lambda level: 100.0, shrink_perturb=shrink_perturb,
@@ -68,7 +72,8 @@ def nothing(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def test_a_run_moves_up_when_a_level_is_mastered_but_not_too_early(tmp_path: Path) -> None:
     curriculum, perturbed = curriculum_of(tmp_path, [89, 90], mastered=0.9, least_steps=0.2, most_steps=0.4)
-    assert curriculum.after_evaluation(nothing, 7.0) == {"ladder/level": 1.0, "ladder/haul/score": 89.0}
+    tags = curriculum.after_evaluation(nothing, 7.0)
+    assert (tags["ladder/level"], tags["ladder/haul/score"], tags["ladder/haul/made/ore"]) == (1.0, 89.0, 0.0)
     assert curriculum.after_step(300) == {}
     curriculum.after_evaluation(nothing, 7.0)
     curriculum.total_steps = 2000
@@ -77,6 +82,19 @@ def test_a_run_moves_up_when_a_level_is_mastered_but_not_too_early(tmp_path: Pat
     assert curriculum.begun == {"haul": 0, "refine": 400}
     assert perturbed == [1]
     assert curriculum.after_step(900) == {}  # mastery is not handed on
+
+
+def test_a_level_may_ask_for_its_last_good_beside_the_score(tmp_path: Path) -> None:
+    """On haul nothing is refined, so the score is enough there."""
+    curriculum, _ = curriculum_of(tmp_path, [200, 200, 200], units=(0, 11, 12), made=12, least_steps=0, most_steps=0.4)
+    curriculum.games.reset(seed=0)
+    moved = []
+    for step in (100, 200, 300):
+        curriculum.after_evaluation(nothing, 7.0)
+        moved.append(bool(curriculum.after_step(step)))
+        for _ in range(2):
+            curriculum.games.step(np.zeros(8, np.int64))
+    assert moved == [True, False, True]
 
 
 def test_a_run_moves_up_after_the_most_steps_in_any_case_and_stays_on_top(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from envs.waybill.core import levels
 from envs.waybill.players.play import RULE_PLAYERS
 from experiments.config import reading
 from experiments.games import evaluate
-from experiments.games.waybill import evaluation
+from experiments.games.waybill import environments, evaluation
 from experiments.games.waybill.baselines import evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.runs import train
@@ -38,9 +38,51 @@ def test_a_game_depends_on_its_map_and_policy_alone(tmp_path: Path, monkeypatch:
 def test_an_evaluator_gives_the_same_games_again(tmp_path: Path) -> None:
     evaluator = MapEvaluator(setup=tiny_setup(tmp_path), first_map=0, maps=5)
     first, second = evaluator(first_legal), evaluator(first_legal)
-    for a, b in zip(first, second, strict=True):
-        assert np.array_equal(a, b)
+    for name in ("score", "bankrupt", "reward", "length", "won"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+    assert {good: units.tolist() for good, units in first.made.items()} == {
+        good: units.tolist() for good, units in second.made.items()
+    }
     assert (first.length <= 20).all()
+
+
+class Expects:
+    """A policy that expects as much of a state as its first column says."""
+
+    def __call__(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return first_legal(obs, mask)
+
+    def values(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        assert mask.all(axis=1).sum() < len(mask)
+        return obs[:, 0]
+
+
+def test_what_a_policy_expects_stands_beside_what_came(tmp_path: Path) -> None:
+    setup = tiny_setup(tmp_path, "reward=cash", "agent.gamma=0.9")
+    games = MapEvaluator(setup=setup, first_map=10, maps=6)(Expects())
+    assert games.foreseen is not None
+    differs = False
+    for i in range(6):
+        env = environments.batch_env(setup, num_envs=1, maps=(10 + i, 1), in_order=True)
+        obs, infos = env.reset(seed=0)
+        assert games.foreseen.q_start[i] == obs[0, 0]
+        rewards, over = [], False
+        while not over:
+            obs, r_t, terminated, _, infos = env.step(first_legal(obs, infos["action_mask"]))
+            rewards.append(float(r_t[0]))
+            over = bool(terminated[0])
+        wanted = sum(0.9**t * r_t for t, r_t in enumerate(rewards))
+        assert games.foreseen.returned[i] == pytest.approx(wanted)
+        differs = differs or abs(wanted - sum(rewards)) > 1e-3
+        assert games.made["wood"][i] == infos["made"][0, 0]
+    assert differs
+    tags = games.tags()
+    assert tags["eval/q_start"] == pytest.approx(games.foreseen.q_start.mean())
+    assert tags["eval/discounted_return"] == pytest.approx(games.foreseen.returned.mean())
+    assert tags["eval/made/ore"] == games.made["ore"].mean()
+    plain = MapEvaluator(setup=setup, first_map=10, maps=6)(first_legal)
+    assert plain.foreseen is None  # nothing is said of what a rule expects
+    assert plain.score.tolist() == games.score.tolist()
 
 
 def test_sparse_reward_is_the_profit_in_the_same_order(tmp_path: Path) -> None:

@@ -94,7 +94,11 @@ def test_a_move_up_cuts_all_games_off_and_then_begins_new_ones_in_all_rows(tmp_p
     assert [(level.name, count) for level, count in env.active] == [("refine", 6), ("haul", 2)]
     assert obs.shape == (N, env.layout.size)
     assert infos["action_mask"][:, 0].all()
-    assert infos["stages"].shape == (N, len(env.stages))
+    for name, columns in env.columns.items():
+        assert infos[name].shape == (N, len(columns))
+    assert env.columns["made"] == ("wood", "ore", "planks", "iron", "tools")
+    assert not infos["made"][:, 2:].any()
+    assert (infos["made_turn"] == -1).all()
     *_, infos = env.step(np.zeros(N, np.int64))
     assert not infos["reset"].any()
 
