@@ -46,7 +46,7 @@ def evaluate_player(
     """
     announce_compilation()
     file = None if cache is None else cache / f"{name}_{level.name}_{_key(name, level, seed)}.npz"
-    kept = {} if file is None else _read_games(file)
+    kept = {} if file is None else _read_games(file, len(level.goods))
     wanted = range(first_map, first_map + maps)
     missing = [number for number in wanted if number not in kept]
     with ProgressReport(title=f"{name} plays", total=len(missing), enabled=progress) as report:
@@ -90,10 +90,11 @@ def _key(name: str, level: LevelConfig, seed: int) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def _read_games(file: Path) -> dict[int, GameRow]:
+def _read_games(file: Path, goods: int) -> dict[int, GameRow]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return {row[0]: tuple(row[1:]) for row in arrays["games"].tolist()}
+            table = arrays["games"].reshape(-1, 5 + goods)
+            return {row[0]: tuple(row[1:]) for row in table.tolist()}
     except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile):
         return {}  # absent or damaged: played anew
 

@@ -72,7 +72,9 @@ class MapEvaluator:
 
 
 def _joined(games: Sequence[MapGames]) -> MapGames:
-    score, bankrupt, reward, length, won = (np.concatenate(parts) for parts in zip(*(g[:5] for g in games), strict=True))
+    score, bankrupt, reward, length, won = (
+        np.concatenate(parts) for parts in zip(*(g[:5] for g in games), strict=True)
+    )
     made = {good: np.concatenate([part.made[good] for part in games]) for good in games[0].made}
     expected = [part.foreseen for part in games if part.foreseen is not None]
     foreseen = Foreseen(*map(np.concatenate, zip(*expected, strict=True))) if expected else None

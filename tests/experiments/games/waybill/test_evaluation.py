@@ -112,9 +112,14 @@ def test_kept_games_are_used(tmp_path: Path) -> None:
     played = evaluate_player("greedy", **options)
     (file,) = tmp_path.iterdir()
     with file.open("wb") as stream:
-        np.savez(stream, games=np.array([(i, 12345, 0, 60, 0) for i in range(4)]))
+        np.savez(stream, games=np.array([(i, 12345, 0, 60, 0, 70, 80) for i in range(4)]))
     assert played.score.max() < 12345
-    assert evaluate_player("greedy", **options).score.tolist() == [12345] * 4
+    again = evaluate_player("greedy", **options)
+    assert again.score.tolist() == [12345] * 4
+    assert {good: units.tolist() for good, units in again.made.items()} == {"wood": [70] * 4, "ore": [80] * 4}
+    with file.open("wb") as stream:
+        np.savez(stream, games=np.array([(i, 12345, 0, 60, 0) for i in range(4)]))  # of another shape
+    assert evaluate_player("greedy", **options).score.tolist() == played.score.tolist()
 
 
 def test_players_stand_in_order_on_the_held_out_maps(tmp_path: Path) -> None:
