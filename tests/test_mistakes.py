@@ -14,7 +14,7 @@ SMALL = (
     "agent=greedy",
     "level.horizon=5",
     "evaluation.final_maps=2",
-    "level.planner_beam=1",
+    "level.planner_effort=1",
     "device=cpu",
 )
 

@@ -205,9 +205,19 @@ def read_run(folder: Path) -> Setup:
         given = OmegaConf.create(text)
         if not isinstance(given, DictConfig):
             raise WaybillError("a config is a section of keys")
+        _leave_out_what_is_gone(given)
         return read_setup(given)
     except (WaybillError, OmegaConfBaseException, OSError, UnicodeDecodeError, YAMLError) as error:
         line = first_line(error)
         needed = [one[2:].partition(", sources")[0] for one in text.splitlines() if one.startswith(f"# {NEEDS}")]
         about = [one for one in needed if one.partition(": ")[2].partition(" is ")[0] in line]
         raise WaybillError("; it ".join([f"{path}: {line}", *about])) from None
+
+
+def _leave_out_what_is_gone(given: DictConfig) -> None:
+    """Forget how long the planner thought in runs of before ``planner_effort``: it is no part of a game."""
+    numbers = OmegaConf.select(given, "curriculum.numbers")
+    for level in (given.get("level"), *(numbers or {}).values()):
+        if isinstance(level, DictConfig):
+            for key in ("planner_beam", "planner_width"):
+                level.pop(key, None)

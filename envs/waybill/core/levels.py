@@ -43,9 +43,9 @@ class LevelConfig:
     """Every number of a level. Units: turns, coins, goods, travel units (see ``core/state.py``).
 
     ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
-    the other companies play: random, greedy or planner. ``planner_beam`` and ``planner_width`` are the states and
-    orders that the planner keeps each turn: how long it may think. ``rung`` is the level's place on the ladder, from 1
-    for the easiest; None if it is not on it. It says nothing of the games.
+    the other companies play: random, greedy or planner. ``planner_effort`` is the number of searches that the planner
+    makes (``players/planner.py``): how long it may think. ``rung`` is the level's place on the ladder, from 1 for the
+    easiest; None if it is not on it. It says nothing of the games.
 
     Raises:
         WaybillError: in one line, when a number is outside its range or names an unknown good.
@@ -83,8 +83,7 @@ class LevelConfig:
     market_depth: int = 24
     market_turns: int = 12
     sight: int = 0
-    planner_beam: int = 3
-    planner_width: int = 48
+    planner_effort: int = 3
     rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     rung: int | None = field(default=None, compare=False)
@@ -213,7 +212,7 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "sight": (0, 1000), "planner_beam": (1, 16), "planner_width": (2, 48),
+    "sight": (0, 1000), "planner_effort": (1, 6),
     "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 

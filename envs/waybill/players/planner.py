@@ -1,11 +1,12 @@
 """The planner: search over cloned states. The game is deterministic once its map is drawn: whole games can be planned.
 
 It plans for one seat; rivals play by their rules in its clones, those without a rule greedily. So it foresees what they
-do, and what is hidden in fog: an upper bound.
+do, and what is hidden in fog. Its score is the best that was found at that cost, no upper bound: more effort finds more.
 
 Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the
-end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). The best plan ever seen is
-kept and its orders are the result, so more search never does worse. Its score measures how much there is to win.
+end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). Several such searches follow
+each other, narrow and wide. The best plan that any of them has seen is kept and its orders are the result, so a search
+more never does worse.
 """
 
 from __future__ import annotations
@@ -26,9 +27,15 @@ from envs.waybill.players.scripted import finish_greedily, is_over, play_seat
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.5, 1.0, 0.2, 6.0))
 
 
+# Searches (states kept each turn, orders looked at in each, only those that pay by the rule of thumb and can be paid for)
+# in the order in which they are made. A level's ``planner_effort`` says how many: more of them never do worse.
+SEARCHES = ((1, 32, True), (1, 16, False), (3, 32, True), (3, 48, False), (8, 48, True), (16, 48, True))
+
+
 class PlannerScratch(NamedTuple):
     """Working memory of one planner."""
 
+    searches: np.ndarray  # int64 [searches, 3], see ``SEARCHES``
     beam: np.ndarray  # STATE [beam]
     children: np.ndarray  # STATE [beam * width]
     child_value: np.ndarray  # int64 [beam * width]
@@ -47,11 +54,16 @@ class PlannerScratch(NamedTuple):
 
 def make_planner_scratch(level: LevelConfig, confined: Confined | None = None) -> PlannerScratch:
     """Working memory for games of a level."""
-    horizon, beam = level.horizon, level.planner_beam
+    horizon = level.horizon
     drawn = confined.size if confined is not None and confined.space == DRAWN else 0  # those are all looked at
-    width, slots = max(level.planner_width, drawn), max(RULE_CANDIDATES, drawn)
-    n = beam * width
+    searches = np.array(SEARCHES[: level.planner_effort], np.int64)
+    if confined is not None:  # the others offer what the space does not
+        searches = searches[searches[:, 2] != 0]
+    searches[:, 1] = np.maximum(searches[:, 1], drawn)
+    beam, width, slots = searches[:, 0].max(), searches[:, 1].max(), max(RULE_CANDIDATES, drawn)
+    n = int((searches[:, 0] * searches[:, 1]).max())
     return PlannerScratch(
+        searches=searches,
         beam=records(beam, STATE),
         children=records(n, STATE),
         child_value=np.zeros(n, np.int64),
@@ -89,19 +101,22 @@ def judge_child(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, child: Any,
 
 
 @jit
-def expand_beam(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, plans: Any, best_score: Any) -> Any:
+def expand_beam(
+    w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, width: Any, search: Any, plans: Any, best_score: Any
+) -> Any:
     """All children of the beam, judged. Returns (children, best score)."""
+    row, strict = w.row[: search[1]], search[2] != 0
     n = 0
     for b in range(width):
         me = w.beam[b].companies[seat]
         if is_over(w.beam[b], me):
             continue
-        found = offer(w.confined, w.beam[b], me, pool, lv, scratch, w.row, w.worth, np.bool_(False))
+        found = offer(w.confined, w.beam[b], me, pool, lv, scratch, row, w.worth, strict)
         for j in range(found):
             w.children[n] = w.beam[b]
-            copy_order(w.child_order[n], w.row[j])
+            copy_order(w.child_order[n], row[j])
             w.child_parent[n] = b
-            play_seat(w.children[n], seat, pool, lv, w.row[j], scratch)
+            play_seat(w.children[n], seat, pool, lv, row[j], scratch)
             w.child_value[n], best_score = judge_child(w, seat, pool, lv, scratch, n, plans[b], best_score)
             n += 1
     return n, best_score
@@ -117,10 +132,10 @@ def alike(a: Any, b: Any) -> Any:
 
 
 @jit
-def select_beam(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
+def select_beam(w: Any, seat: Any, n: Any, most: Any, plans: Any, next_plans: Any, turn: Any) -> Any:
     """The most valuable children that differ become the next beam; returns its width."""
     width = 0
-    while width < len(w.beam):
+    while width < most:
         top = -1
         for c in range(n):
             if w.child_parent[c] >= 0 and (top < 0 or w.child_value[c] > w.child_value[top]):
@@ -143,15 +158,18 @@ def select_beam(w: Any, seat: Any, n: Any, plans: Any, next_plans: Any, turn: An
 
 @jit
 def plan_orders(w: Any, seat: Any, pool: Any, lv: Any, scratch: Any, s: Any) -> None:
-    """The best orders found for a seat from state ``s`` on, into ``w.best``."""
-    w.beam[0] = s
-    width, best_score, flip = 1, -(1 << 40), 0
-    for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
-        n, best_score = expand_beam(w, seat, pool, lv, scratch, width, w.plans[flip], best_score)
-        if n == 0:
-            break
-        width = select_beam(w, seat, n, w.plans[flip], w.plans[1 - flip], turn)
-        flip = 1 - flip
+    """The best orders found for a seat from state ``s`` on by all searches, into ``w.best``."""
+    best_score = -(1 << 40)
+    for k in range(len(w.searches)):
+        search = w.searches[k]
+        w.beam[0] = s
+        width, flip = 1, 0
+        for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
+            n, best_score = expand_beam(w, seat, pool, lv, scratch, width, search, w.plans[flip], best_score)
+            if n == 0:
+                break
+            width = select_beam(w, seat, n, search[0], w.plans[flip], w.plans[1 - flip], turn)
+            flip = 1 - flip
 
 
 @kernel

@@ -48,6 +48,16 @@ def replayed(level: LevelConfig, maps: np.ndarray, games: PlayedGames) -> np.nda
     return np.concatenate(ends)
 
 
+def test_more_effort_never_does_worse_and_often_better() -> None:
+    level = dataclasses.replace(levels.load_level("chain"), horizon=45)
+    found = [
+        play_games("planner", dataclasses.replace(level, planner_effort=n), seeds("chain")).score for n in (1, 2, 3)
+    ]
+    assert (found[0] <= found[1]).all()
+    assert (found[1] <= found[2]).all()
+    assert found[0].sum() < found[2].sum()
+
+
 @pytest.mark.parametrize("name", ALONE)
 def test_there_is_clear_room_between_the_players(name: str) -> None:
     level = levels.load_level(name)

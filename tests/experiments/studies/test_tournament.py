@@ -30,7 +30,7 @@ MAPS = 5
 
 
 def small(*rivals: str, horizon: int = 20) -> LevelConfig:
-    return replace(levels.load_level("haul"), horizon=horizon, rivals=list(rivals), planner_beam=1, planner_width=4)
+    return replace(levels.load_level("haul"), horizon=horizon, rivals=list(rivals), planner_effort=1)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ RUN = (
     "evaluation.maps=2", "evaluation.final_maps=2", "evaluation.episodes=2", "evaluation.final_episodes=2",
     "evaluation.max_steps=60", "threads=1", "device=cpu", "progress=false",
 )  # fmt: skip
-LEVEL = ("level.horizon=20", "level.planner_beam=1", "level.planner_width=4")
+LEVEL = ("level.horizon=20", "level.planner_effort=1")
 AGENTS = {
     "dqn": ("agent.learning_starts=64", "agent.batch_size=16", "agent.memory_capacity=600"),
     "pqn": ("agent.rollout=4", "agent.minibatches=2", "agent.epochs=1"),

@@ -265,7 +265,7 @@ def test_a_run_on_the_ladder_is_measured_against_policies_too(tmp_path: Path) ->
         "level.horizon=20",
         "curriculum.levels=[haul,rivals]",
         "steps=600",
-        "level.planner_width=4",
+        "level.planner_effort=1",
     )
     train.start_run(tiny_node(tmp_path, *LADDER, *levels), folder=folder)
     result = json.loads((folder / "result.json").read_text())
