@@ -5,8 +5,14 @@ from __future__ import annotations
 from numba.core import event
 
 # Seconds on one core of a small machine, by function; what takes less than some seconds is not told.
-PLAYER_SECONDS = {"play_random": 10, "play_greedy": 15, "plan_game": 50, "plan_ahead": 50}
-PLAYERS = {"play_random": "random", "play_greedy": "greedy", "plan_game": "planner", "plan_ahead": "planner"}
+PLAYER_SECONDS = {"play_random": 10, "play_greedy": 15, "plan_seen": 45, "plan_game": 50, "plan_ahead": 50}
+PLAYERS = {
+    "play_random": "random",
+    "play_greedy": "greedy",
+    "plan_seen": "planner_seen",
+    "plan_game": "planner",
+    "plan_ahead": "planner",
+}
 LOOPS_SECONDS = 15
 
 

@@ -15,7 +15,7 @@ from experiments.reports.arms import Arm, Section
 from experiments.reports.learning_curves import TimeInterval
 from experiments.reports.run_folders import Run, game_scores
 
-BASELINES = ("random", "greedy", "planner")
+BASELINES = ("random", "greedy", "planner_seen", "planner")
 _THRESHOLDS = 81  # of a profile
 Scalars = Mapping[str, np.ndarray]  # curves [P, 2] of (step, value) by TensorBoard tag
 

@@ -44,7 +44,8 @@ class LevelConfig:
 
     ``sight`` is how far a company sees from its sites and roads, 0 for everything. ``rivals`` are the rules by which
     the other companies play: random, greedy or planner. ``planner_effort`` is the number of searches that the planner
-    makes (``players/planner.py``): how long it may think. ``rung`` is the level's place on the ladder, from 1 for the
+    makes (``players/planner.py``): how long it may think; ``planner_beliefs`` the states that the one draws which knows
+    only what its seat knows (``players/planner_seen.py``). ``rung`` is the level's place on the ladder, from 1 for the
     easiest; None if it is not on it. It says nothing of the games.
 
     Raises:
@@ -84,6 +85,7 @@ class LevelConfig:
     market_turns: int = 12
     sight: int = 0
     planner_effort: int = 3
+    planner_beliefs: int = 4
     rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     rung: int | None = field(default=None, compare=False)
@@ -212,7 +214,7 @@ _RANGES = {
     "cart_cost": (1, 10_000), "cart_upkeep": (0, 1000), "cart_capacity": (1, 1000), "cart_speed": (1, 1000),
     "refund_percent": (0, 99), "dig_rate": (1, 100), "store": (1, 10_000),
     "reserve": (1, 30_000), "renew_turns": (1, 10_000),
-    "sight": (0, 1000), "planner_effort": (1, 6),
+    "sight": (0, 1000), "planner_effort": (1, 6), "planner_beliefs": (1, 64),
     "price_spread_percent": (0, 90), "market_depth": (1, 10_000), "market_turns": (1, 10_000),
 }  # fmt: skip
 

@@ -117,25 +117,31 @@ def draw_prices(rng: Any, level: Any, price: Any) -> None:
 
 
 @jit
-def fill_near(terrain: Any, site_tile: Any, travel: Any, all_known: Any, near: Any) -> None:
-    """The NEAR land tiles closest to each site by travel time, ties go to the lower tile. -1 pads.
+def nearest_tiles(terrain: Any, site_tile: Any, travel: Any, all_known: Any, site: Any, near: Any) -> None:
+    """The NEAR land tiles closest to a site by travel time, ties go to the lower tile, into its row. -1 pads.
 
     Where not all sites are known to everybody, another's tile is no exception: it would give it away.
     """
+    for k in range(NEAR):
+        best = -1
+        for tile in range(len(terrain)):
+            if terrain[tile] == WATER or (best >= 0 and travel[site, tile] >= travel[site, best]):
+                continue
+            free = True
+            for other in range(len(site_tile)):
+                free = free and (site_tile[other] != tile or (other != site and not all_known))
+            for j in range(k):
+                free = free and near[site, j] != tile
+            if free:
+                best = tile
+        near[site, k] = best
+
+
+@jit
+def fill_near(terrain: Any, site_tile: Any, travel: Any, all_known: Any, near: Any) -> None:
+    """``nearest_tiles`` of every site."""
     for site in range(len(site_tile)):
-        for k in range(NEAR):
-            best = -1
-            for tile in range(len(terrain)):
-                if terrain[tile] == WATER or (best >= 0 and travel[site, tile] >= travel[site, best]):
-                    continue
-                free = True
-                for other in range(len(site_tile)):
-                    free = free and (site_tile[other] != tile or (other != site and not all_known))
-                for j in range(k):
-                    free = free and near[site, j] != tile
-                if free:
-                    best = tile
-            near[site, k] = best
+        nearest_tiles(terrain, site_tile, travel, all_known, site, near)
 
 
 @allocating

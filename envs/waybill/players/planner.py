@@ -1,12 +1,13 @@
 """The planner: search over cloned states. The game is deterministic once its map is drawn: whole games can be planned.
 
 It plans for one seat; rivals play by their rules in its clones, those without a rule greedily. So it foresees what they
-do, and what is hidden in fog. Its score is the best that was found at that cost, no upper bound: more effort finds more.
+do, and what is hidden in fog. Its score is the best that was found at that cost, no upper bound: more effort finds
+more.
 
 Each turn every state of a beam is cloned once for each candidate order, and each clone is judged by playing it to the
-end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). Several such searches follow
-each other, narrow and wide. The best plan that any of them has seen is kept and its orders are the result, so a search
-more never does worse.
+end in several greedy styles (rollouts: Tesauro & Galperin 1996; beam search: Lowerre 1976). Several such searches
+follow each other, narrow and wide. The best plan that any of them has seen is kept and its orders are the result, so a
+search more never does worse.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from envs.waybill.players.scripted import finish_greedily, is_over, play_seat
 STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.5, 1.0, 0.2, 6.0))
 
 
-# Searches (states kept each turn, orders looked at in each, only those that pay by the rule of thumb and can be paid for)
-# in the order in which they are made. A level's ``planner_effort`` says how many: more of them never do worse.
+# Searches in the order in which they are made: states kept each turn, orders looked at in each, and whether only those
+# that pay by the rule of thumb and can be paid for. A level's ``planner_effort`` says how many are made.
 SEARCHES = ((1, 32, True), (1, 16, False), (3, 32, True), (3, 48, False), (8, 48, True), (16, 48, True))
 
 

@@ -1,4 +1,4 @@
-"""Players without learning: ``random``, ``greedy``, ``planner``. They know the rules and the heuristic reducer only.
+"""Players without learning, by name. They know the rules and the heuristic reducer only.
 
 They play seat 0; a level's rivals play the others.
 """
@@ -19,7 +19,8 @@ from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import ORDER, STATE, records
 from envs.waybill.maps.pool import make_pool
 from envs.waybill.players.greedy import GREEDY_STYLE
-from envs.waybill.players.planner import make_planner_scratch, plan_game
+from envs.waybill.players.planner import PlannerScratch, make_planner_scratch, plan_game
+from envs.waybill.players.planner_seen import SeenScratch, hides_something, make_seen_scratch, plan_seen
 from envs.waybill.players.scripted import finish_greedily, is_over, play_chosen, random_choice
 from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import start_games
@@ -54,7 +55,17 @@ def play_greedy(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, sea
     finish_greedily(states[i], seat, pool, level[0], scratch, row, worth, taken[i], GREEDY_STYLE, search.confined)
 
 
-RULE_PLAYERS: dict[str, Callable[..., None]] = {"random": play_random, "greedy": play_greedy, "planner": plan_game}
+RULE_PLAYERS: dict[str, Callable[..., None]] = {
+    "random": play_random,
+    "greedy": play_greedy,
+    "planner_seen": plan_seen,
+    "planner": plan_game,
+}
+
+
+def players_on(level: LevelConfig) -> list[str]:
+    """The players that differ on a level: where nothing is hidden, the planner sees no more than its seat."""
+    return [name for name in RULE_PLAYERS if name != "planner_seen" or hides_something(level)]
 
 
 def play_games(
@@ -70,7 +81,7 @@ def play_games(
     """Let a player play seat 0 of one game on each map.
 
     Args:
-        name: ``random``, ``greedy`` or ``planner``.
+        name: ``random``, ``greedy``, ``planner``, or ``planner_seen``, which is the planner where nothing is hidden.
         map_seeds: uint64 [N].
         seed: of the games' own random numbers (only ``random`` draws any).
         progress: called with (games finished, games) now and then.
@@ -81,12 +92,14 @@ def play_games(
     """
     if name not in RULE_PLAYERS:
         raise WaybillError(f"unknown player {name!r}, known are {', '.join(RULE_PLAYERS)}")
+    if name == "planner_seen" and not hides_something(level):
+        name = "planner"
     record, script = level.record(), level.script()
     pool = make_pool(record, np.asarray(map_seeds, np.uint64))
     n = len(map_seeds)
     states, taken = records(n, STATE), records(n * level.horizon, ORDER).reshape(n, level.horizon)
     start_games(states, pool, record, np.arange(n), np.arange(n, dtype=np.uint64) + np.uint64(seed), 0, n)
-    spare = [(make_scratch(), make_planner_scratch(level, confined)) for _ in range(threads)]
+    spare = [(make_scratch(), _search_of(name, level, confined)) for _ in range(threads)]
     for scratch, _ in spare:
         scratch.script[:] = script
 
@@ -100,6 +113,14 @@ def play_games(
             if progress is not None:
                 progress(done, n)
     return _outcome(states, record, taken, len(level.goods))
+
+
+def _search_of(name: str, level: LevelConfig, confined: Confined | None) -> PlannerScratch | SeenScratch:
+    if name != "planner_seen":
+        return make_planner_scratch(level, confined)
+    if confined is not None:
+        raise WaybillError("planner_seen is not confined to an action space, only greedy and planner are")
+    return make_seen_scratch(level)
 
 
 def _outcome(states: np.ndarray, record: np.ndarray, taken: np.ndarray, goods: int) -> PlayedGames:

@@ -14,7 +14,7 @@ from envs.waybill.actions.confined import offer
 from envs.waybill.actions.proposals import propose
 from envs.waybill.actions.raw import copy_order
 from envs.waybill.core.draws import mix
-from envs.waybill.core.jit import jit, kernel
+from envs.waybill.core.jit import called, jit, kernel
 from envs.waybill.core.state import OUTSIDE, RANDOM
 from envs.waybill.players.greedy import GREEDY_STYLE, greedy_choice
 from envs.waybill.rules.game import play_turn
@@ -36,7 +36,7 @@ def decide(s: Any, seat: Any, pool: Any, lv: Any, rule: Any, scratch: Any) -> No
     copy_order(scratch.seat_orders[seat], row[choice])
 
 
-@jit
+@called
 def play_seat(s: Any, seat: Any, pool: Any, lv: Any, o: Any, scratch: Any) -> None:
     """Play a turn with order ``o`` in one seat and rules in all others."""
     copy_order(scratch.seat_orders[seat], o)
@@ -59,7 +59,7 @@ def is_over(s: Any, me: Any) -> Any:
     return s.done != 0 or me.bankrupt != 0
 
 
-@jit
+@called
 def finish_greedily(
     s: Any, seat: Any, pool: Any, lv: Any, scratch: Any, row: Any, worth: Any, taken: Any, style: Any, confined: Any
 ) -> None:

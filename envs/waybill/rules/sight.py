@@ -43,8 +43,8 @@ def seen_from_road(s: Any, me: Any, pool: Any, lv: Any, k: Any) -> Any:
 
 
 @jit
-def look_around(s: Any, me: Any, pool: Any, lv: Any) -> None:
-    """Note what the company sees now."""
+def sites_in_sight(me: Any, lv: Any) -> Any:
+    """The sites that the company sees now, as bits."""
     seen = np.int64(ALL_SITES)
     if lv.sight > 0:
         seen = np.int64(0)
@@ -54,7 +54,13 @@ def look_around(s: Any, me: Any, pool: Any, lv: Any) -> None:
         for c in range(me.n_carts):
             if me.carts[c].phase != IDLE:
                 seen |= np.int64(me.carts[c].sees)
-    note_sites(s, me, lv, seen)
+    return seen
+
+
+@jit
+def look_around(s: Any, me: Any, pool: Any, lv: Any) -> None:
+    """Note what the company sees now."""
+    note_sites(s, me, lv, sites_in_sight(me, lv))
 
 
 @jit

@@ -15,7 +15,7 @@ from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import entities_of
 from envs.waybill.options import GameOptions, read_options
-from envs.waybill.players.play import RULE_PLAYERS
+from envs.waybill.players.play import RULE_PLAYERS, players_on
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.compiling import PLAYER_SECONDS, PLAYERS, announce_compilation
 from experiments.common.machine import cores, threads_of
@@ -172,7 +172,8 @@ def compile_engine(options: GameOptions, *, seats: Sequence[int] = (0,)) -> None
 
     def say(line: str) -> None:
         print(line, flush=True)
-        later = [function.__name__ for function in RULE_PLAYERS.values() if not is_kept(function)]
+        compared = [RULE_PLAYERS[name] for name in players_on(options.level)]
+        later = [function.__name__ for function in compared if not is_kept(function)]
         if later:
             seconds = sum(PLAYER_SECONDS[name] for name in later)
             names = ", ".join(PLAYERS[name] for name in later)

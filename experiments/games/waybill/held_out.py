@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
-from envs.waybill.players.play import RULE_PLAYERS
+from envs.waybill.players.play import players_on
 from experiments.common.machine import threads_of
 from experiments.common.statistics import Interval, better, interval_text, mean_interval, normalised, share_interval
 from experiments.config.groups import EvaluationConfig, check_count, check_first_seed
@@ -25,6 +23,8 @@ from experiments.runs.domain import EvaluationRequest, TableColumns
 
 CACHE = ".cache"  # players' games, below the folder of all runs
 DEFAULT_MAPS = 100  # of a player alone
+# What a score is a share of: random play is 0, this player is 1.
+YARDSTICKS = {"normalised": "planner", "normalised_seen": "planner_seen"}
 
 
 def requested_maps(request: EvaluationRequest, usual: EvaluationConfig) -> tuple[int, int]:
@@ -47,7 +47,8 @@ class HeldOutMaps:
         self.rivals = level.rivals if setup is None else evaluation_rivals(setup)
         against = f", against {', '.join(self.rivals)}" if level.rivals else ""
         self.title = f"{level.name}, {maps} maps from seed {first}{against}"
-        self.columns: TableColumns = {**_COLUMNS, **(_WON if level.rivals else {}), **_made(level)}
+        seen = _SEEN if "planner_seen" in players_on(level) else {}
+        self.columns: TableColumns = {**_COLUMNS, **seen, **(_WON if level.rivals else {}), **_made(level)}
 
     def evaluator(self) -> MapEvaluator:
         """Plays a policy on these maps, one game a map."""
@@ -70,7 +71,7 @@ class HeldOutMaps:
                 threads=2 if config is None else threads_of(config),
                 progress=config is None or config.progress,
             )
-            for name in RULE_PLAYERS
+            for name in players_on(self.level)
         }
 
     def _against_policies(self) -> dict[str, MapGames]:
@@ -86,22 +87,24 @@ class HeldOutMaps:
 
     def compare(self, games: Mapping[str, MapGames]) -> dict[str, dict[str, Any]]:
         """Scores on the same maps with 95 % intervals; ``games`` holds at least random and greedy."""
-        random, planner = games["random"].score, games["planner"].score if "planner" in games else None
-        return {name: _player_row(played, random, games["greedy"].score, planner) for name, played in games.items()}
+        return {name: _player_row(played, games) for name, played in games.items()}
 
 
-def _player_row(played: MapGames, random: np.ndarray, greedy: np.ndarray, planner: np.ndarray | None) -> dict[str, Any]:
+def _player_row(played: MapGames, games: Mapping[str, MapGames]) -> dict[str, Any]:
     mean, low, high = mean_interval(played.score)
     won = {"won": _plain(share_interval(played.won))} if played.contested else {}
-    share = None if planner is None else normalised(played.score, random, planner)
+    shares = {
+        key: normalised(played.score, games["random"].score, games[best].score) if best in games else None
+        for key, best in YARDSTICKS.items()
+    }
     return {
         "mean": mean,
         "low": low,
         "high": high,
         "bankruptcies": float(played.bankrupt.mean()),
         **won,
-        "normalised": _plain(share),
-        "better_than_greedy": _plain(better(played.score, greedy)),
+        **{key: _plain(share) for key, share in shares.items()},
+        "better_than_greedy": _plain(better(played.score, games["greedy"].score)),
         "made": {good: float(units.mean()) for good, units in played.made.items()},
         "by_map": played.score.tolist(),
     }
@@ -111,17 +114,20 @@ def _plain(interval: Interval | None) -> dict[str, float] | None:
     return None if interval is None else interval._asdict()
 
 
-def _normalised(row: Mapping[str, Any]) -> str:
-    share = row["normalised"]
-    return "–" if share is None else interval_text(Interval(**share), ".2f")
+def _share(key: str) -> Callable[[Mapping[str, Any]], str]:
+    def text(row: Mapping[str, Any]) -> str:
+        return "–" if row[key] is None else interval_text(Interval(**row[key]), ".2f")
+
+    return text
 
 
 _COLUMNS: TableColumns = {
     "score": lambda row: f"{row['mean']:,.1f}",
     "95 % interval": lambda row: f"{row['low']:,.1f} … {row['high']:,.1f}",
     "bankrupt": lambda row: f"{row['bankruptcies']:.0%}",
-    "normalised": _normalised,
+    "normalised": _share("normalised"),
 }
+_SEEN: TableColumns = {"by what is seen": _share("normalised_seen")}
 _WON: TableColumns = {"won": lambda row: interval_text(Interval(**row["won"]), ".0%")}
 
 
