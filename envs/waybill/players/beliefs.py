@@ -28,7 +28,7 @@ from envs.waybill.rules.sight import sites_in_sight
 
 REDRAWS = 3  # other random numbers tried for a game that went otherwise than all know
 _FAR = np.int64(1 << 30)
-TRIES = 60  # places drawn for a site until one is found that would not have been seen
+SITE_TRIES = 60  # places drawn for a site until one is found that would not have been seen
 
 
 class Beliefs(NamedTuple):
@@ -131,7 +131,7 @@ def guess_site(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, w: Any, d: Any
     good = site % np.int64(lv.n_raw) if site < lv.n_deposits else -1
     least = w.nearest[0, good] if good >= 0 else 0
     found: Any = np.int64(-1)
-    for _ in range(TRIES):
+    for _ in range(SITE_TRIES):
         tile = draw(w.rng, tiles)
         if is_free(guess, d, lv, tile):
             travel_field(guess.terrain[d], lv.terrain_cost, side, tile, scratch)

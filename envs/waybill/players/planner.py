@@ -30,13 +30,13 @@ STYLES = ((0.3, 1.0, 0.0, 10.0), (0.1, 0.7, 0.6, 3.0), (0.3, 1.0, 1.0, 6.0), (1.
 
 # Searches in the order in which they are made: states kept each turn, orders looked at in each, and whether only those
 # that pay by the rule of thumb and can be paid for. A level's ``planner_effort`` says how many are made.
-SEARCHES = ((1, 32, True), (1, 16, False), (3, 32, True), (3, 48, False), (8, 48, True), (16, 48, True))
+SEARCH_SIZES = ((1, 32, True), (1, 16, False), (3, 32, True), (3, 48, False), (8, 48, True), (16, 48, True))
 
 
 class PlannerScratch(NamedTuple):
     """Working memory of one planner."""
 
-    searches: np.ndarray  # int64 [searches, 3], see ``SEARCHES``
+    searches: np.ndarray  # int64 [searches, 3], see ``SEARCH_SIZES``
     beam: np.ndarray  # STATE [beam]
     children: np.ndarray  # STATE [beam * width]
     child_value: np.ndarray  # int64 [beam * width]
@@ -57,7 +57,7 @@ def make_planner_scratch(level: LevelConfig, confined: Confined | None = None) -
     """Working memory for games of a level."""
     horizon = level.horizon
     drawn = confined.size if confined is not None and confined.space == DRAWN else 0  # those are all looked at
-    searches = np.array(SEARCHES[: level.planner_effort], np.int64)
+    searches = np.array(SEARCH_SIZES[: level.planner_effort], np.int64)
     if confined is not None:  # the others offer what the space does not
         searches = searches[searches[:, 2] != 0]
     searches[:, 1] = np.maximum(searches[:, 1], drawn)
