@@ -21,6 +21,7 @@ from experiments.runs.domain import TableColumns
 from groundwork.errors import WaybillError
 
 RESULT = "result.json"
+_WIDE = 160  # characters of a table that no terminal shows
 _PACKAGES = ("torch", "numpy", "gymnasium", "stable_baselines3", "sb3_contrib", "numba")
 
 
@@ -96,6 +97,8 @@ def print_scores(
 ) -> None:
     """A row for the policy and each of the players, which are not in bold."""
     console = Console() if console is None else console
+    if not console.is_terminal:  # a file has no edge
+        console.width = max(console.width, _WIDE)
     console.print(f"[bold]{escape(title)}[/bold]", highlight=False, soft_wrap=True)
     table = Table()
     table.add_column("player")

@@ -132,9 +132,13 @@ _WON: TableColumns = {"won": lambda row: interval_text(Interval(**row["won"]), "
 
 
 def _made(level: LevelConfig) -> TableColumns:
-    """How much a player makes of the good that takes most to make, the last one; nothing where all goods are raw."""
-    good = level.goods[-1]
-    return {f"{good} made": lambda row: f"{row['made'][good]:.1f}"} if level.refined_goods else {}
+    """How much a player makes of goods that need refined ones: a score can do without them."""
+    late = {recipe.output for recipe in level.recipes if set(recipe.inputs) & set(level.refined_goods)}
+    return {f"{good} made": _units(good) for good in level.goods if good in late}
+
+
+def _units(good: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: f"{row['made'][good]:.1f}"
 
 
 def players_alone(request: EvaluationRequest, *, out: Path) -> HeldOutMaps:

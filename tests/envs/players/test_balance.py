@@ -28,7 +28,9 @@ MAPS = {"chain": 16, "rivals": 8, "fog": 8}  # fewer where the planner takes lon
 def test_skill_pays(name: str) -> None:
     """random < greedy < planner, with clear room between them."""
     maps = FIRST_MAP + np.arange(MAPS.get(name, 24), dtype=np.uint64)
-    random, greedy, planner = (players.play_games(p, levels.load_level(name), maps).score for p in players.RULE_PLAYERS)
+    random, greedy, planner = (
+        players.play_games(p, levels.load_level(name), maps).score for p in ("random", "greedy", "planner")
+    )
     room = planner.mean() - random.mean()
     assert room > 0
     assert 0.1 < (greedy.mean() - random.mean()) / room < 0.9

@@ -18,7 +18,14 @@ from envs.waybill.players.play import RULE_PLAYERS, PlayedGames, play_games
 
 LEVELS = levels.names()
 ALONE = [name for name in LEVELS if not levels.load_level(name).rivals]
-LONG = ("planner chain", "planner fog", "planner rivals")
+LONG = (
+    "planner chain",
+    "planner fog",
+    "planner rivals",
+    "planner_seen chain",
+    "planner_seen fog",
+    "planner_seen rivals",
+)
 GAMES = [
     pytest.param(player, name, marks=[pytest.mark.proof] if f"{player} {name}" in LONG else [], id=f"{player}-{name}")
     for player in RULE_PLAYERS
@@ -111,7 +118,7 @@ def test_progress_is_told_game_by_game() -> None:
 
 
 def test_an_unknown_player_is_one_line() -> None:
-    with pytest.raises(ValueError, match=r"^unknown player 'gredy', known are random, greedy, planner$"):
+    with pytest.raises(ValueError, match=r"^unknown player 'gredy', known are random, greedy, planner_seen, planner$"):
         play_games("gredy", levels.load_level("haul"), np.arange(1))
 
 

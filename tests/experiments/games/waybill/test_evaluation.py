@@ -14,7 +14,8 @@ from experiments.config import reading
 from experiments.games import evaluate
 from experiments.games.waybill import environments, evaluation
 from experiments.games.waybill.baselines import evaluate_player
-from experiments.games.waybill.evaluation import MapEvaluator
+from experiments.games.waybill.evaluation import MapEvaluator, MapGames
+from experiments.games.waybill.held_out import HeldOutMaps
 from experiments.runs import train
 from experiments.runs.policies import load_policy
 from tiny import DQN, tiny_node, tiny_setup
@@ -180,3 +181,26 @@ def test_a_wrong_argument_is_named(run: Path, change: dict, line: str) -> None:
     usual = {"target": str(run), "level": None, "maps": None, "map_seed": None, "seed": 0, "device": "cpu", "out": "x"}
     with pytest.raises(ValueError, match=line):
         evaluate.evaluate_target(**{**usual, **change})
+
+
+def test_a_score_is_a_share_of_each_planners(tmp_path: Path) -> None:
+    def scored(score: int) -> MapGames:
+        some, none = np.array([score, score + 10]), np.zeros(2, np.bool_)
+        return MapGames(some, none, some * 0.0, some, none, True, {"tools": np.array([3, 4])})
+
+    level = levels.load_level("rivals")
+    held_out = HeldOutMaps(setup=None, level=level, first=0, maps=2, seed=None, out=tmp_path)
+    players = {"random": scored(-100), "greedy": scored(0), "planner_seen": scored(100), "planner": scored(300)}
+    rows = held_out.compare({"dqn": scored(0), **players})
+    assert rows["dqn"]["normalised"]["mean"] == 0.25
+    assert rows["dqn"]["normalised_seen"]["mean"] == 0.5
+    assert rows["planner"]["normalised_seen"]["mean"] == 2.0
+    assert rows["dqn"]["made"] == {"tools": 3.5}
+    assert [text(rows["dqn"]) for text in held_out.columns.values()][-4:] == [
+        "0.25 (0.25 … 0.25)", "0.50 (0.50 … 0.50)", "0% (0% … 66%)", "3.5",
+    ]  # fmt: skip
+    alone = HeldOutMaps(setup=None, level=levels.load_level("haul"), first=0, maps=2, seed=None, out=tmp_path)
+    del players["planner_seen"]
+    rows = alone.compare(players)
+    assert rows["greedy"]["normalised_seen"] is None
+    assert list(alone.columns) == ["score", "95 % interval", "bankrupt", "normalised"]

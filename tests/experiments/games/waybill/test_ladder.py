@@ -208,3 +208,23 @@ def test_policies_play_no_rivals_on_a_ladder(tmp_path: Path) -> None:
     line = "^rivals=self: curriculum=ladder plays against rules only, which are random, greedy, planner$"
     with pytest.raises(ValueError, match=line):
         environments.training_env(tiny_setup(tmp_path, "level=rivals", "curriculum=ladder", "rivals=[self]"))
+
+
+def test_a_ladder_may_go_without_advice_on_its_last_level(tmp_path: Path) -> None:
+    usual, without = games(tmp_path), games(tmp_path, "curriculum.own_advice=false")
+    for level in range(3):
+        told, heard = [], []
+        for env, found in ((usual, told), (without, heard)):
+            _, infos = env.reset(seed=3) if not level else env.step(np.zeros(N, np.int64))[3:]
+            for _ in range(12):
+                found.append(infos["advice"])
+                *_, infos = env.step(first_legal(infos, np.random.default_rng(1)))
+            if level < 2:
+                env.move_up()
+                env.step(np.zeros(N, np.int64))
+        own = usual.active[0][1] if level == 2 else 0
+        for all_of_them, some in zip(told, heard, strict=True):
+            assert (all_of_them >= 0).all()
+            assert some[:own].tolist() == [-1] * own
+            assert some[own:].tolist() == all_of_them[own:].tolist()
+    assert 0 < own < N
