@@ -69,12 +69,12 @@ def test_reducers_offer_what_they_offer_agents(space: int, reducer: str) -> None
 @pytest.mark.parametrize("actions", list(SPACES))
 @pytest.mark.parametrize("name", some_as_proofs(["haul", "refine"], ["refine"]))
 def test_a_confined_planner_never_leaves_its_space(name: str, actions: str) -> None:
-    level, maps = levels.load_level(name), np.arange(2**31, 2**31 + 3, dtype=np.uint64)
+    level, maps = levels.load_level(name), np.arange(2**31, 2**31 + 8, dtype=np.uint64)
     sizes = {"candidates": 32, "cells": 4, **SPACES[actions]}
     games = players.play_games("planner", level, maps, threads=1, confined=confined_to(actions, **sizes))
     found = measure_coverage(level, maps, games, actions=actions, **sizes, threads=1, progress=False)
     assert found.offered[found.given].all()
-    assert found.recall.tolist() == [1.0] * 3
+    assert found.recall.tolist() == [1.0] * 8
     np.testing.assert_array_equal(found.ceiling, games.score)
     free = players.play_games("planner", level, maps, threads=1)
     outside = measure_coverage(level, maps, free, actions=actions, **sizes, threads=1, progress=False)

@@ -87,11 +87,11 @@ def test_policies_of_other_encodings_and_action_spaces_meet(tmp_path: Path, run:
 
 def test_cash_decides_and_who_is_bankrupt_loses() -> None:
     cash, bankrupt = np.array([[5, 4], [5, 5], [-3, 0], [-9, -1]]), np.array([[0, 0], [0, 0], [1, 0], [1, 1]], bool)
-    played = ArenaGames(cash, bankrupt, np.full(4, 20))
+    played = ArenaGames(cash, bankrupt, np.full(4, 20), {})
     assert played.standing.tolist() == [[5, 4], [5, 5], [-1, 0], [-1, -1]]
     shares = tournament.shares_of({("a", "b"): played, ("b", "a"): played}, ["a", "b"])
     assert shares["a", "b"].tolist() == [0.5, 0.5, 0.5, 0.5]
-    swapped = ArenaGames(cash[:, ::-1], bankrupt[:, ::-1], played.length)
+    swapped = ArenaGames(cash[:, ::-1], bankrupt[:, ::-1], played.length, {})
     shares = tournament.shares_of({("a", "b"): played, ("b", "a"): swapped}, ["a", "b"])
     assert shares["a", "b"].tolist() == [1.0, 0.5, 0.0, 0.5]
     assert played.of_first_seat(2).won.tolist() == [True, False, False, False]
