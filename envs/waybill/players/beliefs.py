@@ -3,8 +3,8 @@
 Public are terrain and travel times, and what companies sold up to the turn before. Sites that it does not know are
 drawn anew, where it would not have seen them; the game up to now is played again on that map with its own orders, its
 rivals by their rules; then all that it knows is put right. So the same rules that play the rivals say what they own (a
-policy-consistent belief). Planning over several such draws never uses what is hidden (determinization: Ginsberg 2001,
-"GIB", sec. 3; on what it cannot do: Frank & Basin 1998).
+policy-consistent belief). Planning over several such draws never uses what is hidden (determinization: Ginsberg 2001;
+on what it cannot do: Frank & Basin 1998).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from envs.waybill.core.draws import draw, mix
 from envs.waybill.core.jit import called, jit, kernel
 from envs.waybill.core.levels import LevelConfig
-from envs.waybill.core.state import EMPTY, EXTRACTOR, IDLE, MAX_GOODS, NOBODY, PLAIN, STATE, records
+from envs.waybill.core.state import EMPTY, EXTRACTOR, IDLE, MAX_GOODS, NOBODY, PLAIN, STATE, WATER, records
 from envs.waybill.maps.generate import nearest_tiles
 from envs.waybill.maps.pool import MapPool, empty_pool
 from envs.waybill.maps.travel import travel_field
@@ -27,8 +27,8 @@ from envs.waybill.rules.orders import dismantle
 from envs.waybill.rules.sight import sites_in_sight
 
 REDRAWS = 3  # other random numbers tried for a game that went otherwise than all know
-_FAR = np.int64(1 << 30)
 SITE_TRIES = 60  # places drawn for a site until one is found that would not have been seen
+_FAR = np.int64(1 << 30)
 
 
 class Beliefs(NamedTuple):
@@ -114,6 +114,15 @@ def is_free(guess: Any, d: Any, lv: Any, tile: Any) -> Any:
 
 
 @jit
+def is_bare(guess: Any, d: Any, tile: Any) -> Any:
+    """True if a tile of map d is land without a site on it."""
+    bare = guess.terrain[d, tile] != WATER
+    for site in range(guess.site_tile.shape[1]):
+        bare = bare and guess.site_tile[d, site] != tile
+    return bare
+
+
+@jit
 def draw_prices_of_town(lv: Any, rng: Any, distance: Any, nearest: Any, price: Any) -> None:
     """What an unknown town pays [G]: as towns do, but for goods of which it would be the nearest buyer to home."""
     spread = np.int64(lv.price_spread_percent)
@@ -125,7 +134,10 @@ def draw_prices_of_town(lv: Any, rng: Any, distance: Any, nearest: Any, price: A
 
 @jit
 def guess_site(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, w: Any, d: Any, site: Any) -> None:
-    """Draw a site that the company does not know into map d. One that it would have seen is the last resort."""
+    """Draw a site that the company does not know into map d.
+
+    Where no place is found that it would not have seen, one that it would have; where no plain land is free, any land.
+    """
     guess, side = w.pool, np.int64(lv.side)
     tiles = side * side
     good = site % np.int64(lv.n_raw) if site < lv.n_deposits else -1
@@ -142,7 +154,7 @@ def guess_site(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, w: Any, d: Any
         first = draw(w.rng, tiles)
         for k in range(tiles):
             tile = (first + k) % tiles
-            if found < 0 and is_free(guess, d, lv, tile):
+            if found < 0 and is_bare(guess, d, tile):
                 found = tile
     travel_field(guess.terrain[d], lv.terrain_cost, side, found, scratch)
     guess.site_tile[d, site], guess.site_good[d, site] = found, good

@@ -15,7 +15,7 @@ from envs.waybill.batch import Batch
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.scratch import make_scratch
-from envs.waybill.core.state import EXTRACTOR, NOBODY, ORDER, WATER, records
+from envs.waybill.core.state import EXTRACTOR, FOREST, NOBODY, ORDER, PLAIN, WATER, records
 from envs.waybill.maps.pool import MapPool
 from envs.waybill.options import GameOptions
 from envs.waybill.players.beliefs import Beliefs, draw_beliefs, make_beliefs
@@ -159,6 +159,27 @@ def test_sites_are_guessed_where_they_would_not_have_been_seen() -> None:
     assert hidden > 200
     assert right < hidden / 20
     assert apart > hidden / 2
+
+
+def test_where_there_is_hardly_any_plain_land_sites_still_lie_on_land_and_each_on_its_own() -> None:
+    level = level_of("fog")
+    terrain = dataclasses.replace(level.terrain, forest_percent=78, hill_percent=1, water_percent=1)
+    level, scratch = dataclasses.replace(level, terrain=terrain, sight=60), make_scratch()
+    scratch.script[:] = level.script()
+    batch, guessed = batch_of(level, 3), 0
+    batch.reset(np.arange(3, dtype=np.uint64))
+    nothing = records(3 * level.horizon, ORDER).reshape(3, -1)
+    for i in range(3):
+        found = make_beliefs(level, DRAWS)
+        batch.pool.terrain[i][batch.pool.terrain[i] == PLAIN] = FOREST  # none at all
+        draw_beliefs(batch.states, 0, batch.pool, level.record(), scratch, nothing, found, 3, i)
+        for d in range(DRAWS):
+            tiles = found.pool.site_tile[d].astype(int)
+            assert len(set(tiles.tolist())) == len(tiles)
+            assert (tiles >= 0).all()
+            assert (found.pool.terrain[d][tiles] != WATER).all()
+        guessed += level.deposits + level.towns - int(company(batch.states)["known"][i]).bit_count()
+    assert guessed > 10
 
 
 @pytest.mark.parametrize("name", ["rivals", "fog"])
