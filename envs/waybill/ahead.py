@@ -32,7 +32,7 @@ class _Hollow(Batch):
 
     def use_maps(self, seeds: np.ndarray) -> None:
         self.pool = empty_pool(self._record, len(seeds))
-        self._table = np.zeros((len(seeds), self.level.side**2, 1), np.float32)
+        self.table = np.zeros((len(seeds), self.level.side**2, 1), np.float32)
 
     def stages(self) -> dict[str, Stage]:
         """With the maps, which a batch makes before its first step."""

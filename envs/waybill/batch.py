@@ -69,20 +69,20 @@ class Batch:
         if threads < 1:
             raise WaybillError(f"threads={threads}, allowed are 1 and more")
         options.check_maps(num_envs if in_order else 1)
-        self.level, self.in_order, self.seats, self._whole_games = options.level, in_order, tuple(seats), whole_games
+        self.options, self.level, self._whole_games = options, options.level, whole_games
+        self.in_order, self.seats = in_order, tuple(seats)
         self._threads, self._scratch = Threads(threads), [make_scratch() for _ in range(threads)]
         self._inside = InsideSeats(self.level, self.seats, num_envs, self._scratch)
         self.space = make_space(options, num_envs * len(self.seats))
         self._numbers = functions.Numbers(float(options.gamma), float(options.bonus))
         self._reward_pass = find_part(options.reward, "reward", functions)
         self._encode = find_part(options.encoding, "encoding", encodings)
-        self._encoding_options = dict(options.encoding_options)
         self._sees = (bool(getattr(self._encode, "exact_pairs", False)), bool(options.hints))
         self._record = self.level.record()
         first, count = options.maps
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
-        self.layout = make_layout(self.level, self._table.shape[2], self.space.slots, options.entities)
+        self.layout = make_layout(self.level, self.table.shape[2], self.space.slots, options.entities)
         self._allocate(num_envs, len(self.seats))
 
     def _allocate(self, n: int, seats: int) -> None:
@@ -131,10 +131,14 @@ class Batch:
         """Play on the maps of ``seeds`` [M] from the next new game on; running games must be restarted."""
         self.pool: MapPool = make_pool(self._record, seeds)
         try:  # only what the encoding takes: a TypeError of its own code is a bug
-            inspect.signature(self._encode).bind(self.pool, self._record, **self._encoding_options)
+            inspect.signature(self._encode).bind(self.pool, self._record, **self.options.encoding_options)
         except TypeError as error:
-            raise WaybillError(f"encoding options {self._encoding_options}: {error}") from None
-        self._table = self._encode(self.pool, self._record, **self._encoding_options)
+            raise WaybillError(f"encoding options {dict(self.options.encoding_options)}: {error}") from None
+        self.table = self.encode(self.pool)
+
+    def encode(self, pool: MapPool) -> np.ndarray:
+        """The places of maps of this level as numbers, float32 [M, T, P], by the encoding."""
+        return self._encode(pool, self._record, **self.options.encoding_options)
 
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""
@@ -143,7 +147,7 @@ class Batch:
         self.next_seed += len(free)
         for old, new in zip(self.pool, fresh, strict=True):
             old[free] = new
-        self._table[free] = self._encode(fresh, self._record, **self._encoding_options)
+        self.table[free] = self.encode(fresh)
 
     def reset(self, seeds: np.ndarray) -> None:
         """New games everywhere; ``seeds`` uint64 [N] decide maps and all later games."""
@@ -249,7 +253,7 @@ class Batch:
     def _observe(self, low: int, high: int, thread: int) -> None:
         first, last = self._views_of(low, high)
         found = (self.space.orders, self.space.worth, self.space.count)
-        observe(*self._games, self._scratch[thread], self._table, *self._sees, *found, self._rows[0], first, last)
+        observe(*self._games, self._scratch[thread], self.table, *self._sees, *found, self._rows[0], first, last)
 
     def _views_of(self, low: int, high: int) -> tuple[int, int]:
         return low * len(self.seats), high * len(self.seats)

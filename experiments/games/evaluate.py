@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from agents.acting.search import LookaheadSettings
 from experiments.common.machine import device_of
 from experiments.config import errors, reading
 from experiments.config.groups import check_candidates
@@ -29,11 +30,15 @@ def evaluate_target(
     candidates: int | None = None,
     device: str = "auto",
     out: str = "runs",
+    search: str | None = None,
+    search_candidates: int = LookaheadSettings.candidates,
+    search_turns: int = LookaheadSettings.turns,
 ) -> dict[str, Any]:
     """Scores by player of a run folder or a player's name, on held-out games; prints the table.
 
     What is None is the run's own; ``candidates`` are slots. ``seed`` is the random player's where games have maps,
-    else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config.
+    else the first episode's. ``rivals`` are separated by commas, as ``rivals=`` in a config. With ``search`` the
+    policy is measured once more, thinking before it acts: see ``LookaheadSettings``.
 
     Raises:
         WaybillError: in one line, if the target, the games or the checkpoint are no good or don't fit.
@@ -41,7 +46,10 @@ def evaluate_target(
     errors.check_device(device)
     others = None if rivals is None else rivals.split(",")
     folder, request = Path(target), EvaluationRequest(level, others, maps, map_seed, episodes, seed)
+    settings = None if search is None else LookaheadSettings(search, search_candidates, search_turns)
     if not folder.is_dir():
+        if settings is not None:
+            raise WaybillError(f"--search={search}: {target!r} is no run folder, only a trained policy can search")
         if candidates is not None:
             raise WaybillError(
                 f"--candidates={candidates}: {target!r} is no run folder, only a trained policy has them"
@@ -51,7 +59,7 @@ def evaluate_target(
     if candidates is not None:
         setup = _with_candidates(setup, candidates)
     out = setup.config.out if Path(setup.config.out).is_dir() else str(folder.parent)
-    return _measure_run(setup.with_config(out=out, device=device), folder, request)
+    return _measure_run(setup.with_config(out=out, device=device), folder, request, settings)
 
 
 def _with_candidates(setup: Setup, candidates: int) -> Setup:
@@ -65,17 +73,26 @@ def _with_candidates(setup: Setup, candidates: int) -> Setup:
     return reading.read_setup({**setup.plain, "actions": wanted})
 
 
-def _measure_run(setup: Setup, folder: Path, request: EvaluationRequest) -> dict[str, Any]:
-    held_out = setup.domain.held_out(setup, request)
-    games, title = {}, f"{setup.names['agent']} on {held_out.title}"
+def _measure_run(
+    setup: Setup, folder: Path, request: EvaluationRequest, search: LookaheadSettings | None
+) -> dict[str, Any]:
+    held_out, name = setup.domain.held_out(setup, request), setup.names["agent"]
+    games, title, spent = {}, f"{name} on {held_out.title}", None
+    if setup.player is not None and search is not None:
+        raise WaybillError(f"--search={search.budget}: {name} is a player, only a trained policy can search")
     if setup.player is None:
         torch.set_num_threads(setup.config.network_threads)
         evaluator = held_out.evaluator()
         policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
-        games = {setup.names["agent"]: evaluator(policy.greedy)}
+        games = {name: evaluator(policy.greedy)}
+        if search is not None:
+            thinking = held_out.thinking(policy, search)
+            games[f"{name} with search"], spent = evaluator(thinking), thinking.milliseconds
         title = f"{folder}, weights kept after {policy.env_step:,} steps, on {held_out.title}"
     scores: dict[str, Any] = held_out.compare({**games, **held_out.baselines()})
     results.print_scores(scores, title=title, columns=held_out.columns, players=setup.domain.players)
+    if search is not None:
+        print(f"search: {search.budget} a decision, {spent:.1f} ms taken on average, many games side by side")
     return scores
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,12 +18,24 @@ from experiments.config.reading import Setup
 from experiments.config.schema import Config
 
 if TYPE_CHECKING:
+    from agents.acting.search import LookaheadSettings
     from agents.networks.base import Layout
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
 # (number of the fresh weights, share of the way to them) → dormant units before and after
 ShrinkPerturb = Callable[[int, float], Mapping[str, float]]
 TableColumns = Mapping[str, Callable[[Mapping[str, Any]], str]]  # a table's headings, and a row's text below each
+
+
+class Policy(NamedTuple):
+    """How to act, and where that was learnt."""
+
+    greedy: ActGreedily  # obs [N, D], mask [N, A] → int64 [N]
+    q_values: Callable[[np.ndarray, np.ndarray], np.ndarray]  # → float32 [N, A], -inf where illegal
+    checkpoint: str
+    env_step: int
+    validation_score: float
+    value_name: str  # what ``q_values`` are, in words: log-probabilities for PPO
 
 
 class GameBatch(Protocol):
@@ -73,6 +85,20 @@ class ValuesStates(Protocol):
         """The Q-value of the best legal action, float32 [N], from obs [N, D] and mask [N, A]."""
 
 
+@runtime_checkable
+class ThinksAhead(Protocol):
+    """A policy that tries on copies of the games what it might do: that takes long, so its ``title`` is shown."""
+
+    title: str
+
+    @property
+    def milliseconds(self) -> float:
+        """Wall clock of a decision so far, on average."""
+
+    def at(self, env: Any) -> ActGreedily:
+        """How it acts in these games, asked once a turn."""
+
+
 class FinishedGames(Protocol):
     """One player's finished games, in the order of their maps or seeds."""
 
@@ -94,8 +120,8 @@ class Evaluator(Protocol):
     def warm_up(self) -> None:
         """Do what only the first call does, so that it isn't taken for training time."""
 
-    def __call__(self, policy: ActGreedily) -> FinishedGames:
-        """Play one game a map or seed to its end."""
+    def __call__(self, policy: Any) -> FinishedGames:
+        """Play one game a map or seed to its end: ``ActGreedily``, or ``ThinksAhead`` where games can be copied."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,13 @@ class HeldOut(Protocol):
 
     def baselines(self) -> dict[str, FinishedGames]:
         """Games of each player that a policy is compared with, by its name."""
+
+    def thinking(self, policy: Policy, settings: LookaheadSettings) -> ThinksAhead:
+        """The policy with a search before each action.
+
+        Raises:
+            WaybillError: in one line, if games can't be copied or the policy has no Q-values.
+        """
 
     def compare(self, games: Mapping[str, FinishedGames]) -> dict[str, dict[str, Any]]:
         """A row of figures for each player: ``mean``, ``low``, ``high`` and more; ``games`` holds the baselines."""

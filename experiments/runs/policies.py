@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
-from experiments.runs.domain import ActGreedily, n_actions_of, network_layout
+from experiments.runs.domain import Policy, n_actions_of, network_layout
 from experiments.runs.own_parts import note_changes
 from experiments.runs.seeds import only_folder
 from groundwork.errors import WaybillError
-
-
-class Policy(NamedTuple):
-    """How to act, and where that was learnt."""
-
-    greedy: ActGreedily  # obs [N, D], mask [N, A] → int64 [N]
-    q_values: Callable[[np.ndarray, np.ndarray], np.ndarray]  # → float32 [N, A], -inf where illegal
-    checkpoint: str
-    env_step: int
-    validation_score: float
-    value_name: str  # what ``q_values`` are, in words: log-probabilities for PPO
 
 
 def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> Policy:

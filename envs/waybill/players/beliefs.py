@@ -18,7 +18,7 @@ from envs.waybill.core.jit import called, jit, kernel
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.state import EXTRACTOR, MAX_GOODS, NOBODY, STATE, records
 from envs.waybill.maps.pool import MapPool, empty_pool
-from envs.waybill.players.guessed_map import guess_map
+from envs.waybill.players.guessed_map import guess_map, still_unseen
 from envs.waybill.players.scripted import play_seat
 from envs.waybill.rules.books import knows
 from envs.waybill.rules.game import start_game
@@ -84,6 +84,23 @@ def agree_on_deposits(b: Any, me: Any, lv: Any, seen: Any) -> None:
 
 
 @jit
+def agree_on_bankruptcies(b: Any, s: Any, seat: Any, lv: Any) -> None:
+    """Put right who is bankrupt, as all know it: those give their deposits up, others have what they still own."""
+    for other in range(lv.n_seats):
+        rival = b.companies[other]
+        if other == seat or rival.bankrupt == s.companies[other].bankrupt:
+            continue
+        rival.bankrupt = s.companies[other].bankrupt
+        for site in range(lv.n_deposits):
+            if b.owner[site] == rival.seat:
+                b.owner[site] = NOBODY
+        for slot in range(rival.n_slots):
+            dug = np.int64(rival.buildings[slot].site)
+            if rival.bankrupt == 0 and rival.buildings[slot].kind == EXTRACTOR and b.owner[dug] == NOBODY:
+                b.owner[dug] = rival.seat
+
+
+@jit
 def agree(b: Any, s: Any, seat: Any, pool: Any, lv: Any) -> None:
     """Put right in a drawn state all that the company in ``seat`` of state ``s`` knows."""
     b.turn, b.done = s.turn, s.done
@@ -92,6 +109,7 @@ def agree(b: Any, s: Any, seat: Any, pool: Any, lv: Any) -> None:
     me = b.companies[seat]
     me.key = key  # luck that is still to come
     seen = sites_in_sight(me, lv)
+    agree_on_bankruptcies(b, s, seat, lv)
     agree_on_deposits(b, me, lv, seen)
     for town in range(lv.n_towns):
         if (seen >> (np.int64(lv.n_deposits) + town)) & 1:
@@ -166,3 +184,24 @@ def draw_beliefs(
     begin_beliefs(w, np.uint64(seed))
     for d in range(len(w.states)):
         draw_belief(states[i], seat, pool, level[0], scratch, orders[i], w, d)
+
+
+@kernel
+def follow_beliefs(
+    states: Any, seat: Any, pool: Any, level: Any, scratch: Any, orders: Any, w: Any, fresh: Any, i: Any
+) -> None:
+    """Let all of ``w.states`` follow game i by the turn that was played last; bool [D] ``fresh`` says which it redrew.
+
+    A drawn state is played on with the seat's own order and its rivals by their rules, then put right. It is drawn
+    anew where the company came to know something that its map has no place for.
+    """
+    s, lv = states[i], level[0]
+    me = s.companies[seat]
+    for d in range(len(w.states)):
+        fresh[d] = not still_unseen(s, me, pool, lv, w, d)
+        if fresh[d]:
+            draw_belief(s, seat, pool, lv, scratch, orders[i], w, d)
+        else:
+            if w.states[d].done == 0:
+                play_seat(w.states[d], seat, w.pool, lv, orders[i, s.turn - 1], scratch)
+            agree(w.states[d], s, seat, pool, lv)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.core.draws import draw
-from envs.waybill.core.jit import jit
+from envs.waybill.core.jit import called, jit
 from envs.waybill.core.state import EMPTY, IDLE, PLAIN, WATER
 from envs.waybill.maps.generate import nearest_tiles
 from envs.waybill.maps.travel import travel_field
@@ -130,6 +130,18 @@ def guess_site(s: Any, me: Any, pool: Any, lv: Any, scratch: Any, w: Any, d: Any
         home = np.int64(scratch.distance[pool.site_tile[s.map, me.home]])
         draw_prices_of_town(lv, w.rng, home, w.nearest, guess.site_price[d, site])
     nearest_tiles(guess.terrain[d], guess.site_tile[d], guess.site_travel[d], False, site, guess.near[d])
+
+
+@called
+def still_unseen(s: Any, me: Any, pool: Any, lv: Any, w: Any, d: Any) -> Any:
+    """True if map d still looks to the company as its own does: what it does not know would not have been seen."""
+    fits: Any = True
+    for site in range(w.pool.site_tile.shape[1]):
+        if knows(me, site):
+            fits = fits and w.pool.site_tile[d, site] == pool.site_tile[s.map, site]
+        else:
+            fits = fits and would_be_unseen(s, me, pool, lv, w.pool.site_travel[d, site], np.int64(0))
+    return fits
 
 
 @jit

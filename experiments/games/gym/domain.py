@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from experiments.common.curves import EpisodeWindow
 from experiments.common.statistics import mean_interval
@@ -19,8 +19,12 @@ from experiments.games.gym.make import GameChoice
 from experiments.games.gym.sb3 import SB3Game
 from experiments.games.gym.seeds import FIRST_HELD_OUT_SEED, FIRST_VALIDATION_SEED, training_seed
 from experiments.games.gym.wrappers import read_wrapper
-from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColumns
+from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColumns, ThinksAhead
 from groundwork.errors import WaybillError
+
+if TYPE_CHECKING:
+    from agents.acting.search import LookaheadSettings
+    from experiments.runs.domain import Policy
 
 
 @dataclass
@@ -141,6 +145,10 @@ class HeldOutEpisodes:
     def baselines(self) -> dict[str, Episodes]:
         """Episodes of the random player, the only one that knows these games."""
         return {"random": self._evaluator(RandomPlayer(self._seed))}
+
+    def thinking(self, policy: Policy, settings: LookaheadSettings) -> ThinksAhead:
+        """Refused: copies of these games can't be played on apart from them."""
+        raise WaybillError(f"--search={settings.budget}: games of env=gym can't be copied, Waybill's levels can")
 
     def compare(self, games: Mapping[str, Episodes]) -> dict[str, dict[str, Any]]:
         """Returns over the same seeds with 95 % intervals."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from envs.waybill.core.levels import LevelConfig
+from experiments.common.progress import ProgressReport
 from experiments.config.reading import Setup
 from experiments.games.waybill.environments import batch_env
-from experiments.runs.domain import ActGreedily, ValuesStates
+from experiments.runs.domain import ActGreedily, ThinksAhead, ValuesStates
 
 BATCH = 128  # games played at once
 
@@ -49,7 +51,7 @@ class MapEvaluator:
     """Plays a policy on the maps ``first_map`` .. ``first_map + maps - 1``; made once, used often."""
 
     def __init__(self, *, setup: Setup, first_map: int, maps: int, level: LevelConfig | None = None) -> None:
-        self._parts, self._gamma = [], setup.gamma
+        self._parts, self._gamma, self._progress = [], setup.gamma, setup.config.progress
         for start in range(0, maps, BATCH):
             count = min(BATCH, maps - start)
             part = (first_map + start, count)
@@ -66,9 +68,28 @@ class MapEvaluator:
         env.reset(seed=0)
         env.step(np.zeros(env.num_envs, np.int64))
 
-    def __call__(self, policy: ActGreedily) -> MapGames:
-        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
-        return _joined([_play_batch(env, policy, self._gamma) for env in self._parts])
+    def __call__(self, policy: ActGreedily | ThinksAhead) -> MapGames:
+        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A].
+
+        Rows of games that are over have no legal action.
+        """
+        thinks, turns = isinstance(policy, ThinksAhead), self.env.level.horizon
+        title = policy.title if isinstance(policy, ThinksAhead) else ""
+        total, enabled = turns * len(self._parts), self._progress and thinks
+        with ProgressReport(title=title, total=total, enabled=enabled) as report:
+            games = []
+            for k, env in enumerate(self._parts):
+                tell = partial(_tell, report, k * turns)
+                games.append(_play_batch(env, _actor_in(env, policy), self._gamma, tell))
+        return _joined(games)
+
+
+def _tell(report: ProgressReport, before: int, turn: int) -> None:
+    report.update(before + turn)
+
+
+def _actor_in(env: Any, policy: ActGreedily | ThinksAhead) -> ActGreedily:
+    return policy.at(env) if isinstance(policy, ThinksAhead) else policy
 
 
 def _joined(games: Sequence[MapGames]) -> MapGames:
@@ -81,7 +102,7 @@ def _joined(games: Sequence[MapGames]) -> MapGames:
     return MapGames(score, bankrupt, reward, length, won, games[0].contested, made, foreseen)
 
 
-def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
+def _play_batch(env: Any, policy: ActGreedily, gamma: float, tell: Callable[[int], None]) -> MapGames:
     """Play one game in each row of the batch to its end."""
     obs, infos = env.reset(seed=0)
     count = len(obs)
@@ -98,9 +119,13 @@ def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
         made={good: np.zeros(count, np.int64) for good in env.level.goods},
         foreseen=foreseen,
     )
-    running, discount = np.ones(count, np.bool_), 1.0
+    running, discount, turn = np.ones(count, np.bool_), 1.0, 0
     while running.any():
-        obs, r_t, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
+        tell(turn)
+        mask, turn = infos["action_mask"], turn + 1
+        obs, r_t, terminated, truncated, infos = env.step(
+            policy(obs, mask if running.all() else mask * running[:, None])
+        )
         if foreseen is not None:
             foreseen.returned[running] += discount * r_t[running]
             discount *= gamma

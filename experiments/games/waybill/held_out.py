@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from agents.acting.search import LookaheadSettings
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.players.play import players_on
@@ -18,8 +19,9 @@ from experiments.config.rivals import check_rivals
 from experiments.games.waybill.arena import Arena
 from experiments.games.waybill.baselines import DEFAULT_LEVEL, PLAYER_SEED, evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator, MapGames
+from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.games.waybill.rivals import evaluation_rivals, has_policies, refuse_policies
-from experiments.runs.domain import EvaluationRequest, TableColumns
+from experiments.runs.domain import EvaluationRequest, Policy, TableColumns
 
 CACHE = ".cache"  # players' games, below the folder of all runs
 DEFAULT_MAPS = 100  # of a player alone
@@ -54,6 +56,15 @@ class HeldOutMaps:
         """Plays a policy on these maps, one game a map."""
         assert self.setup is not None
         return MapEvaluator(setup=self.setup, first_map=self.first, maps=self.maps, level=self.level)
+
+    def thinking(self, policy: Policy, settings: LookaheadSettings) -> SearchingPolicy:
+        """The policy with a search before each action.
+
+        Raises:
+            WaybillError: in one line, if the policy has no Q-values.
+        """
+        assert self.setup is not None
+        return SearchingPolicy(policy, settings, gamma=self.setup.gamma, threads=threads_of(self.setup.config))
 
     def baselines(self) -> dict[str, MapGames]:
         """All players, from the cache as far as they are there; against policies only those that don't plan."""

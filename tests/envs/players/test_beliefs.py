@@ -79,7 +79,7 @@ def test_whoever_believes_sees_what_is_there_to_see(name: str) -> None:
     for states, orders, i, pool in cases(name):
         found = draw(name, states, orders, i, pool)
         true.pool, guessed.pool = pool, found.pool
-        true._table, guessed._table = (true._encode(part, true._record) for part in (pool, found.pool))
+        true.table, guessed.table = (true.encode(part) for part in (pool, found.pool))
         true.states[:], guessed.states[:] = states[i : i + 1], found.states
         true.look()
         guessed.look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from experiments.games.waybill.evaluation import MapEvaluator, MapGames
 from experiments.games.waybill.held_out import HeldOutMaps
 from experiments.runs import train
 from experiments.runs.policies import load_policy
+from groundwork.errors import WaybillError
 from tiny import DQN, tiny_node, tiny_setup
 
 
@@ -204,3 +206,22 @@ def test_a_score_is_a_share_of_each_planners(tmp_path: Path) -> None:
     rows = alone.compare(players)
     assert rows["greedy"]["normalised_seen"] is None
     assert list(alone.columns) == ["score", "95 % interval", "bankrupt", "normalised"]
+
+
+def test_a_policy_that_searches_is_measured_beside_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing is hidden the same rounds give the same games again, and better ones than the policy's."""
+    train.start_run(tiny_node(tmp_path, *DQN, "level.horizon=40", "steps=2000"), folder=tmp_path / "run")
+    found = [evaluate.evaluate_target(str(tmp_path / "run"), maps=6, search="2") for _ in range(2)]
+    assert found[0] == found[1]
+    alone, thinking = (np.array(found[0][name]["by_map"]) for name in ("dqn", "dqn with search"))
+    assert thinking.mean() > alone.mean()
+    printed = capsys.readouterr().out
+    assert "│ dqn with search" in printed
+    assert re.search(r"search: 2 a decision, \d+\.\d ms taken on average", printed)
+
+
+def test_a_search_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(WaybillError, match="'greedy' is no run folder, only a trained policy can search"):
+        evaluate.evaluate_target("greedy", search="20ms")
+    with pytest.raises(WaybillError, match="search=soon: allowed are milliseconds"):
+        evaluate.evaluate_target("greedy", search="soon")
