@@ -11,6 +11,7 @@ import torch
 
 from agents.acting.exploration import EpsilonGreedy, LinearSchedule
 from agents.acting.policy import QPolicy
+from agents.acting.rollouts import Branches
 from agents.acting.teacher import Teacher, TeacherSettings
 from agents.networks.base import QNetwork, check_network
 from agents.networks.heads import Head, make_head
@@ -43,6 +44,7 @@ class Task:
     gamma: float | None = None  # discount per step; None: that of the settings
     threads: int = 1  # for updates of several seeds at once
     teacher: TeacherSettings | None = None  # with it the agent has a teacher, whose weights are still to be loaded
+    branches: Sequence[Branches] | None = None  # copies of each seed's games, for agents that try actions
 
 
 @dataclass
@@ -89,6 +91,11 @@ class QSettings:
     def make_head(self) -> Head:
         """The value head: what the network's outputs mean."""
         return make_head(self.head, type(self).__module__, **vars(self))
+
+    @property
+    def tries_actions(self) -> bool:
+        """True if the agent needs copies of its games, see ``Task``."""
+        return False
 
     @property
     def has_noise(self) -> bool:

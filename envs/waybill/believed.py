@@ -24,13 +24,14 @@ class BelievedGames:
 
     Args:
         batch: the games; ``follow`` is to be called whenever they stand at a new turn.
-        draws: D.
+        draws: D; 0 takes the games as they are, with all that is hidden.
         seed: of the draws.
         threads: threads to draw with; no result depends on it.
     """
 
     def __init__(self, batch: Batch, *, draws: int, seed: int = 0, threads: int = 1) -> None:
-        self._batch, self._seed, self.is_exact = batch, seed, not hides_something(batch.level)
+        self._batch, self._seed = batch, seed
+        self.is_exact = draws == 0 or not hides_something(batch.level)
         self.draws = 1 if self.is_exact else draws
         if self.is_exact:
             return

@@ -18,6 +18,7 @@ from experiments.config.reading import Setup
 from experiments.config.schema import Config
 
 if TYPE_CHECKING:
+    from agents.acting.rollouts import Branches
     from agents.acting.search import LookaheadSettings
     from agents.networks.base import Layout
 
@@ -204,6 +205,13 @@ class Domain(Protocol):
 
     def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> Curriculum | None:
         """The curriculum of the seed whose training games are ``games``; None if it trains on one level only."""
+
+    def branches(self, setup: Setup, games: Any) -> Branches:
+        """Copies of a seed's training games, to be played on apart from them.
+
+        Raises:
+            WaybillError: in one line, if these games can't be copied.
+        """
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show one game of a run's policy, see ``games.replay.watch_game``."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.acting.rollouts import Branches
 from agents.settings import Task
 from experiments.common.compiling import announce_compilation
 from experiments.common.machine import device_of, threads_of
@@ -47,12 +48,17 @@ class BatchLoop:
             store_masks=not self.env.mask_is_constant,
             threads=threads_of(self.config),
             teacher=setup.transfer.teaching(),
+            branches=self._branches() if setup.agent.tries_actions else None,
         )
         self.agent = transfer.agent_settings(setup).build(task)
         self.windows = [setup.domain.window(own) for own in games]
         self._selfplay = [(k, own) for k, own in enumerate(games) if isinstance(own, SelfPlay)]
         self.obs, infos = self.env.reset(seed=self.config.seed)  # [N, D]
         self.mask, self.groups, self.advice = self._legal(infos)  # [N, A]; [N, A] or [A]; [N]
+
+    def _branches(self) -> list[Branches]:
+        """Copies of each seed's games."""
+        return [one.domain.branches(one, own) for one, own in zip(self._setups, self.games, strict=True)]
 
     def _legal(self, infos: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         return infos["action_mask"], infos.get("action_group", self.env.action_groups), infos.get("advice")

@@ -23,6 +23,7 @@ from experiments.runs.domain import EvaluationRequest, ShrinkPerturb, TableColum
 from groundwork.errors import WaybillError
 
 if TYPE_CHECKING:
+    from agents.acting.rollouts import Branches
     from agents.acting.search import LookaheadSettings
     from experiments.runs.domain import Policy
 
@@ -112,6 +113,10 @@ class GymDomain:
 
     def curriculum(self, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb) -> None:
         """None: these games have no levels."""
+
+    def branches(self, setup: Setup, games: Any) -> Branches:
+        """Refused: copies of these games can't be played on apart from them."""
+        raise WaybillError(f"agent={setup.names['agent']}: games of env=gym can't be copied, Waybill's levels can")
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show an episode."""

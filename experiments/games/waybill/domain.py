@@ -12,6 +12,7 @@ from envs.waybill.core.state import VERBS
 from envs.waybill.maps.pool import VALIDATION_SEEDS
 from envs.waybill.players.play import RULE_PLAYERS
 from experiments.common.curves import EpisodeWindow
+from experiments.common.machine import threads_of
 from experiments.config.reading import Setup
 from experiments.config.rivals import check_rivals, placeholders
 from experiments.config.schema import Config, WaybillConfig
@@ -20,6 +21,8 @@ from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.curriculum import LadderCurriculum, make_curriculum
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_maps
+from experiments.games.waybill.ladder import LadderGames
+from experiments.games.waybill.lookahead.copies import CopiedGames
 from experiments.games.waybill.replay import refuse_seed
 from experiments.games.waybill.rivals import evaluation_rivals
 from experiments.runs.domain import EvaluationRequest, ShrinkPerturb
@@ -79,6 +82,13 @@ class WaybillDomain:
         """From level to level up the ladder, with ``curriculum=ladder``."""
         cache = Path(setup.config.out) / CACHE
         return make_curriculum(setup=setup, games=games, shrink_perturb=shrink_perturb, cache=cache)
+
+    def branches(self, setup: Setup, games: Any) -> CopiedGames:
+        """Copies of a seed's training games as they are: what is hidden from the company is the same in them."""
+        if isinstance(games, LadderGames):
+            line = "plays on one level with all candidates, use curriculum=none and actions.candidates_start=null"
+            raise WaybillError(f"agent={setup.names['agent']} {line}")
+        return CopiedGames(games.batch, draws=0, threads=threads_of(setup.config))
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show a game on a map."""

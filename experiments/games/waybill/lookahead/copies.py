@@ -10,13 +10,17 @@ from envs.waybill.clones import Clones
 
 
 class CopiedGames:
-    """Copies of a batch's games, as a search plays them on (``agents.acting.search.Branches``)."""
+    """Copies of a batch's games, as rollouts play them on (``agents.acting.rollouts.Branches``).
 
-    def __init__(self, batch: Batch, *, draws: int, room: int, threads: int) -> None:
+    ``draws`` as for ``BelievedGames``; ``room`` copies are made ready for, more when they are needed.
+    """
+
+    def __init__(self, batch: Batch, *, draws: int, room: int = 0, threads: int = 1) -> None:
         self._batch, self._room, self._threads = batch, 0, threads
         self._believed = BelievedGames(batch, draws=draws, threads=threads)
         self.is_exact, self.draws = self._believed.is_exact, self._believed.draws
-        self._need(room)
+        if room > 0:
+            self._need(room)
 
     def _need(self, room: int) -> None:
         if room > self._room:

@@ -1,0 +1,81 @@
+"""Memory of states in which several actions were tried, each with the return that came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.memory.ring import OBS_DTYPES
+from groundwork.errors import WaybillError
+
+
+class TriedMemory:
+    """The last states, each with up to K tried actions and their returns; sampled evenly.
+
+    Raises:
+        WaybillError: in one line, if an observation does not fit into ``obs_dtype``.
+    """
+
+    def __init__(
+        self, *, capacity: int, obs_size: int, n_actions: int, tried: int, obs_dtype: str, device: torch.device,
+        generator: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.capacity, self.device, self.generator = capacity, device, generator
+        self.columns = {
+            "obs": torch.zeros(capacity, obs_size, dtype=OBS_DTYPES[obs_dtype], device=device),
+            "mask": torch.zeros(capacity, n_actions, dtype=torch.bool, device=device),
+            "a": torch.zeros(capacity, tried, dtype=torch.int64, device=device),
+            "target": torch.zeros(capacity, tried, dtype=torch.float32, device=device),
+            "tried": torch.zeros(capacity, tried, dtype=torch.bool, device=device),
+        }
+        self.cursor = self.filled = 0
+
+    def __len__(self) -> int:
+        """States in the memory."""
+        return self.filled
+
+    def add(self, obs: np.ndarray, mask: np.ndarray, a: np.ndarray, target: np.ndarray, tried: np.ndarray) -> None:
+        """Remember states: obs [N, D], mask [N, A], and of the tried actions a, target, tried [N, K]."""
+        place = (self.cursor + np.arange(len(obs))) % self.capacity
+        rows = torch.from_numpy(place).to(self.device)
+        new = {"obs": obs, "mask": mask != 0, "a": a, "target": target, "tried": tried}
+        for name, column in self.columns.items():
+            column[rows] = torch.from_numpy(np.ascontiguousarray(new[name])).to(self.device, column.dtype)
+        if self.columns["obs"].dtype == torch.float16 and not bool(torch.isfinite(self.columns["obs"][rows]).all()):
+            raise WaybillError(
+                "agent.obs_dtype=float16 holds numbers up to 65504, observations have larger ones: float32"
+            )
+        self.cursor, self.filled = int(place[-1] + 1) % self.capacity, min(self.capacity, self.filled + len(obs))
+
+    def sample(self, count: int) -> dict[str, Tensor]:
+        """States drawn evenly, with replacement: columns [count, ...]."""
+        rows = torch.from_numpy(self.generator.integers(self.filled, size=count)).to(self.device)
+        return {name: column.index_select(0, rows) for name, column in self.columns.items()}
+
+    def state_dict(self, *, include_memory: bool) -> dict[str, Any]:
+        """Generator and counters; with ``include_memory`` copies of all that is remembered."""
+        kept = (
+            {name: column[: self.filled].clone() for name, column in self.columns.items()} if include_memory else None
+        )
+        state = dict(self.generator.bit_generator.state)
+        return {"generator": state, "columns": kept, "cursor": self.cursor, "filled": self.filled}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with it; without what was remembered, empty.
+
+        Raises:
+            WaybillError: if it is of another size.
+        """
+        self.generator.bit_generator.state = state["generator"]
+        self.cursor = self.filled = 0
+        if state["columns"] is None:
+            return
+        for name, column in self.columns.items():
+            saved = state["columns"][name]
+            if len(saved) > self.capacity or saved.shape[1:] != column.shape[1:]:
+                raise WaybillError(f"the saved memory does not fit: {name} is {tuple(saved.shape)} there")
+            column[: len(saved)] = saved.to(column.device)
+        self.cursor, self.filled = state["cursor"], state["filled"]
