@@ -1,8 +1,9 @@
 """Lets all players play against all: python -m experiments.studies.tournament greedy planner runs/RUN … [--maps 50].
 
-Players are random, greedy, planner and run folders (their best.pt, whatever their encoding and action space). Each pair
-plays every map twice, with seats swapped; who has more cash at the horizon wins, who is bankrupt loses. Prints ratings
-and who beats whom how often, and saves a picture and all games.
+Players are random, greedy, planner and run folders (their best.pt, whatever their encoding and action space), also as
+runs/RUN@20ms, which searches so long before each order. Each pair plays every map twice, with seats swapped; who has
+more cash at the horizon wins, who is bankrupt loses. Prints ratings and who beats whom how often, and saves a picture
+and all games.
 """
 
 from __future__ import annotations
@@ -179,7 +180,12 @@ def draw_matrix(out: Path, ratings: dict[str, Rating], matrix: dict[tuple[str, s
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.studies.tournament", description=__doc__)
-    parser.add_argument("players", metavar="PLAYER", nargs="+", help="random, greedy, planner or a run folder")
+    parser.add_argument(
+        "players",
+        metavar="PLAYER",
+        nargs="+",
+        help="random, greedy, planner, a run folder, or FOLDER@20ms, which thinks before it acts",
+    )
     parser.add_argument("--level", default="rivals", help="its rivals are replaced by one (default: %(default)s)")
     parser.add_argument("--maps", type=int, default=50, help="number of held-out maps (default: %(default)s)")
     parser.add_argument("--map-seed", type=int, default=0, help="the first map's seed (default: %(default)s)")

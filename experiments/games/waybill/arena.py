@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from agents.acting.search import LookaheadSettings
 from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.scratch import Scratch, make_scratch
@@ -24,7 +25,9 @@ from envs.waybill.rules.game import play_turns, start_games
 from experiments.common.machine import device_of
 from experiments.games.waybill.environments import seats_env
 from experiments.games.waybill.evaluation import MapGames
+from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.games.waybill.rivals import policy_setup
+from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
 
 ReportShare = Callable[[float, str], None]  # share of the games played, and what goes on
@@ -54,23 +57,39 @@ class ArenaGames(NamedTuple):
 class PolicySeat:
     """The best policy of a run folder in one seat, on the maps ``first`` .. ``first + maps - 1``.
 
+    ``player`` is the folder, or ``FOLDER@BUDGET`` for one that searches so long before it acts.
+
     Raises:
-        WaybillError: in one line, if the run isn't there, or its network doesn't fit the level.
+        WaybillError: in one line, if the run isn't there, its network doesn't fit the level, or it can't search.
     """
 
-    def __init__(self, folder: str, *, seat: int, level: LevelConfig, first: int, maps: int, device: str) -> None:
+    def __init__(
+        self, player: str, *, seat: int, level: LevelConfig, first: int, maps: int, device: str, threads: int = 1
+    ) -> None:
+        folder, budget = with_budget(player)
         setup = policy_setup(folder)
         setup = setup.with_config(device=device)
         env = seats_env(setup, num_envs=maps, maps=(first, maps), level=level, in_order=True, seats=(seat,))
-        self._batch = env.batch
-        self._greedy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config)).greedy
+        self._batch, self._seat = env.batch, seat
+        policy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config))
+        self._act: ActGreedily = policy.greedy
+        if budget is not None:
+            thinking = SearchingPolicy(policy, LookaheadSettings(budget), gamma=setup.gamma, threads=threads)
+            self._act = thinking.at(env)
 
     def decide(self, states: np.ndarray, orders: np.ndarray) -> None:
         """Put its orders in these states [N] into ``orders`` [N]; those of games that are over count nothing."""
         batch = self._batch
         batch.states[:] = states
         batch.look()
-        orders[:] = batch.orders_of(self._greedy(batch.observations, batch.space.mask))
+        orders[:] = batch.orders_of(self._act(batch.observations, batch.space.mask))
+        batch.given[:, self._seat] = orders  # as if the batch had played the turn: beliefs follow it
+
+
+def with_budget(player: str) -> tuple[str, str | None]:
+    """A run folder, and how long its policy searches before it acts; None if it acts at once."""
+    folder, at, budget = player.rpartition("@")
+    return (folder, budget) if at and not Path(player).is_dir() else (player, None)
 
 
 class Arena:
@@ -88,7 +107,9 @@ class Arena:
         self._record = level.record()
         self._pool: MapPool = make_pool(self._record, np.arange(first, first + maps, dtype=np.uint64))
         self._seat = cache(
-            lambda folder, seat: PolicySeat(folder, seat=seat, level=level, first=first, maps=maps, device=device)
+            lambda player, seat: PolicySeat(
+                player, seat=seat, level=level, first=first, maps=maps, device=device, threads=threads
+            )
         )
 
     def check(self, players: Sequence[str]) -> None:

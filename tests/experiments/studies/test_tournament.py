@@ -18,12 +18,13 @@ from envs.waybill.core.state import STATE, records
 from envs.waybill.maps.pool import make_pool
 from envs.waybill.players import play
 from envs.waybill.rules.game import start_games
-from experiments.games.waybill.arena import Arena, ArenaGames
+from experiments.games.waybill.arena import Arena, ArenaGames, with_budget
 from experiments.games.waybill.environments import seats_env
 from experiments.games.waybill.rivals import policy_setup
 from experiments.runs import train
 from experiments.runs.policies import load_policy
 from experiments.studies import tournament
+from groundwork.errors import WaybillError
 from tiny import DQN, tiny_node
 
 MAPS = 5
@@ -83,6 +84,25 @@ def test_policies_of_other_encodings_and_action_spaces_meet(tmp_path: Path, run:
     there, back = arena.play([str(tmp_path / "raw"), str(run)]), arena.play([str(run), str(tmp_path / "raw")])
     assert there.cash.shape == back.cash.shape == (MAPS, 2)
     np.testing.assert_array_equal(there.cash, arena.play([str(tmp_path / "raw"), str(run)]).cash)
+
+
+def test_a_policy_that_searches_plays_better_from_either_seat(run: Path) -> None:
+    arena = Arena(level=small("greedy", horizon=40), first=5, maps=12)
+    found = {}
+    for player in (str(run), f"{run}@2"):
+        played = [arena.play([player, "random"]).cash[:, 0], arena.play(["random", player]).cash[:, 1]]
+        found[player] = np.array(played).mean(axis=1)
+        again = arena.play(["random", player]).cash[:, 1]
+        np.testing.assert_array_equal(again, played[1])  # the same rounds, the same games
+    assert (found[f"{run}@2"] > found[str(run)]).all()
+
+
+def test_a_search_of_a_tournament_is_read_from_the_players_name(run: Path) -> None:
+    assert with_budget("runs/A@20ms") == ("runs/A", "20ms")
+    assert with_budget("runs/A") == ("runs/A", None)
+    assert with_budget(str(run)) == (str(run), None)
+    with pytest.raises(WaybillError, match="search=soon: allowed are milliseconds"):
+        Arena(level=small("greedy"), first=5, maps=2).check([f"{run}@soon"])
 
 
 def test_cash_decides_and_who_is_bankrupt_loses() -> None:
