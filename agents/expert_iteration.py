@@ -37,25 +37,28 @@ class ExpertIteration(QAgent):
         memories: of each seed's tried actions.
         turns: of a rollout, until the policy values it.
         candidates: K, actions tried in a state.
+        tried: share of the states in which actions are tried; in the others the policy acts.
         searched: share of the games that go on with the best tried action, the others with the policy's.
+        generators: of each seed, draw the states in which actions are tried.
         tau: share of the fitted weights mixed into the average at each update.
     """
 
     def __init__(
         self, *, policy: QPolicy, fitter: SiblingFitter, branches: Sequence[Branches],
         memories: Sequence[TriedMemory], explorations: Sequence[EpsilonGreedy], turns: int, candidates: int,
-        searched: float, batch_size: int, updates_per_step: float, learning_starts: int, tau: float, gamma: float,
-        teacher: Teacher | None = None,
+        tried: float, searched: float, generators: Sequence[np.random.Generator], batch_size: int,
+        updates_per_step: float, learning_starts: int, tau: float, gamma: float, teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
         super().__init__(policy=policy, updater=fitter, explorations=explorations, teacher=teacher)
         self.average = policy.flat = FlatParameters(policy.network, gradients=False)
         self.fitter, self.branches, self.memories = fitter, branches, memories
-        self.turns, self.candidates, self.searched = turns, candidates, searched
+        self.turns, self.candidates, self.tried, self.searched = turns, candidates, tried, searched
+        self.generators = generators
         self.batch_size, self.updates_per_step, self.learning_starts = batch_size, updates_per_step, learning_starts
         self.tau, self.gamma = tau, gamma
         self._players = [_one_seed(policy, seed) for seed in range(len(memories))]
         self._follow_weights()
-        self._last_env_step, self._credit, self._tried = 0, 0.0, 0  # steps acted in since the memories were empty
+        self._last_env_step, self._credit, self._steps = 0, 0.0, 0  # steps since the memories were empty
         self._found = np.zeros((len(memories), 3))  # of each seed: states, other actions found best, what they gain
 
     def act(
@@ -73,7 +76,7 @@ class ExpertIteration(QAgent):
         for seed in range(self.seeds):
             own = slice(seed * games, (seed + 1) * games)
             actions[own] = self._try(seed, obs[own], mask[own])
-        self._tried += games
+        self._steps += games
         explore = self.explorers(env_step, len(obs))
         self.explore(actions, explore, mask, groups)
         self.follow_advice(actions, advice, env_step)
@@ -85,7 +88,8 @@ class ExpertIteration(QAgent):
         player, branches = self._players[seed], self.branches[seed]
         q = player.q_values(obs, mask)
         own = q.argmax(axis=1)
-        game, action = highest(q, self.candidates)
+        chosen = self.generators[seed].random(len(obs)) < self.tried
+        game, action = highest(np.where(chosen[:, None], q, -np.inf), self.candidates)
         if len(game) == 0:
             return own
         branches.follow()
@@ -110,7 +114,7 @@ class ExpertIteration(QAgent):
     def learn(self, env_step: int) -> int:
         """Make the updates that are due after ``env_step`` environment steps, and return how many."""
         elapsed, self._last_env_step = env_step - self._last_env_step, env_step
-        if self._tried < self.learning_starts or min(map(len, self.memories)) == 0:
+        if self._steps < self.learning_starts or min(map(len, self.memories)) == 0:
             return 0
         self._credit += elapsed * self.updates_per_step
         due = int(self._credit)
@@ -157,7 +161,8 @@ class ExpertIteration(QAgent):
             "memory": [memory.state_dict(include_memory=include_memory) for memory in self.memories],
             "last_env_step": self._last_env_step,
             "credit": self._credit,
-            "tried": self._tried if include_memory else 0,
+            "steps": self._steps if include_memory else 0,
+            "chosen": [dict(generator.bit_generator.state) for generator in self.generators],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -170,7 +175,9 @@ class ExpertIteration(QAgent):
         self.average.values.copy_(state["average"])
         for memory, kept in zip(self.memories, state["memory"], strict=True):
             memory.load_state_dict(kept)
-        self._last_env_step, self._credit, self._tried = state["last_env_step"], state["credit"], state["tried"]
+        self._last_env_step, self._credit, self._steps = state["last_env_step"], state["credit"], state["steps"]
+        for generator, kept in zip(self.generators, state["chosen"], strict=True):
+            generator.bit_generator.state = kept
 
 
 def _one_seed(policy: QPolicy, seed: int) -> QPolicy:

@@ -26,13 +26,14 @@ class ExpertSettings(QSettings):
     """
 
     ranges: ClassVar[Ranges] = {
-        **QSettings.ranges, "turns": (1, 10_000), "candidates": (2, 256), "searched": (0, 1),
+        **QSettings.ranges, "turns": (1, 10_000), "candidates": (2, 256), "tried": (0, 1), "searched": (0, 1),
         "batch_size": (1, 1_000_000), "updates_per_step": (0, 1000), "learning_starts": (1, 1e9), "contrast": (0, 1000),
         "tau": (1e-8, 1), "memory_capacity": (2, 1e9),
     }  # fmt: skip
 
     turns: int = 12  # of a rollout, until the network values it
     candidates: int = 5  # actions tried in a state
+    tried: float = 1.0  # share of the states in which actions are tried
     searched: float = 0.5  # share of the games that go on with the best tried action
     batch_size: int = 256
     updates_per_step: float = 0.0625
@@ -62,7 +63,7 @@ class ExpertSettings(QSettings):
     def build(self, task: Task) -> ExpertIteration:
         """An agent for that task."""
         assert task.branches is not None
-        drawn = [np.random.SeedSequence(seed).spawn(3) for seed in task.seeds]
+        drawn = [np.random.SeedSequence(seed).spawn(4) for seed in task.seeds]
 
         seeds = [int(part[0].generate_state(1)[0]) for part in drawn]
         acting, fitted = (stack([self.network(task.make_network, x, task.device) for x in seeds]) for _ in range(2))
@@ -83,7 +84,8 @@ class ExpertSettings(QSettings):
                 for part in drawn
             ],
             explorations=[self.exploration(task.total_steps, part[2]) for part in drawn],
-            turns=self.turns, candidates=self.candidates, searched=self.searched, batch_size=self.batch_size,
+            turns=self.turns, candidates=self.candidates, tried=self.tried, searched=self.searched,
+            generators=[np.random.default_rng(part[3]) for part in drawn], batch_size=self.batch_size,
             updates_per_step=self.updates_per_step, learning_starts=self.learning_starts, tau=self.tau,
             gamma=self.gamma if task.gamma is None else task.gamma,
             teacher=self.build_teacher(task),

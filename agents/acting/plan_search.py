@@ -70,10 +70,13 @@ class PlanSearch(Search):
         return actions
 
     def _best(self, found: PlannedGames, most: int) -> np.ndarray:
-        """Which bring most, so many of each game; of equal ones those found first."""
-        value = found.rewards @ (self.gamma ** np.arange(found.rewards.shape[1]))
-        order = np.lexsort((np.arange(len(value)), -np.round(value / _LEAST) * _LEAST, found.game))
-        first = np.unique(found.game[order], return_index=True)[1]
+        """Which bring most, so many of each game; of equal ones, mostly the same game, the first found."""
+        value = np.round(found.rewards @ (self.gamma ** np.arange(found.rewards.shape[1])) / _LEAST)
+        order = np.lexsort((np.arange(len(value)), -value, found.game))
+        game = found.game[order]
+        again = (np.diff(game, prepend=-1) == 0) & (np.diff(value[order], prepend=np.inf) == 0)
+        order, game = order[~again], game[~again]
+        first = np.unique(game, return_index=True)[1]
         rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
         return order[rank < most]
 

@@ -138,6 +138,13 @@ def test_some_games_go_on_with_the_best_tried_action_the_others_with_the_policys
     assert found[2] == pytest.approx(8 * (1.0 - GAMMA * 0.9))
 
 
+def test_a_share_of_the_states_is_tried() -> None:
+    env, share = Chain(num_envs=40), 0.25
+    agent = build_expert(env, tried=share, learning_starts=10_000, memory_capacity=2_000)
+    play(agent, env, 0, 2_000)
+    assert 0.8 * share * 1_500 < len(agent.memories[0]) < 1.2 * share * 2_000
+
+
 def test_the_fit_is_to_all_tried_actions_and_to_what_tells_them_apart() -> None:
     env = Chain(num_envs=8)
     agent = build_expert(env, contrast=2.0, learning_rate=1e-8)
