@@ -61,26 +61,14 @@ class ExpertIteration(QAgent):
         self._last_env_step, self._credit, self._steps = 0, 0.0, 0  # steps since the memories were empty
         self._found = np.zeros((len(memories), 3))  # of each seed: states, other actions found best, what they gain
 
-    def act(
-        self,
-        obs: np.ndarray,
-        mask: np.ndarray | None,
-        groups: np.ndarray | None,
-        *,
-        env_step: int,
-        advice: np.ndarray | None = None,
-    ) -> np.ndarray:
-        """Actions as in ``QAgent.act``, after what might be done was tried in all games and remembered."""
+    def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
+        """See ``QAgent.best``; what might be done is tried in games that explore, too, and remembered."""
         mask = np.ones((len(obs), self.policy.n_actions), np.int8) if mask is None else mask
         actions, games = np.zeros(len(obs), np.int64), len(obs) // self.seeds
         for seed in range(self.seeds):
             own = slice(seed * games, (seed + 1) * games)
             actions[own] = self._try(seed, obs[own], mask[own])
         self._steps += games
-        explore = self.explorers(env_step, len(obs))
-        self.explore(actions, explore, mask, groups)
-        self.follow_advice(actions, advice, env_step)
-        self.follow_teacher(actions, obs, mask, env_step)
         return actions
 
     def _try(self, seed: int, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
