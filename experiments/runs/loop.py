@@ -48,7 +48,7 @@ class BatchLoop:
             store_masks=not self.env.mask_is_constant,
             threads=threads_of(self.config),
             teacher=setup.transfer.teaching(),
-            branches=self._branches() if setup.agent.tries_actions else None,
+            branches=self._branches() if getattr(setup.agent, "tries_actions", False) else None,
         )
         self.agent = transfer.agent_settings(setup).build(task)
         self.windows = [setup.domain.window(own) for own in games]
