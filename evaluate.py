@@ -37,10 +37,10 @@ def _arguments() -> argparse.Namespace:
         "--search", metavar="20ms|ROUNDS", help="also let the policy think before it acts: so long a decision, or so "
         "many rounds, which come out the same on every machine"
     )  # fmt: skip
-    parser.add_argument("--search-candidates", type=int, default=8, help="actions tried (default: %(default)s)")
+    parser.add_argument("--search-candidates", type=int, help="actions tried (default: 8)")
     parser.add_argument(
-        "--search-turns", type=int, default=40, help="until a tried game is valued by the network; where nothing is "
-        "hidden it is played to its end (default: %(default)s)"
+        "--search-turns", type=int, help="until a tried game is valued by the network; where nothing is hidden it is "
+        "played to its end (default: 40)"
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")

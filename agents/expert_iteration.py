@@ -126,9 +126,9 @@ class ExpertIteration(QAgent):
         self._found[:] = 0.0
         return means
 
-    def _follow_weights(self) -> None:
+    def _follow_weights(self, seeds: slice = slice(None)) -> None:
         """Act with the fitted weights of now."""
-        self.average.values.copy_(self.fitter.flat.values)
+        self.average.values[seeds] = self.fitter.flat.values[seeds]
 
     def begin_with(
         self, saved: Sequence[Mapping[str, Tensor]], *, mode: str, fresh: QNetwork, shrink_perturb: float
@@ -140,7 +140,7 @@ class ExpertIteration(QAgent):
     def shrink_perturb(self, fresh: QNetwork, share: float, seed: int) -> None:
         """See ``QAgent``."""
         super().shrink_perturb(fresh, share, seed)
-        self._follow_weights()
+        self._follow_weights(slice(seed, seed + 1))
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data."""

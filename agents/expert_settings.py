@@ -28,8 +28,10 @@ class ExpertSettings(QSettings):
     ranges: ClassVar[Ranges] = {
         **QSettings.ranges, "turns": (1, 10_000), "candidates": (2, 256), "tried": (0, 1), "searched": (0, 1),
         "batch_size": (1, 1_000_000), "updates_per_step": (0, 1000), "learning_starts": (1, 1e9), "contrast": (0, 1000),
-        "tau": (1e-8, 1), "memory_capacity": (2, 1e9),
+        "tau": (1e-8, 1), "memory_capacity": (2, 1e9), "memory_bytes": (1, 2**50),
     }  # fmt: skip
+
+    tries_actions: ClassVar[bool] = True  # the task must have copies of its games
 
     turns: int = 12  # of a rollout, until the network values it
     candidates: int = 5  # actions tried in a state
@@ -41,6 +43,7 @@ class ExpertSettings(QSettings):
     contrast: float = 4.0
     tau: float = 0.005
     memory_capacity: int = 100_000  # states
+    memory_bytes: int = 8 * 2**30
     obs_dtype: str = "float16"
     learning_rate: float = 3e-4
     learning_rate_final_share: float = 0.05
@@ -55,13 +58,12 @@ class ExpertSettings(QSettings):
         if self.obs_dtype not in ("float16", "float32"):
             raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not allowed, it must be float16 or float32")
 
-    @property
-    def tries_actions(self) -> bool:
-        """True: the task must have copies of its games."""
-        return True
-
     def build(self, task: Task) -> ExpertIteration:
-        """An agent for that task."""
+        """An agent for that task.
+
+        Raises:
+            WaybillError: in one line, if the memory would not fit into ``memory_bytes``.
+        """
         assert task.branches is not None
         drawn = [np.random.SeedSequence(seed).spawn(4) for seed in task.seeds]
 
@@ -78,7 +80,8 @@ class ExpertSettings(QSettings):
             memories=[
                 TriedMemory(
                     capacity=self.memory_capacity, obs_size=task.obs_size, n_actions=task.n_actions,
-                    tried=self.candidates, obs_dtype=self.obs_dtype, device=task.device,
+                    tried=self.candidates, obs_dtype=self.obs_dtype,
+                    memory_bytes=self.memory_bytes // len(task.seeds), device=task.device,
                     generator=np.random.default_rng(part[1]),
                 )
                 for part in drawn

@@ -93,11 +93,6 @@ class QSettings:
         return make_head(self.head, type(self).__module__, **vars(self))
 
     @property
-    def tries_actions(self) -> bool:
-        """True if the agent needs copies of its games, see ``Task``."""
-        return False
-
-    @property
     def has_noise(self) -> bool:
         """True if networks have noisy layers."""
         return False

@@ -56,7 +56,7 @@ class PlanSearch(Search):
             return actions
         kept = self.plans.taken(np.flatnonzero(running[self.plans.game]))
         found = kept
-        while self.goes_on(rounds):
+        while rounds == 0 or (rounds < found.actions.shape[1] and self.goes_on(rounds)):
             if rounds == 0:
                 tried = self._play(*self.worth_trying(q))
             else:
@@ -100,7 +100,7 @@ class PlanSearch(Search):
         for given in beam.actions[:, :turn].T:
             self.branches.step(given)
         going = np.flatnonzero(~self.branches.over)
-        if turn >= beam.actions.shape[1] or len(going) == 0:
+        if len(going) == 0:
             return beam.taken(np.zeros(0, np.int64))
         obs, mask = self.branches.seen
         q = self.policy.q_values(obs[going], mask[going])

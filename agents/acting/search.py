@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.acting.rollouts import Branches, Values, highest, play_on
-from agents.ranges import check_ranges
 from groundwork.errors import WaybillError
 
 MOST_DRAWS = 8  # with a budget in milliseconds: different draws of what is hidden
+MOST_ROUNDS = 64  # that may be asked for: as many draws are held for every game
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*ms|(\d+)")
 
 
@@ -41,9 +41,12 @@ class LookaheadSettings:
 
     def __post_init__(self) -> None:
         found = _BUDGET.fullmatch(self.budget.strip())
-        if found is None or float(found[1] or found[2]) <= 0.0:
-            raise WaybillError(f"search={self.budget}: allowed are milliseconds, as 20ms, or a number of rounds, as 4")
-        check_ranges(self, "search", {"candidates": (2, 256), "turns": (1, 10_000)})
+        if found is None or float(found[1] or found[2]) <= 0.0 or int(found[2] or 1) > MOST_ROUNDS:
+            line = f"allowed are milliseconds, as 20ms, or a number of rounds, as 4, up to {MOST_ROUNDS}"
+            raise WaybillError(f"search={self.budget}: {line}")
+        for name, value, most in (("candidates", self.candidates, 256), ("turns", self.turns, 10_000)):
+            if not 1 <= value <= most:
+                raise WaybillError(f"search-{name}={value} is not in 1..{most}")
 
     @property
     def seconds(self) -> float | None:

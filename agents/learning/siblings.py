@@ -43,6 +43,9 @@ class SiblingFitter(Updater):
         apart = torch.where(tried, _apart(q, tried) - _apart(target, tried), 0.0)
         differing = functional.huber_loss(apart, torch.zeros_like(apart), reduction="none", delta=self.huber_delta)
         loss = loss + self.contrast * differing.sum((1, 2)) / total
+        if (weight := self.teacher_weight(env_step)) > 0 and self.teacher is not None:
+            taught = self.teacher.loss(self.head.mean(outputs), batch["obs"], batch["mask"])  # [S, B]
+            loss = loss + weight * taught.mean(1)
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
             q_mean = (q.flatten(1, 2) * counted).sum(1) / total

@@ -56,7 +56,9 @@ class SequentialMemory:
             raise WaybillError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         self.shape = (self.n_rows, num_envs)
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
-        _check_bytes(capacity, obs_size, obs_dtype, n_actions if store_masks else 0, memory_bytes)
+        per_step = obs_size * dtype.itemsize + mask_size + 11  # action, reward and three flags
+        holds = f"observation {obs_size:,} x {obs_dtype}, mask {n_actions if store_masks else 0:,} bits"
+        check_bytes(capacity, per_step, holds, memory_bytes)
         self.obs = torch.empty(*self.shape, obs_size, dtype=dtype, device=device)
         self.mask_bits = torch.empty(*self.shape, mask_size, dtype=torch.uint8, device=device) if store_masks else None
         self.a = torch.zeros(self.shape, dtype=torch.int32, device=device)
@@ -224,11 +226,15 @@ def _tensor(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))
 
 
-def _check_bytes(capacity: int, obs_size: int, obs_dtype: str, mask_size: int, memory_bytes: int) -> None:
-    per_step = obs_size * OBS_DTYPES[obs_dtype].itemsize + -(-mask_size // 8) + 11  # action, reward and three flags
+def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int) -> None:
+    """Refuse a memory of so many steps of ``per_step`` bytes that doesn't fit; ``holds`` says what a step is.
+
+    Raises:
+        WaybillError: in one line, with the most steps that fit.
+    """
     if capacity * per_step > memory_bytes:
         raise WaybillError(
-            f"a memory of {capacity:,} steps of {per_step:,} bytes (observation {obs_size:,} x {obs_dtype}, "
-            f"mask {mask_size:,} bits) needs {capacity * per_step / 2**30:.1f} GiB, but memory_bytes is "
-            f"{memory_bytes / 2**30:.1f} GiB: lower memory_capacity to {memory_bytes // per_step:,}"
+            f"a memory of {capacity:,} steps of {per_step:,} bytes ({holds}) needs "
+            f"{capacity * per_step / 2**30:.1f} GiB, but memory_bytes is {memory_bytes / 2**30:.1f} GiB: "
+            f"lower memory_capacity to {memory_bytes // per_step:,}"
         )

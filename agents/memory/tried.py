@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.memory.ring import OBS_DTYPES
+from agents.memory.ring import OBS_DTYPES, check_bytes
 from groundwork.errors import WaybillError
 
 
@@ -16,13 +16,16 @@ class TriedMemory:
     """The last states, each with up to K tried actions and their returns; sampled evenly.
 
     Raises:
-        WaybillError: in one line, if an observation does not fit into ``obs_dtype``.
+        WaybillError: in one line, if that needs more than ``memory_bytes``.
     """
 
     def __init__(
-        self, *, capacity: int, obs_size: int, n_actions: int, tried: int, obs_dtype: str, device: torch.device,
-        generator: np.random.Generator,
+        self, *, capacity: int, obs_size: int, n_actions: int, tried: int, obs_dtype: str, memory_bytes: int,
+        device: torch.device, generator: np.random.Generator,
     ) -> None:  # fmt: skip
+        per_step = obs_size * OBS_DTYPES[obs_dtype].itemsize + n_actions + tried * 13  # action, return and a flag
+        holds = f"observation {obs_size:,} x {obs_dtype}, mask {n_actions:,} bytes, {tried} tried actions"
+        check_bytes(capacity, per_step, holds, memory_bytes)
         self.capacity, self.device, self.generator = capacity, device, generator
         self.columns = {
             "obs": torch.zeros(capacity, obs_size, dtype=OBS_DTYPES[obs_dtype], device=device),
@@ -38,7 +41,11 @@ class TriedMemory:
         return self.filled
 
     def add(self, obs: np.ndarray, mask: np.ndarray, a: np.ndarray, target: np.ndarray, tried: np.ndarray) -> None:
-        """Remember states: obs [N, D], mask [N, A], and of the tried actions a, target, tried [N, K]."""
+        """Remember states: obs [N, D], mask [N, A], and of the tried actions a, target, tried [N, K].
+
+        Raises:
+            WaybillError: in one line, if an observation does not fit into ``obs_dtype``.
+        """
         place = (self.cursor + np.arange(len(obs))) % self.capacity
         rows = torch.from_numpy(place).to(self.device)
         new = {"obs": obs, "mask": mask != 0, "a": a, "target": target, "tried": tried}

@@ -14,10 +14,11 @@ PLAYERS = {
     "plan_ahead": "planner",
 }
 LOOPS_SECONDS = 15
+BELIEFS, BELIEFS_SECONDS = ("draw_beliefs", "follow_beliefs"), 40  # both together
 
 
 class _Compilation(event.Listener):
-    """Prints a line for each player and one for the agents' loops when Numba finds no code for them on disk."""
+    """Prints a line for each player, the agents' loops and the beliefs when Numba finds no code for them on disk."""
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -29,6 +30,8 @@ class _Compilation(event.Listener):
         name, seconds = PLAYERS.get(function.__name__), PLAYER_SECONDS.get(function.__name__, 0)
         if function.__module__.startswith("agents."):
             name, seconds = "agents' loops", LOOPS_SECONDS
+        elif function.__name__ in BELIEFS:
+            name, seconds = "beliefs of a search", BELIEFS_SECONDS
         if self._depth == 1 and name is not None and name not in self._told:
             self._told.add(name)
             what = f"the player {name}" if name in PLAYERS.values() else f"the {name}"

@@ -31,8 +31,8 @@ def evaluate_target(
     device: str = "auto",
     out: str = "runs",
     search: str | None = None,
-    search_candidates: int = LookaheadSettings.candidates,
-    search_turns: int = LookaheadSettings.turns,
+    search_candidates: int | None = None,
+    search_turns: int | None = None,
 ) -> dict[str, Any]:
     """Scores by player of a run folder or a player's name, on held-out games; prints the table.
 
@@ -46,7 +46,7 @@ def evaluate_target(
     errors.check_device(device)
     others = None if rivals is None else rivals.split(",")
     folder, request = Path(target), EvaluationRequest(level, others, maps, map_seed, episodes, seed)
-    settings = None if search is None else LookaheadSettings(search, search_candidates, search_turns)
+    settings = _lookahead(search, candidates=search_candidates, turns=search_turns)
     if not folder.is_dir():
         if settings is not None:
             raise WaybillError(f"--search={search}: {target!r} is no run folder, only a trained policy can search")
@@ -60,6 +60,19 @@ def evaluate_target(
         setup = _with_candidates(setup, candidates)
     out = setup.config.out if Path(setup.config.out).is_dir() else str(folder.parent)
     return _measure_run(setup.with_config(out=out, device=device), folder, request, settings)
+
+
+def _lookahead(search: str | None, **numbers: int | None) -> LookaheadSettings | None:
+    """How the policy is to think; None if it acts at once."""
+    given = {name: value for name, value in numbers.items() if value is not None}
+    if search is not None:
+        try:
+            return LookaheadSettings(search, **given)
+        except WaybillError as error:
+            raise WaybillError(f"--{error}") from None
+    for name, value in given.items():
+        raise WaybillError(f"--search-{name}={value} needs --search, how long to think")
+    return None
 
 
 def _with_candidates(setup: Setup, candidates: int) -> Setup:
@@ -84,9 +97,9 @@ def _measure_run(
         torch.set_num_threads(setup.config.network_threads)
         evaluator = held_out.evaluator()
         policy = load_policy(setup, folder, env=evaluator.env, device=device_of(setup.config))
+        thinking = None if search is None else held_out.thinking(policy, search)  # refused before anything is played
         games = {name: evaluator(policy.greedy)}
-        if search is not None:
-            thinking = held_out.thinking(policy, search)
+        if thinking is not None:
             games[f"{name} with search"], spent = evaluator(thinking), thinking.milliseconds
         title = f"{folder}, weights kept after {policy.env_step:,} steps, on {held_out.title}"
     scores: dict[str, Any] = held_out.compare({**games, **held_out.baselines()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from chain import (
 )
 from torch.nn import functional
 
+from agents.acting.teacher import TeacherSettings
 from agents.expert_iteration import ExpertIteration
 from agents.expert_settings import ExpertSettings
 from agents.memory.tried import TriedMemory
@@ -65,7 +67,9 @@ class Copies:
         return self.chain.observe()
 
 
-def build_expert(env: Chain, seeds: tuple[int, ...] = (0,), **changes: Any) -> ExpertIteration:
+def build_expert(
+    env: Chain, seeds: tuple[int, ...] = (0,), teacher: TeacherSettings | None = None, **changes: Any
+) -> ExpertIteration:
     """An agent on the games of ``env``."""
     defaults: dict[str, Any] = {
         "gamma": GAMMA, "turns": 3, "candidates": 3, "batch_size": 32, "updates_per_step": 1 / 16,
@@ -73,11 +77,9 @@ def build_expert(env: Chain, seeds: tuple[int, ...] = (0,), **changes: Any) -> E
         "tau": 0.1,
     }  # fmt: skip
     own = env.n // len(seeds)
-    task = make_task(own, seeds, 20_000, None)
     branches = [Copies(env, k * own, own) for k in range(len(seeds))]
-    return ExpertSettings(**(defaults | changes)).build(
-        type(task)(**{name: getattr(task, name) for name in task.__dataclass_fields__} | {"branches": branches})
-    )
+    task = replace(make_task(own, seeds, 20_000, teacher), branches=branches)
+    return ExpertSettings(**(defaults | changes)).build(task)
 
 
 @pytest.mark.parametrize("switches", [{}, HL_GAUSS, {"searched": 0.0}], ids=str)
@@ -237,8 +239,8 @@ def test_means_tell_how_often_another_action_did_best() -> None:
 
 def test_the_memory_keeps_the_last_and_refuses_what_it_cannot_hold() -> None:
     memory = TriedMemory(
-        capacity=5, obs_size=2, n_actions=3, tried=2, obs_dtype="float16", device=torch.device("cpu"),
-        generator=np.random.default_rng(0),
+        capacity=5, obs_size=2, n_actions=3, tried=2, obs_dtype="float16", memory_bytes=1_000,
+        device=torch.device("cpu"), generator=np.random.default_rng(0),
     )  # fmt: skip
     for k in range(4):
         obs, row = np.full((2, 2), 10.0 * k, np.float32), np.full((2, 2), k)
@@ -250,6 +252,30 @@ def test_the_memory_keeps_the_last_and_refuses_what_it_cannot_hold() -> None:
     assert torch.equal(drawn["tried"][:, 0], drawn["a"][:, 0] > 1)
     with pytest.raises(WaybillError, match="agent.obs_dtype=float16 holds numbers up to 65504"):
         memory.add(np.full((1, 2), 1e6), np.ones((1, 3)), np.zeros((1, 2)), np.zeros((1, 2)), np.ones((1, 2)))
+
+
+def test_a_memory_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(WaybillError, match=r"3 tried actions\) needs 0.1 GiB.*lower memory_capacity to 17,857"):
+        build_expert(Chain(num_envs=8), memory_capacity=2_000_000, memory_bytes=1_000_000)
+
+
+def test_a_teacher_is_learnt_from() -> None:
+    """A teacher that goes left everywhere, against rollouts: with a large weight the policy goes left."""
+    chosen = {}
+    for weight in (0.0, 50.0):
+        env = Chain(num_envs=8)
+        teacher = TeacherSettings(weight, 0.1, 0.0, 10**9)
+        agent = build_expert(env, teacher=teacher, updates_per_step=1 / 4)
+        assert agent.teacher is not None
+        with torch.no_grad():
+            for name, parameter in agent.teacher.policy.network.named_parameters():
+                parameter.zero_()
+                if name.endswith("bias") and parameter.shape[-1] == 3:
+                    parameter[..., LEFT] = 1.0
+        play(agent, env, 0, 6_000)
+        chosen[weight] = agent.greedy(*every_state()).tolist()
+    assert chosen[0.0] == [RIGHT] * STATES
+    assert chosen[50.0] == [RIGHT] + [LEFT] * (STATES - 1)  # LEFT is illegal in the first
 
 
 @pytest.mark.parametrize(("changes", "message"), [

@@ -29,6 +29,7 @@ from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.games.waybill.rivals import policy_setup
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
+from groundwork.errors import WaybillError
 
 ReportShare = Callable[[float, str], None]  # share of the games played, and what goes on
 
@@ -74,7 +75,10 @@ class PolicySeat:
         policy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config))
         self._act: ActGreedily = policy.greedy
         if budget is not None:
-            thinking = SearchingPolicy(policy, LookaheadSettings(budget), gamma=setup.gamma, threads=threads)
+            try:
+                thinking = SearchingPolicy(policy, LookaheadSettings(budget), gamma=setup.gamma, threads=threads)
+            except WaybillError as error:
+                raise WaybillError(f"{player}: {error}") from None
             self._act = thinking.at(env)
 
     def decide(self, states: np.ndarray, orders: np.ndarray) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,27 +68,29 @@ class MapEvaluator:
         env.step(np.zeros(env.num_envs, np.int64))
 
     def __call__(self, policy: ActGreedily | ThinksAhead) -> MapGames:
-        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A].
-
-        Rows of games that are over have no legal action.
-        """
-        thinks, turns = isinstance(policy, ThinksAhead), self.env.level.horizon
-        title = policy.title if isinstance(policy, ThinksAhead) else ""
-        total, enabled = turns * len(self._parts), self._progress and thinks
-        with ProgressReport(title=title, total=total, enabled=enabled) as report:
-            games = []
-            for k, env in enumerate(self._parts):
-                tell = partial(_tell, report, k * turns)
-                games.append(_play_batch(env, _actor_in(env, policy), self._gamma, tell))
-        return _joined(games)
+        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+        if not isinstance(policy, ThinksAhead):
+            return _joined([_play_batch(env, policy, self._gamma) for env in self._parts])
+        turns = self.env.level.horizon
+        total = turns * len(self._parts)
+        with ProgressReport(title=policy.title, total=total, enabled=self._progress) as report:
+            return _joined([
+                _play_batch(env, _Thinking(policy.at(env), env.num_envs, report, before=k * turns), self._gamma)
+                for k, env in enumerate(self._parts)
+            ])  # fmt: skip
 
 
-def _tell(report: ProgressReport, before: int, turn: int) -> None:
-    report.update(before + turn)
+class _Thinking:
+    """Acts in N games by a policy that takes long: tells how far it is, and leaves games out that are over."""
 
+    def __init__(self, act: ActGreedily, games: int, report: ProgressReport, *, before: int) -> None:
+        self._act, self._report, self._turn = act, report, before
+        self.over = np.zeros(games, np.bool_)  # whoever plays says so: a new game begins in their rows
 
-def _actor_in(env: Any, policy: ActGreedily | ThinksAhead) -> ActGreedily:
-    return policy.at(env) if isinstance(policy, ThinksAhead) else policy
+    def __call__(self, obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        self._report.update(self._turn)
+        self._turn += 1
+        return self._act(obs, np.where(self.over[:, None], 0, mask))
 
 
 def _joined(games: Sequence[MapGames]) -> MapGames:
@@ -102,7 +103,7 @@ def _joined(games: Sequence[MapGames]) -> MapGames:
     return MapGames(score, bankrupt, reward, length, won, games[0].contested, made, foreseen)
 
 
-def _play_batch(env: Any, policy: ActGreedily, gamma: float, tell: Callable[[int], None]) -> MapGames:
+def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
     """Play one game in each row of the batch to its end."""
     obs, infos = env.reset(seed=0)
     count = len(obs)
@@ -119,13 +120,9 @@ def _play_batch(env: Any, policy: ActGreedily, gamma: float, tell: Callable[[int
         made={good: np.zeros(count, np.int64) for good in env.level.goods},
         foreseen=foreseen,
     )
-    running, discount, turn = np.ones(count, np.bool_), 1.0, 0
+    running, discount = np.ones(count, np.bool_), 1.0
     while running.any():
-        tell(turn)
-        mask, turn = infos["action_mask"], turn + 1
-        obs, r_t, terminated, truncated, infos = env.step(
-            policy(obs, mask if running.all() else mask * running[:, None])
-        )
+        obs, r_t, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
         if foreseen is not None:
             foreseen.returned[running] += discount * r_t[running]
             discount *= gamma
@@ -139,4 +136,6 @@ def _play_batch(env: Any, policy: ActGreedily, gamma: float, tell: Callable[[int
             for good, units in zip(env.level.goods, infos["made"].T, strict=True):
                 games.made[good][ended] = units[ended]
             running &= ~ended
+            if isinstance(policy, _Thinking):
+                policy.over |= ended
     return games

@@ -137,6 +137,15 @@ def test_further_rounds_go_a_turn_deeper() -> None:
     assert play(search_of(two, budget="2"), two) == [(1, 1, 0, 0)]
 
 
+def test_no_round_is_played_when_no_turn_is_left() -> None:
+    game = Path([{}])
+    search_of(game, budget="60")(*observed(game.played))
+    assert game.begun == 1 + 2 * (TURNS - 1)  # a look and a trial at each later turn
+    game.begun = 0
+    search_of(game, budget="10000ms")(*observed(game.played))
+    assert game.begun == 1 + 2 * (TURNS - 1)
+
+
 def test_as_many_rounds_as_turns_with_a_wide_enough_beam_find_the_best_of_all_ways() -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
@@ -182,14 +191,14 @@ def test_a_budget_of_time_is_kept_and_the_first_round_finished() -> None:
     assert 0.0 < search.seconds < 10.0
 
 
-@pytest.mark.parametrize("budget", ["20s", "", "ms", "0", "0ms", "-3", "1.5", "nan"])
+@pytest.mark.parametrize("budget", ["20s", "", "ms", "0", "0ms", "-3", "1.5", "nan", "65", "1000000"])
 def test_a_budget_is_milliseconds_or_whole_rounds(budget: str) -> None:
-    with pytest.raises(WaybillError, match="allowed are milliseconds, as 20ms, or a number of rounds, as 4"):
+    with pytest.raises(WaybillError, match="allowed are milliseconds, as 20ms, or a number of rounds, as 4, up to 64"):
         LookaheadSettings(budget)
 
 
 def test_numbers_out_of_range_are_refused() -> None:
-    with pytest.raises(WaybillError, match=r"search.candidates=1\b.*2\.\.256"):
-        LookaheadSettings("4", candidates=1)
-    with pytest.raises(WaybillError, match=r"search.turns=0\b"):
+    with pytest.raises(WaybillError, match=r"search-candidates=0 is not in 1\.\.256"):
+        LookaheadSettings("4", candidates=0)
+    with pytest.raises(WaybillError, match=r"search-turns=0\b"):
         LookaheadSettings("4", turns=0)

@@ -101,7 +101,7 @@ def test_a_search_of_a_tournament_is_read_from_the_players_name(run: Path) -> No
     assert with_budget("runs/A@20ms") == ("runs/A", "20ms")
     assert with_budget("runs/A") == ("runs/A", None)
     assert with_budget(str(run)) == (str(run), None)
-    with pytest.raises(WaybillError, match="search=soon: allowed are milliseconds"):
+    with pytest.raises(WaybillError, match="run@soon: search=soon: allowed are milliseconds"):
         Arena(level=small("greedy"), first=5, maps=2).check([f"{run}@soon"])
 
 

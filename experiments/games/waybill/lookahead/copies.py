@@ -24,7 +24,8 @@ class CopiedGames:
 
     def _need(self, room: int) -> None:
         if room > self._room:
-            self._clones, self._room = Clones(self._batch, room=room, threads=self._threads), room
+            self._room = max(room, 2 * self._room)
+            self._clones = Clones(self._batch, room=self._room, threads=self._threads)
 
     def follow(self) -> None:
         """The games stand at a new turn."""

@@ -22,7 +22,7 @@ class SearchingPolicy:
     def __init__(self, policy: Policy, settings: LookaheadSettings, *, gamma: float, threads: int = 1) -> None:
         if policy.value_name != "Q-values":
             line = f"the policy has {policy.value_name}, no Q-values to value a game by"
-            raise WaybillError(f"--search={settings.budget}: {line}")
+            raise WaybillError(f"search={settings.budget}: {line}")
         self._policy, self._settings, self._gamma = policy, settings, gamma
         self._threads, self._searches = threads, list[Search]()
         self.title = f"search, {settings.budget} a decision, turns"

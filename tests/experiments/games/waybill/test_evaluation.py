@@ -18,6 +18,7 @@ from experiments.games.waybill.baselines import evaluate_player
 from experiments.games.waybill.evaluation import MapEvaluator, MapGames
 from experiments.games.waybill.held_out import HeldOutMaps
 from experiments.runs import train
+from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
 from groundwork.errors import WaybillError
 from tiny import DQN, tiny_node, tiny_setup
@@ -223,5 +224,30 @@ def test_a_policy_that_searches_is_measured_beside_itself(tmp_path: Path, capsys
 def test_a_search_is_refused_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(WaybillError, match="'greedy' is no run folder, only a trained policy can search"):
         evaluate.evaluate_target("greedy", search="20ms")
-    with pytest.raises(WaybillError, match="search=soon: allowed are milliseconds"):
+    with pytest.raises(WaybillError, match="^--search=soon: allowed are milliseconds"):
         evaluate.evaluate_target("greedy", search="soon")
+    with pytest.raises(WaybillError, match="^--search-turns=0 is not in"):
+        evaluate.evaluate_target("greedy", search="4", search_turns=0)
+    with pytest.raises(WaybillError, match="^--search-candidates=4 needs --search"):
+        evaluate.evaluate_target("greedy", search_candidates=4)
+
+
+def test_a_thinking_policy_is_not_asked_about_games_that_are_over(tmp_path: Path) -> None:
+    """Bankrupt games end early, and new ones begin in their rows."""
+    asked: list[np.ndarray] = []
+
+    class Thinks:
+        title, milliseconds = "thinks", 0.0
+
+        def at(self, env: object) -> ActGreedily:
+            def act(obs: np.ndarray, mask: np.ndarray) -> np.ndarray:
+                asked.append(mask.any(axis=1))
+                return np.where(mask.any(axis=1), first_legal(obs, mask), 0)
+
+            return act
+
+    evaluator = MapEvaluator(setup=tiny_setup(tmp_path, "level.horizon=60"), first_map=10, maps=9)
+    games, alone = evaluator(Thinks()), evaluator(first_legal)
+    assert games.score.tolist() == alone.score.tolist()
+    assert 0 < games.bankrupt.sum() < 9
+    assert np.array(asked).sum(axis=0).tolist() == games.length.tolist()
