@@ -120,7 +120,7 @@ class QAgent:
         Raises:
             WaybillError: in one line, if a tensor doesn't fit.
         """
-        together = weights.joined(saved)
+        together = fresh.adopt(weights.joined(saved))
         transfer.begin_with(self._updater, together, mode=mode, fresh=fresh, shrink_perturb=shrink_perturb)
         if self.teacher is not None:
             self.teacher.load(together)

@@ -28,7 +28,7 @@ from agents.networks.weights import FlatParameters
 
 def can_fuse_candidates(network: QNetwork) -> TypeGuard[CandidateNetwork]:
     """True if ``FusedCandidates`` covers the network: on a CPU, neither dueling nor noisy."""
-    if not isinstance(network, CandidateNetwork) or network.value is not None or network.noisy:
+    if type(network) is not CandidateNetwork or network.value is not None or network.noisy:
         return False
     return network.head.weight.device.type == "cpu"
 
@@ -47,23 +47,22 @@ class States:
 
     def see(self, obs: np.ndarray) -> None:
         """Pack the entities of obs [B, D]."""
-        n_globals, count, features, _, _, _ = self.layout
+        n_globals, count, features = self.layout[:3]
         self.obs = obs
         kernels.pack_entities(obs, n_globals, count, features, self.entities.numpy(), self.starts)
 
     def legal(self, mask: np.ndarray) -> None:
         """Pack all legal candidates, mask [B, K]."""
-        first, features = self._first(), self.layout.candidate_features
+        first, features = self.layout.candidates_at, self.layout.candidate_features
         self.count = kernels.pack_legal(self.obs, first, features, mask, self.candidates.numpy(), self.row, self.slot)
 
     def taken(self, a: np.ndarray) -> None:
         """Pack one candidate for each state, a [B]."""
-        kernels.pack_taken(self.obs, self._first(), self.layout.candidate_features, a, self.candidates.numpy())
+        kernels.pack_taken(
+            self.obs, self.layout.candidates_at, self.layout.candidate_features, a, self.candidates.numpy()
+        )
         self.row[: self.size] = np.arange(self.size)
         self.count = self.size
-
-    def _first(self) -> int:
-        return self.layout.size - self.layout.candidates * self.layout.candidate_features
 
 
 class CandidateForward:

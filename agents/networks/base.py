@@ -8,6 +8,7 @@ may come in half precision or as bytes (as the memory stores them); a network co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 import torch
@@ -20,8 +21,9 @@ from groundwork.errors import WaybillError
 class Layout(NamedTuple):
     """How a flat observation is cut: ``globals | entities x entity_features | candidates x candidate_features``.
 
-    Feature 0 of an entity or candidate row is 1 when the row is present; an absent row is 0 throughout. With ``image``
-    the globals are an image, row by row.
+    Feature 0 of an entity or candidate row is 1 when the row is present; an absent row is 0 throughout. ``pointers``
+    for each of these rows may follow, entity rows + 1 or 0 for none. With ``image`` the globals are an image, row by
+    row.
     """
 
     globals: int
@@ -29,12 +31,23 @@ class Layout(NamedTuple):
     entity_features: int
     candidates: int
     candidate_features: int
+    pointers: int = 0  # of each row
     image: tuple[int, int, int] | None = None  # height, width, channels
+
+    @property
+    def candidates_at(self) -> int:
+        """Where the candidates begin in the flat observation."""
+        return self.globals + self.entities * self.entity_features
+
+    @property
+    def pointers_at(self) -> int:
+        """Where the pointers begin in the flat observation."""
+        return self.candidates_at + self.candidates * self.candidate_features
 
     @property
     def size(self) -> int:
         """Length D of the flat observation."""
-        return self.globals + self.entities * self.entity_features + self.candidates * self.candidate_features
+        return self.pointers_at + (self.entities + self.candidates) * self.pointers
 
 
 class Outgoing(NamedTuple):
@@ -72,6 +85,10 @@ class QNetwork(nn.Module):
     def units(self) -> list[Units]:
         """The network's layers of hidden units."""
         raise NotImplementedError
+
+    def adopt(self, saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights [S, ...] of this kind of network that act as ``saved`` ones of a kind that it widens do."""
+        return dict(saved)
 
 
 class NetworkSettings(Protocol):

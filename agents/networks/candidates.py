@@ -8,69 +8,23 @@ the same numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from agents.networks.base import Layout, Outgoing, QNetwork, Units, dueling, taken
 from agents.networks.layers import SeedLinear, SeedNorm, hidden, linear
+from agents.networks.packing import Packing, pool_sets
 from agents.ranges import check_ranges
 from groundwork.errors import WaybillError
 
 
-class _SetPool(torch.autograd.Function):
-    """Sum and largest value of each feature over each set: rows [P, H] >= 0 and set numbers [P] -> [B, H], [B, H].
+class Tokens(NamedTuple):
+    """The embedded entity rows of a batch: those that are present, side by side, or all."""
 
-    Autograd's own way through the maximum counts ties in integers and takes several more arrays: then it is the
-    costliest part of an update. Here equal largest values each get the whole gradient.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, row: Tensor, n_sets: int) -> tuple[Tensor, Tensor]:
-        total = hidden.new_zeros(n_sets, hidden.shape[1]).index_add_(0, row, hidden)
-        largest = torch.zeros_like(total).scatter_reduce_(0, row.unsqueeze(1).expand_as(hidden), hidden, "amax")
-        ctx.save_for_backward(hidden, row, largest)
-        return total, largest
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_total: Tensor, grad_largest: Tensor) -> tuple[Tensor, None, None]:
-        hidden, row, largest = ctx.saved_tensors
-        is_largest = (hidden - largest.index_select(0, row)).sign_().add_(1)  # [P, H], 1 or 0
-        grad = is_largest.mul_(grad_largest.index_select(0, row)).add_(grad_total.index_select(0, row))
-        return grad, None, None
-
-
-class Packing:
-    """The chosen entries of a mask [S, M], side by side: P columns, the most that any seed has.
-
-    With one seed nothing is padded; with several, seeds with fewer entries end in a few that lie in set ``size``.
-    """
-
-    def __init__(self, chosen: Tensor) -> None:
-        seeds, self.size = chosen.shape
-        seed, place = chosen.nonzero(as_tuple=True)  # [L], [L]
-        self.place = place.unsqueeze(0)  # [S, P], index into M
-        self.padded = seeds > 1
-        if self.padded:
-            counts = chosen.sum(1)
-            column = torch.arange(len(seed), device=seed.device) - (counts.cumsum(0) - counts)[seed]
-            self.place = place.new_full((seeds, int(counts.max())), self.size)
-            self.place[seed, column] = place
-
-    def take(self, rows: Tensor) -> Tensor:
-        """[S, P, F] from rows [S, M, F]; padding repeats the last row."""
-        place = self.place.clamp(max=self.size - 1) if self.padded else self.place
-        if len(rows) == 1:
-            return rows[0].index_select(0, place[0]).unsqueeze(0)
-        return rows.gather(1, place.unsqueeze(2).expand(-1, -1, rows.shape[2]))
-
-    def put(self, packed: Tensor) -> Tensor:
-        """[S, M, Z] from packed [S, P, Z]; 0 where nothing was chosen."""
-        room = packed.new_zeros(len(packed), self.size + 1, packed.shape[2])
-        return room.scatter(1, self.place.unsqueeze(2).expand_as(packed), packed)[:, : self.size]
+    each: Tensor  # [S, P, H]
+    packing: Packing | None  # None: all rows, P = B · E
 
 
 class CandidateNetwork(QNetwork):
@@ -81,7 +35,7 @@ class CandidateNetwork(QNetwork):
     nor that of candidates, so one network plays every level.
     """
 
-    encoder = ("entity", "state")
+    encoder: ClassVar[tuple[str, ...]] = ("entity", "state")
 
     def __init__(
         self, *, layout: Layout, width: int, layer_norm: bool, outputs: int = 1, dueling: bool = False,
@@ -101,56 +55,56 @@ class CandidateNetwork(QNetwork):
         self.head = linear(width, outputs, noisy=noisy)
         self.value = linear(width, outputs, noisy=noisy) if dueling else None
 
-    def embed(self, obs: Tensor) -> Tensor:
-        """State embedding [S, B, H] from obs [S, B, D]."""
+    def embed(self, obs: Tensor) -> tuple[Tensor, Tokens]:
+        """State embedding [S, B, H] and embedded entities from obs [S, B, D]."""
         n_globals, n_entities, n_features = self.layout[:3]
         dtype, (seeds, rows, _) = self.candidate.weight.dtype, obs.shape
-        entities = obs[:, :, n_globals : n_globals + n_entities * n_features]
-        entities = entities.reshape(seeds, rows * n_entities, n_features)
+        entities = obs[:, :, n_globals : self.layout.candidates_at].reshape(seeds, rows * n_entities, n_features)
         present = entities[:, :, 0] > 0.5  # [S, B * E]
-        if self._packed(obs):
-            packing = Packing(present)
-            each = self.entity(packing.take(entities).to(dtype))  # [S, P, H]
-            total, largest = self._pool(each, packing.place.div(n_entities, rounding_mode="floor"), rows)
+        packing = Packing(present) if self._packed(obs) else None
+        each = self._tokens(obs, entities, present, packing)  # [S, P, H]
+        if packing is not None:
+            total, largest = pool_sets(each, packing.place.div(n_entities, rounding_mode="floor"), rows)
         else:
-            each = self.entity(entities.to(dtype)).mul(present.unsqueeze(2)).unflatten(1, (rows, n_entities))
-            total, largest = each.sum(2), each.amax(2)  # no bias and rectified: absent rows are 0 anyway
+            sets = each.mul(present.unsqueeze(2)).unflatten(1, (rows, n_entities))
+            total, largest = sets.sum(2), sets.amax(2)  # rectified: absent rows change neither
         count = present.unflatten(1, (rows, n_entities)).sum(2, keepdim=True).clamp(min=1)
-        return self.state(torch.cat([obs[:, :, :n_globals].to(dtype), total / count, largest], dim=2))
+        state = self.state(torch.cat([obs[:, :, :n_globals].to(dtype), total / count, largest], dim=2))
+        return state, Tokens(each, packing)
 
-    def _pool(self, each: Tensor, row: Tensor, rows: int) -> tuple[Tensor, Tensor]:
-        """Sum and maximum [S, B, H] of the packed rows [S, P, H] of each state; row B of a seed takes the padding."""
-        seeds = len(each)
-        if seeds == 1:
-            total, largest = _SetPool.apply(each[0], row[0], rows)
-            return total.unsqueeze(0), largest.unsqueeze(0)
-        sets = row + torch.arange(seeds, device=row.device).unsqueeze(1) * (rows + 1)
-        pooled = _SetPool.apply(each.flatten(0, 1), sets.flatten(), seeds * (rows + 1))
-        total, largest = (x.unflatten(0, (seeds, rows + 1))[:, :rows] for x in pooled)
-        return total, largest
+    def _tokens(self, obs: Tensor, entities: Tensor, present: Tensor, packing: Packing | None) -> Tensor:
+        """Embedded entities [S, P, H], not negative, from rows [S, B * E, Fe] and which are present [S, B * E]."""
+        rows = entities if packing is None else packing.take(entities)
+        return self.entity(rows.to(self.candidate.weight.dtype))
+
+    def _features(self, obs: Tensor, rows: Tensor, place: Tensor | None, tokens: Tokens) -> Tensor:
+        """What a candidate is for itself [S, L, H], from candidate rows [S, L, Fc] and where [S, L] they lie in B * K.
+
+        ``place`` is None for all rows in turn.
+        """
+        return self.candidate(rows.to(self.candidate.weight.dtype))
 
     def _packed(self, obs: Tensor) -> bool:
         return obs.device.type == "cpu" if self.packs is None else self.packs
 
     def _candidates(self, obs: Tensor) -> Tensor:
         """Candidate rows [S, B * K, Fc] of obs [S, B, D]."""
-        count, features = self.layout.candidates, self.layout.candidate_features
-        rows = obs[:, :, self.layout.size - count * features :]
-        return rows.reshape(len(obs), obs.shape[1] * count, features)
+        rows = obs[:, :, self.layout.candidates_at : self.layout.pointers_at]
+        return rows.reshape(len(obs), obs.shape[1] * self.layout.candidates, self.layout.candidate_features)
 
     def forward(self, obs: Tensor, mask: Tensor) -> Tensor:
         """[S, B, K, Z] from obs [S, B, D] and mask [S, B, K] bool; 0 for illegal candidates unless dueling."""
-        count, dtype = self.layout.candidates, self.candidate.weight.dtype
-        state = self.embed(obs)  # [S, B, H]
+        count = self.layout.candidates
+        state, tokens = self.embed(obs)  # [S, B, H]
         shift = self.state_to_scorer(state)
         if self._packed(obs):
             packing = Packing(mask.flatten(1))
             row = packing.place.div(count, rounding_mode="floor").clamp(max=obs.shape[1] - 1)  # [S, L]
             shifts = shift.gather(1, row.unsqueeze(2).expand(-1, -1, shift.shape[2]))
-            features = self.candidate(packing.take(self._candidates(obs)).to(dtype))
+            features = self._features(obs, packing.take(self._candidates(obs)), packing.place, tokens)
             scores = packing.put(self.head(self.scorer(self.meet(features + shifts))))  # [S, B * K, Z]
         else:
-            features = self.candidate(self._candidates(obs).to(dtype))
+            features = self._features(obs, self._candidates(obs), None, tokens)
             scores = self.head(self.scorer(self.meet(features + shift.repeat_interleave(count, 1))))
         scores = scores.unflatten(1, (obs.shape[1], count))
         return scores if self.value is None else dueling(self.value(state), scores, mask)
@@ -162,8 +116,9 @@ class CandidateNetwork(QNetwork):
         rows = torch.arange(obs.shape[1], device=obs.device) * self.layout.candidates + a_tm1  # [S, B]
         candidates = self._candidates(obs)
         chosen = candidates.gather(1, rows.unsqueeze(2).expand(-1, -1, candidates.shape[2]))
-        features = self.candidate(chosen.to(self.candidate.weight.dtype))
-        return self.head(self.scorer(self.meet(features + self.state_to_scorer(self.embed(obs)))))
+        state, tokens = self.embed(obs)
+        features = self._features(obs, chosen, rows, tokens)
+        return self.head(self.scorer(self.meet(features + self.state_to_scorer(state))))
 
     def units(self) -> list[Units]:
         """Layers of entities, of the state, of a candidate in its state (``meet``), and of the scorer."""
@@ -203,13 +158,22 @@ class CandidateSettings:
             WaybillError: if there are no candidates to score, or not one for each action.
         """
         layout = Layout(*layout)
-        if layout.candidates == 0:
-            raise WaybillError(
-                "network=candidates needs a reducer: actions=heuristic or random_k; "
-                "with actions=full, masked or buckets and with env=gym use network=mlp"
-            )
-        if n_actions != layout.candidates:
-            raise WaybillError(f"network=candidates scores {layout.candidates} candidates, not {n_actions} actions")
+        check_scored("candidates", layout, n_actions)
         return CandidateNetwork(
             layout=layout, width=self.width, layer_norm=self.layer_norm, outputs=outputs, dueling=dueling, noisy=noisy
         )
+
+
+def check_scored(network: str, layout: Layout, n_actions: int) -> None:
+    """Refuse observations without candidates for a network that scores them.
+
+    Raises:
+        WaybillError: in one line, if there are none, or not one for each action.
+    """
+    if layout.candidates == 0:
+        raise WaybillError(
+            f"network={network} needs a reducer: actions=heuristic or random_k; "
+            "with actions=full, masked or buckets and with env=gym use network=mlp"
+        )
+    if n_actions != layout.candidates:
+        raise WaybillError(f"network={network} scores {layout.candidates} candidates, not {n_actions} actions")

@@ -82,7 +82,9 @@ class Batch:
         first, count = options.maps
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
-        self.layout = make_layout(self.level, self.table.shape[2], self.space.slots, options.entities)
+        self.layout = make_layout(
+            self.level, self.table.shape[2], self.space.slots, options.entities, pointers=options.pointers
+        )
         self._allocate(num_envs, len(self.seats))
 
     def _allocate(self, n: int, seats: int) -> None:

@@ -24,6 +24,7 @@ class GameOptions:
         candidates: K, slots of a reducer, 2..256; raw action spaces have none.
         hints: candidates show what is calculated from travel times, see ``observation/candidates.py``.
         cells: a side, of ``buckets``.
+        pointers: observations say which entities a cart and a candidate speak of, see ``observation/pointers.py``.
         entities: rows of entities, if more than the level needs (see ``make_layout``).
         maps: (first seed, count) of the map pool.
 
@@ -41,6 +42,7 @@ class GameOptions:
     cells: int = 4
     encoding: str = "reference_points"
     encoding_options: Mapping[str, Any] = field(default_factory=dict)
+    pointers: bool = False
     entities: int | None = None
     maps: tuple[int, int] = (TRAIN_SEEDS, 256)
 

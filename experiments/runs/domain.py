@@ -227,7 +227,7 @@ def network_layout(env: Any) -> Layout:
     """How an environment's observations are cut, as networks take it."""
     from agents.networks.base import Layout
 
-    return Layout(*env.layout)
+    return Layout(**env.layout._asdict())
 
 
 def n_actions_of(env: Any) -> int:

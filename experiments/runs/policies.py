@@ -59,8 +59,11 @@ def misfit(theirs: Setup, ours: Setup, *, head: bool = True) -> str | None:
     out what the values are.
     """
     pairs = _settings(theirs, head), _settings(ours, head)
+    widened = isinstance(theirs.network, getattr(ours.network, "widens", ()))
     for key in [*pairs[0], *pairs[1]]:
         a, b = (settings.get(key, "absent") for settings in pairs)
+        if widened and (key == "network" or key not in pairs[0]):
+            continue  # what the wider network has beside
         if a != b:
             return f"{key}={a} there and {b} here"
     return None

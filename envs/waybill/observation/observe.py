@@ -2,6 +2,8 @@
 
     [G | E · Fe | K · Fc]     rows that are not there are all zero; feature 0 of a row says that it is there
 
+Where asked for, pointers [(E + K) · 3] follow: which entity rows a row speaks of (``pointers.py``).
+
 Entities are the deposits (with the own extractor on them), the towns, the workshops and the carts. The number of rows
 is the level's own; the features of a row are the same on every level, so one network fits all. Places enter only
 through the encoding's table; pairs of places as |differences| and the largest of them, which an encoding with exact
@@ -23,6 +25,7 @@ from envs.waybill.forecasts.flows import measure_flows
 from envs.waybill.observation.candidates import hide_hints, see_order, see_way
 from envs.waybill.observation.company import see_company
 from envs.waybill.observation.entities import see_entities
+from envs.waybill.observation.pointers import point_carts, point_order
 from envs.waybill.rules.tick import upkeep_of
 
 
@@ -55,7 +58,9 @@ def observe(
     for i in range(low, high):
         s = states[views[i, 0]]
         me = s.companies[views[i, 1]]
-        entities, candidates = rows.entities[i], rows.candidates[i]
+        entities, candidates, pointers = rows.entities[i], rows.candidates[i], rows.pointers[i]
+        points, first = pointers.shape[1] > 1, len(entities)
+        pointers[:] = 0.0
         entities[: rows.filled[i, 0], :] = 0.0
         candidates[: rows.filled[i, 1], :] = 0.0
         measure_flows(s, me, pool, lv, flows)
@@ -64,9 +69,13 @@ def observe(
         see_company(s, me, lv, upkeep, scratch.ahead[0], rows.company[i])
         rows.filled[i, 0] = see_entities(s, me, pool, lv, flows, table, top, entities)
         rows.filled[i, 1] = min(count[i], len(candidates))
+        if points:
+            point_carts(me, lv, pointers)
         for k in range(rows.filled[i, 1]):
             x = candidates[k]
             see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], x)
+            if points:
+                point_order(s, me, pool, lv, orders[i, k], pointers[first + k])
             if not hints:
                 hide_hints(orders[i, k], x)
             if exact and orders[i, k].verb == HAUL:

@@ -32,7 +32,7 @@ class Shapes(NamedTuple):
     @property
     def layout(self) -> Layout:
         """How a row is cut, as networks take it."""
-        return Layout(self.obs_size, 0, 0, 0, 0, self.image)
+        return Layout(self.obs_size, 0, 0, 0, 0, image=self.image)
 
     def rows(self, observations: Any) -> np.ndarray:
         """N observations of the game as float32 rows [N, D], a new array."""

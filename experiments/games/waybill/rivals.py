@@ -125,6 +125,7 @@ def _seen(setup: Setup) -> dict[str, Any]:
     actions = setup.plain["actions"]
     seen |= {} if actions["cells"] is None else {"actions.cells": actions["cells"]}
     seen |= {"actions.hints": actions["hints"] is not False}
+    seen |= {"pointers": getattr(setup.network, "points", False)}
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 

@@ -10,7 +10,8 @@ from states import LAYOUT, check_units, gradients, last_legal, observations, sev
 from torch import Tensor
 
 from agents.networks.base import Layout
-from agents.networks.candidates import CandidateNetwork, CandidateSettings, Packing, _SetPool
+from agents.networks.candidates import CandidateNetwork, CandidateSettings
+from agents.networks.packing import Packing, _SetPool
 
 WAYS = pytest.mark.parametrize("packs", [True, False], ids=["packed", "dense"])
 SWITCHES = pytest.mark.parametrize(

@@ -58,9 +58,9 @@ def test_layout_by_literals() -> None:
     layout = observation_layout.make_layout(level, 10, 32)
     assert layout[:2] == (cf.GLOBALS, 6 + 3 + 8 + 12)
     assert layout.entity_features == ef.ENTITY_FEATURES + 10
-    assert layout[3:] == (32, of.ORDER_FEATURES + 3 * 10 + 1)
+    assert layout[3:] == (32, of.ORDER_FEATURES + 3 * 10 + 1, 0)
     assert layout.size == cf.GLOBALS + 29 * layout.entity_features + 32 * layout.candidate_features
-    assert observation_layout.make_layout(level, 10, 0)[3:] == (0, 0)
+    assert observation_layout.make_layout(level, 10, 0)[3:] == (0, 0, 0)
     assert (ef.GOOD_AT, ef.OWN_AT, of.ORDER_GOOD_AT, of.ORDER_AT) == (6, 14, 6, 14)
     plain = dataclasses.replace(level, recipes=[], refined_goods=[], prices={"wood": 3})
     assert observation_layout.make_layout(plain, 2, 5).entities == 6 + 3 + 8  # no workshops without recipes

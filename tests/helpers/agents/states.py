@@ -15,15 +15,25 @@ LAYOUT = Layout(globals=3, entities=5, entity_features=4, candidates=6, candidat
 
 
 def observations(seed: int, *, seeds: int = 1, rows: int = 9, layout: Layout = LAYOUT) -> tuple[Tensor, Tensor]:
-    """Random obs [S, B, D] whose absent rows are 0, and mask [S, B, K] of the present candidates, one at least."""
+    """Random obs [S, B, D] whose absent rows are 0, and mask [S, B, K] of the present candidates, one at least.
+
+    Pointers, if the layout has any, name entities that are present, or none.
+    """
     rng = torch.Generator().manual_seed(seed)
-    parts, present = [torch.rand(seeds, rows, layout.globals, generator=rng)], torch.zeros(0)
+    parts, present, there = [torch.rand(seeds, rows, layout.globals, generator=rng)], torch.zeros(0), list[Tensor]()
     for count, features in ((layout.entities, layout.entity_features), (layout.candidates, layout.candidate_features)):
         sets = torch.rand(seeds, rows, count, features, generator=rng)
         present = (torch.rand(seeds, rows, count, generator=rng) < 0.6).float()
         present[:, :, 0] = 1
         sets[..., 0] = 1
         parts.append((sets * present.unsqueeze(3)).flatten(2))
+        there.append(present)
+    if layout.pointers:
+        shape = (seeds, rows, layout.entities + layout.candidates, layout.pointers)
+        named = torch.randint(0, layout.entities + 1, shape, generator=rng)
+        present_or_none = torch.cat([torch.ones(seeds, rows, 1), there[0]], dim=2)
+        named = named * present_or_none.gather(2, named.flatten(2)).view(shape) * torch.cat(there, 2).unsqueeze(3)
+        parts.append(named.flatten(2))
     return torch.cat(parts, 2), present.bool()
 
 
