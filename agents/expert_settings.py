@@ -45,7 +45,7 @@ class ExpertSettings(QSettings):
     memory_capacity: int = 100_000  # states
     memory_bytes: int = 8 * 2**30
     obs_dtype: str = "float16"
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     learning_rate_final_share: float = 0.05
     epsilon_start: float = 0.05
     epsilon_end: float = 0.05

@@ -95,9 +95,8 @@ class RelationalNetwork(CandidateNetwork):
             before = before + self.relate(self._related(entities, pointers))
         else:
             pointing = Packing((pointers < entities.shape[1]).any(2) & present)
-            if pointing.place.shape[1] > 0:
-                related = self.relate(self._related(entities, pointing.take(pointers)))
-                before = packing.add(before, related, pointing)
+            related = self.relate(self._related(entities, pointing.take(pointers)))
+            before = packing.add(before, related, pointing)
         each: Tensor = self.rectify(before)
         return each if len(self.blocks) == 0 else self._attend(each, present.unflatten(1, (obs.shape[1], -1)), packing)
 

@@ -92,5 +92,6 @@ def other_sizes(setup: Setup, theirs: str | None, ours: str | None) -> str:
     """Why tensors of a network with that setup's settings may differ in size, to be put before how they do."""
     if theirs == ours:
         return ""
-    hint = "" if setup.names["network"] == "candidates" else "; network=candidates fits every level"
+    fits = setup.names["network"] in ("candidates", "relational")
+    hint = "" if fits else "; network=candidates fits every level"
     return f"level={theirs} there and {ours} here, with network={setup.names['network']}{hint}; "

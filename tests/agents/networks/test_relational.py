@@ -147,6 +147,19 @@ def test_the_same_weights_fit_other_sizes() -> None:
     assert wide(obs, mask).shape == (1, 9, 11, 1)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_where_no_row_points_anywhere_all_weights_have_gradients(seeds: int) -> None:
+    """As on the first turn, before there are carts: autograd must find every weight used."""
+    net, _ = several(make, seeds)
+    obs, mask = observations(8, seeds=seeds, layout=LAYOUT)
+    obs[:, :, LAYOUT.pointers_at :] = 0
+    slopes = torch.autograd.grad(net(obs, mask).square().sum(), list(net.parameters()))
+    by_name = dict(zip(dict(net.named_parameters()), slopes, strict=True))
+    assert not by_name["relate.weight"].any()
+    assert not by_name["named.weight"].any()
+    assert by_name["entity.0.weight"].any()
+
+
 def test_units() -> None:
     obs, mask = observations(7, rows=20, layout=LAYOUT)
     assert check_units(network(layer_norm=False), obs, mask) == ["entity", "state", "meet", "scorer"]

@@ -122,6 +122,8 @@ def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp
         ("encoding=pairwise",),
         ("encoding.options.points=random", "encoding.options.count=16", "encoding.options.metric=straight"),
         ("encoding.options.points=sites", "encoding.options.count=4"),
+        ("network=relational",),
+        ("network=relational", "network.attention=1", "agent=pqn", "network.width=16", "rivals=[greedy,self]"),
     ],
 )
 def test_other_choices_train_too(tmp_path: Path, choice: tuple[str, ...]) -> None:

@@ -63,6 +63,35 @@ def test_the_curve_begins_with_what_the_source_can(tmp_path: Path, source: Path)
 
 
 @pytest.mark.parametrize("agent", [REFINE, (*PQN, "level=refine")], ids=["dqn", "pqn"])
+def test_a_relational_network_goes_on_from_a_candidate_network(
+    tmp_path: Path, source: Path, agent: tuple[str, ...]
+) -> None:
+    """It begins with the very policy of the source, and its teacher is that, too; not the other way round."""
+    wide = (
+        *agent,
+        "network=relational",
+        "network.attention=1",
+        f"transfer.from={source}/seed1",
+        "transfer.teacher=true",
+    )
+    runs.start_run(tiny_node(tmp_path, *wide), folder=tmp_path / "wide")
+    setup = tiny_setup(tmp_path, *REFINE)
+    validation = setup.domain.validation(setup)
+    policy = load_policy(setup, source / "seed1", env=validation.env, device=torch.device("cpu"))
+    assert result(tmp_path / "wide")["curve"][0] == [0, float(validation(policy.greedy).score.mean())]
+    wider, plain = begun(tmp_path, *wide, "seeds=2"), weights(source / "seed1")
+    for seed in (0, 1):
+        own = wider.policy_state_dict(seed)["network"]
+        assert all(torch.equal(own[name], value) for name, value in plain.items())
+        assert {name for name in own if not own[name].any()} >= {"relate.weight", "named.weight"}
+    assert not torch.equal(
+        *(wider.policy_state_dict(seed)["network"]["blocks.0.qkv.weight"] for seed in (0, 1))
+    )  # what was not there is each seed's own
+    with pytest.raises(ValueError, match=r"does not fit: network=relational there and candidates here"):
+        begun(tmp_path, *agent, f"transfer.from={tmp_path / 'wide'}")
+
+
+@pytest.mark.parametrize("agent", [REFINE, (*PQN, "level=refine")], ids=["dqn", "pqn"])
 def test_each_seed_takes_its_own_source(tmp_path: Path, source: Path, agent: tuple[str, ...]) -> None:
     together = begun(tmp_path, *agent, "seeds=2", f"transfer.from={source}")
     for seed in (0, 1):
