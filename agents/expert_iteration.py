@@ -41,13 +41,15 @@ class ExpertIteration(QAgent):
         searched: share of the games that go on with the best tried action, the others with the policy's.
         generators: of each seed, draw the states in which actions are tried.
         tau: share of the fitted weights mixed into the average at each update.
+        double: at the end of a rollout the fitted weights choose the action that the average values.
     """
 
     def __init__(
         self, *, policy: QPolicy, fitter: SiblingFitter, branches: Sequence[Branches],
         memories: Sequence[TriedMemory], explorations: Sequence[EpsilonGreedy], turns: int, candidates: int,
         tried: float, searched: float, generators: Sequence[np.random.Generator], batch_size: int,
-        updates_per_step: float, learning_starts: int, tau: float, gamma: float, teacher: Teacher | None = None,
+        updates_per_step: float, learning_starts: int, tau: float, gamma: float, double: bool = False,
+        teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
         super().__init__(policy=policy, updater=fitter, explorations=explorations, teacher=teacher)
         self.average = policy.flat = FlatParameters(policy.network, gradients=False)
@@ -56,7 +58,8 @@ class ExpertIteration(QAgent):
         self.generators = generators
         self.batch_size, self.updates_per_step, self.learning_starts = batch_size, updates_per_step, learning_starts
         self.tau, self.gamma = tau, gamma
-        self._players = [_one_seed(policy, seed) for seed in range(len(memories))]
+        self._players = [_one_seed(policy, policy.network, seed) for seed in range(len(memories))]
+        self._choosers = [_one_seed(policy, fitter.network, seed) if double else None for seed in range(len(memories))]
         self._follow_weights()
         self._last_env_step, self._credit, self._steps = 0, 0.0, 0  # steps since the memories were empty
         self._found = np.zeros((len(memories), 3))  # of each seed: states, other actions found best, what they gain
@@ -82,7 +85,8 @@ class ExpertIteration(QAgent):
             return own
         branches.follow()
         branches.begin(game, 0)
-        returns = play_on(player, branches, action, turns=self.turns, gamma=self.gamma)
+        chooser = self._choosers[seed]
+        returns = play_on(player, branches, action, turns=self.turns, gamma=self.gamma, chooser=chooser)
         tried = np.zeros((len(obs), self.candidates), np.bool_)
         place = np.arange(len(game)) - np.searchsorted(game, game)  # rows of a game follow each other
         tried[game, place] = True
@@ -168,9 +172,9 @@ class ExpertIteration(QAgent):
             generator.bit_generator.state = kept
 
 
-def _one_seed(policy: QPolicy, seed: int) -> QPolicy:
-    """One seed's policy, by the very weights that the policy of all seeds has."""
-    network = copy.deepcopy(policy.network)
-    for own, shared in zip(network.parameters(), policy.network.parameters(), strict=True):
+def _one_seed(policy: QPolicy, weights: QNetwork, seed: int) -> QPolicy:
+    """One seed's policy, by the very weights that a network of all seeds has."""
+    network = copy.deepcopy(weights)
+    for own, shared in zip(network.parameters(), weights.parameters(), strict=True):
         own.data = shared.data[seed : seed + 1]
     return QPolicy(network=network, head=policy.head, n_actions=policy.n_actions, device=policy.device)

@@ -40,6 +40,7 @@ class ExpertSettings(QSettings):
     batch_size: int = 256
     updates_per_step: float = 0.0625
     learning_starts: int = 5000  # environment steps before the first update
+    double: bool = False
     contrast: float = 4.0
     tau: float = 0.005
     memory_capacity: int = 100_000  # states
@@ -90,6 +91,6 @@ class ExpertSettings(QSettings):
             turns=self.turns, candidates=self.candidates, tried=self.tried, searched=self.searched,
             generators=[np.random.default_rng(part[3]) for part in drawn], batch_size=self.batch_size,
             updates_per_step=self.updates_per_step, learning_starts=self.learning_starts, tau=self.tau,
-            gamma=self.gamma if task.gamma is None else task.gamma,
+            gamma=self.gamma if task.gamma is None else task.gamma, double=self.double,
             teacher=self.build_teacher(task),
         )  # fmt: skip

@@ -44,10 +44,14 @@ class Values(Protocol):
         """float32 [N, A], -inf where illegal."""
 
 
-def play_on(policy: Values, branches: Branches, action: np.ndarray, *, turns: int, gamma: float) -> np.ndarray:
+def play_on(
+    policy: Values, branches: Branches, action: np.ndarray, *, turns: int, gamma: float, chooser: Values | None = None
+) -> np.ndarray:
     """Returns [B] of actions [B] in copies begun before, which the policy plays on up to ``turns`` and then values.
 
-    The n-step return with the policy's own value at its end (Sutton & Barto 2018, eq. 7.1), discounted by ``gamma``.
+    The n-step return with the policy's own value at its end (Sutton & Barto 2018, eq. 7.1), discounted by ``gamma``:
+    its highest Q-value, or that of the action that a ``chooser`` with other weights would take, which leans less
+    towards values that are too high by chance (van Hasselt 2010).
     """
     count = len(action)
     found, discount = np.zeros(count), 1.0
@@ -62,7 +66,9 @@ def play_on(policy: Values, branches: Branches, action: np.ndarray, *, turns: in
             action = np.zeros(count, np.int64)
             action[going] = policy.greedy(obs, mask)
         else:
-            found[going] += discount * policy.q_values(obs, mask).max(axis=1)
+            q = policy.q_values(obs, mask)
+            last = q.argmax(axis=1) if chooser is None else chooser.greedy(obs, mask)
+            found[going] += discount * q[np.arange(len(q)), last]
     return found
 
 

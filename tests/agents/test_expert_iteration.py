@@ -82,7 +82,7 @@ def build_expert(
     return ExpertSettings(**(defaults | changes)).build(task)
 
 
-@pytest.mark.parametrize("switches", [{}, HL_GAUSS, {"searched": 0.0}], ids=str)
+@pytest.mark.parametrize("switches", [{}, HL_GAUSS, {"searched": 0.0}, {"double": True}], ids=str)
 def test_learns_the_optimal_values_of_a_chain(switches: dict[str, Any]) -> None:
     env = Chain(num_envs=16)
     agent = build_expert(env, updates_per_step=1 / 4, **switches)
@@ -90,9 +90,10 @@ def test_learns_the_optimal_values_of_a_chain(switches: dict[str, Any]) -> None:
     assert_optimal(agent, GAMMA, 0.07)
 
 
-def q_by_hand(agent: ExpertIteration, place: int, action: int, turns: int) -> float:
-    """The return of an action in a state, played on by the agent's policy, by a loop."""
+def q_by_hand(agent: ExpertIteration, place: int, action: int, turns: int, chooser: np.ndarray | None = None) -> float:
+    """The return of an action in a state, played on by the agent's policy, by a loop; ``chooser`` takes the last."""
     q = agent.q_values(*every_state())
+    chooser = q if chooser is None else chooser
     found, discount = 0.0, 1.0
     for turn in range(turns):
         if action == QUIT:
@@ -102,16 +103,25 @@ def q_by_hand(agent: ExpertIteration, place: int, action: int, turns: int) -> fl
         place += 1 if action == RIGHT else -1
         discount *= GAMMA
         if turn + 1 == turns:
-            return found + discount * float(q[place].max())
+            return found + discount * float(q[place, chooser[place].argmax()])
         action = int(q[place].argmax())
     raise AssertionError
 
 
+@pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("turns", [1, 2, 5])
-def test_every_tried_action_has_the_return_of_the_policy_playing_on(turns: int) -> None:
+def test_every_tried_action_has_the_return_of_the_policy_playing_on(turns: int, double: bool) -> None:
     env = Chain(num_envs=STATES)
-    agent = build_expert(env, turns=turns, learning_starts=10_000)
+    agent = build_expert(env, turns=turns, learning_starts=10_000, double=double)
     env.place = np.arange(STATES)
+    fitted = None
+    if double:  # the fitted weights are others than their average, and choose the last action
+        other = torch.randn(agent.fitter.flat.values.shape, generator=torch.Generator().manual_seed(0))
+        agent.fitter.flat.values.copy_(other)
+        obs, mask = (torch.from_numpy(array).unsqueeze(0) for array in every_state())
+        outputs = agent.fitter.network(obs, mask.bool())[0, :, :, 0].detach()
+        fitted = np.where(mask[0].numpy() > 0, outputs.numpy(), -np.inf)
+        assert (fitted.argmax(1) != agent.q_values(*every_state()).argmax(1)).any()
     agent.act(*env.observe(), None, env_step=0)
     kept = agent.memories[0].columns
     q = agent.q_values(*every_state())
@@ -120,7 +130,9 @@ def test_every_tried_action_has_the_return_of_the_policy_playing_on(turns: int) 
         legal = [action for action in (LEFT, RIGHT, QUIT) if np.isfinite(q[place, action])]
         assert tried == sorted(legal, key=lambda action: -q[place, action])
         for k, action in enumerate(tried):
-            assert float(kept["target"][place, k]) == pytest.approx(q_by_hand(agent, place, action, turns), rel=1e-5)
+            assert float(kept["target"][place, k]) == pytest.approx(
+                q_by_hand(agent, place, action, turns, fitted), rel=1e-5
+            )
 
 
 def test_some_games_go_on_with_the_best_tried_action_the_others_with_the_policys() -> None:
