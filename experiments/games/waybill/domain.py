@@ -22,7 +22,7 @@ from experiments.games.waybill.curriculum import LadderCurriculum, make_curricul
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_maps
 from experiments.games.waybill.ladder import LadderGames
-from experiments.games.waybill.lookahead.copies import CopiedGames
+from experiments.games.waybill.lookahead.copies import CopiedGames, LadderCopies
 from experiments.games.waybill.replay import refuse_seed
 from experiments.games.waybill.rivals import evaluation_rivals
 from experiments.runs.domain import EvaluationRequest, ShrinkPerturb
@@ -83,11 +83,14 @@ class WaybillDomain:
         cache = Path(setup.config.out) / CACHE
         return make_curriculum(setup=setup, games=games, shrink_perturb=shrink_perturb, cache=cache)
 
-    def branches(self, setup: Setup, games: Any) -> CopiedGames:
+    def branches(self, setup: Setup, games: Any) -> CopiedGames | LadderCopies:
         """Copies of a seed's training games as they are: what is hidden from the company is the same in them."""
+        config = waybill_config(setup)
+        if config.actions.candidates_start is not None:
+            line = f"agent={setup.names['agent']} plays with all candidates, actions.candidates_start must be null"
+            raise WaybillError(f"actions.candidates_start={config.actions.candidates_start}: {line}")
         if isinstance(games, LadderGames):
-            line = "plays on one level with all candidates, use curriculum=none and actions.candidates_start=null"
-            raise WaybillError(f"agent={setup.names['agent']} {line}")
+            return LadderCopies(games, threads=threads_of(setup.config))
         return CopiedGames(games.batch, draws=0, threads=threads_of(setup.config))
 
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:

@@ -42,13 +42,21 @@ def test_a_run_goes_on_from_what_a_dqn_has_learnt(tmp_path: Path) -> None:
     assert {"train/other_found", "train/other_gains", "train/loss"} <= set(events.Tags()["scalars"])
 
 
-@pytest.mark.parametrize(("more", "message"), [
-    (("level=refine", "curriculum=ladder"), "agent=expert_iteration plays on one level with all candidates"),
-    (("actions.candidates_start=4",), "agent=expert_iteration plays on one level with all candidates"),
-])  # fmt: skip
-def test_games_that_are_not_of_one_level_are_refused(tmp_path: Path, more: tuple[str, ...], message: str) -> None:
+def test_a_run_through_levels_is_gone_on_with_bit_for_bit(tmp_path: Path) -> None:
+    """Its states are tried on copies of each level's games, also right after a move up."""
+    more = ("level=refine", "curriculum=ladder", "curriculum.replay_share=0.5", "curriculum.least_steps=0.1",
+            "curriculum.most_steps=0.3", "evaluation.maps=2")  # fmt: skip
+    whole = trained(tmp_path / "whole", *EXPERT, *more)
+    parts = trained(tmp_path / "parts", *EXPERT, *more, stops=(20, 45))
+    assert differences(whole, parts) == []
+    assert 0 < whole["seeds"][0]["climb"]["begun"]["refine"] < 1200
+    assert whole["agent"]["updates"] > 20
+
+
+def test_fewer_candidates_at_first_are_refused(tmp_path: Path) -> None:
+    message = "actions.candidates_start=4: agent=expert_iteration plays with all candidates, .* must be null"
     with pytest.raises(WaybillError, match=message):
-        runs.start_run(tiny_node(tmp_path, *EXPERT, *more), folder=tmp_path / "run")
+        runs.start_run(tiny_node(tmp_path, *EXPERT, "actions.candidates_start=4"), folder=tmp_path / "run")
 
 
 def test_games_that_cannot_be_copied_are_refused(tmp_path: Path) -> None:
