@@ -24,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--format", choices=("text", "gif", "record"), default="text", help="default: %(default)s")
     parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif or game.jsonl)")
     parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")
+    parser.add_argument("--search", metavar="BUDGET", help="the policy thinks so long before it acts: 20ms, or rounds")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
     return parser.parse_args()

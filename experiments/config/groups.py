@@ -107,8 +107,16 @@ class EvaluationConfig:
     final_episodes: int = 100
     episode_seed: int = 0
     max_steps: int = 27_000
+    search: str | None = None
 
     def __post_init__(self) -> None:
+        if self.search is not None:
+            from agents.acting.search import LookaheadSettings
+
+            try:
+                LookaheadSettings(self.search)
+            except WaybillError as error:
+                raise WaybillError(f"evaluation.{error}") from None
         need(self.every >= 1, "evaluation.every", self.every, "1 or more environment steps")
         for name in ("maps", "final_maps", "episodes", "final_episodes"):
             check_count(getattr(self, name), f"evaluation.{name}", name.removeprefix("final_"))

@@ -108,6 +108,7 @@ def read_composed(node: DictConfig) -> Setup:
 def _check_agent(config: Config, domain: Any, agent: Any, transfer: TransferSettings, names: Mapping[str, str]) -> None:
     """Refuse what the config asks of an agent that cannot do it."""
     name = names["agent"]
+    _check_search(config, agent, names)
     if isinstance(agent, PlayerSettings) and agent.player not in domain.players:
         known = ", ".join(domain.players)
         raise WaybillError(f"agent={name}: env={names['env']} has no such player, known are {known}")
@@ -117,6 +118,19 @@ def _check_agent(config: Config, domain: Any, agent: Any, transfer: TransferSett
             line = f"agent={name} takes over no weights, only dqn and pqn do"
             raise WaybillError(f"transfer.from={transfer.source}: {line}")
         _refuse_growth(config, name)
+
+
+def _check_search(config: Config, agent: Any, names: Mapping[str, str]) -> None:
+    """Refuse a search in the result where there can be none."""
+    given = f"evaluation.search={config.evaluation.search}"
+    if config.evaluation.search is None:
+        return
+    if isinstance(agent, PlayerSettings):
+        raise WaybillError(f"{given}: agent={names['agent']} is a player, only a trained policy can search")
+    if not isinstance(config, WaybillConfig):
+        raise WaybillError(f"{given}: games of env={names['env']} can't be copied, Waybill's levels can")
+    if brings_own_loop(agent):
+        raise WaybillError(f"{given}: agent={names['agent']} is measured so by python evaluate.py RUN --search")
 
 
 def _refuse_growth(config: Config, agent: str) -> None:

@@ -12,6 +12,7 @@ from experiments.common.machine import device_of
 from experiments.config import errors, reading
 from experiments.config.groups import check_candidates
 from experiments.config.reading import Setup
+from experiments.games.lookahead import lookahead_of
 from experiments.runs import results
 from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy
@@ -46,7 +47,7 @@ def evaluate_target(
     errors.check_device(device)
     others = None if rivals is None else rivals.split(",")
     folder, request = Path(target), EvaluationRequest(level, others, maps, map_seed, episodes, seed)
-    settings = _lookahead(search, candidates=search_candidates, turns=search_turns)
+    settings = lookahead_of(search, candidates=search_candidates, turns=search_turns)
     if not folder.is_dir():
         if settings is not None:
             raise WaybillError(f"--search={search}: {target!r} is no run folder, only a trained policy can search")
@@ -60,19 +61,6 @@ def evaluate_target(
         setup = _with_candidates(setup, candidates)
     out = setup.config.out if Path(setup.config.out).is_dir() else str(folder.parent)
     return _measure_run(setup.with_config(out=out, device=device), folder, request, settings)
-
-
-def _lookahead(search: str | None, **numbers: int | None) -> LookaheadSettings | None:
-    """How the policy is to think; None if it acts at once."""
-    given = {name: value for name, value in numbers.items() if value is not None}
-    if search is not None:
-        try:
-            return LookaheadSettings(search, **given)
-        except WaybillError as error:
-            raise WaybillError(f"--{error}") from None
-    for name, value in given.items():
-        raise WaybillError(f"--search-{name}={value} needs --search, how long to think")
-    return None
 
 
 def _with_candidates(setup: Setup, candidates: int) -> Setup:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from agents.acting.search import LookaheadSettings
 from experiments.common.machine import device_of, threads_of
 from experiments.common.statistics import mean_interval
 from experiments.config.keys import as_override, door_words, shell_command
@@ -29,10 +30,13 @@ def finish_run(setup: Setup, folder: Path, session: Session) -> float:
     baselines = held_out.baselines()
     found = [_result(own, held_out, baselines, seconds) for own in session.seeds]
     several = len(found) > 1
-    own_rows = {f"{name} seed={one['seed']}" if several else name: one["scores"][name] for one in found}
-    players = {player: row for player, row in found[0]["scores"].items() if player != name}
+    own_rows = {
+        f"{row} seed={one['seed']}" if several else row: one["scores"][row]
+        for one in found for row in one["scores"] if row not in baselines
+    }  # fmt: skip
+    players = {player: row for player, row in found[0]["scores"].items() if player in baselines}
     print_held_out(setup, held_out, own_rows | players)
-    means = [float(row["mean"]) for row in own_rows.values()]
+    means = [float(one["scores"][name]["mean"]) for one in found]
     _show(setup, folder, found, means)
     session.end(found)
     return float(np.mean(means))
@@ -42,7 +46,11 @@ def _result(own: SeedRun, held_out: HeldOut, baselines: Mapping[str, Any], secon
     """One seed's result, as written to its folder."""
     evaluator, setup = held_out.evaluator(), own.setup
     policy = load_policy(setup, own.folder, env=evaluator.env, device=device_of(setup.config))
-    scores = held_out.compare({setup.names["agent"]: evaluator(policy.greedy), **baselines})
+    name, search = setup.names["agent"], setup.config.evaluation.search
+    games = {name: evaluator(policy.greedy)}
+    if search is not None:
+        games[f"{name} with search"] = evaluator(held_out.thinking(policy, LookaheadSettings(search)))
+    scores = held_out.compare({**games, **baselines})
     settings, updates, steps = setup.agent, own.agent.updates, own.env_step
     result = {
         **describe_run(setup),

@@ -118,8 +118,12 @@ class GymDomain:
         """Refused: copies of these games can't be played on apart from them."""
         raise WaybillError(f"agent={setup.names['agent']}: games of env=gym can't be copied, Waybill's levels can")
 
-    def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
+    def replay(
+        self, setup: Setup, folder: Path, *, seed: int | None, search: str | None = None, **options: Any
+    ) -> None:
         """Show an episode."""
+        if search is not None:
+            raise WaybillError(f"--search={search}: games of env=gym can't be copied, Waybill's levels can")
         from experiments.games.gym.replay import replay_episode
 
         replay_episode(setup, folder, seed=seed, **options)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from agents.acting.search import LookaheadSettings
 from envs.waybill import record
 from envs.waybill.core import levels
 from envs.waybill.core import state as st
@@ -19,13 +20,16 @@ from envs.waybill.players import play
 from envs.waybill.render import KEY_COLOURS, describe_order, to_image, to_text
 from envs.waybill.render.scene import Candidate
 from experiments.common.files import write_whole
-from experiments.common.machine import device_of
+from experiments.common.machine import device_of, threads_of
 from experiments.common.output import output_path, write_gif
 from experiments.common.progress import ProgressReport
 from experiments.config import errors, reading
+from experiments.games.lookahead import lookahead_of
 from experiments.games.waybill import environments
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.config import waybill_config
+from experiments.games.waybill.lookahead.search import SearchingPolicy
+from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
 from groundwork.errors import WaybillError
 
@@ -50,11 +54,20 @@ class WeighedGame:
 
 
 def replay_game(
-    target: str, *, level: str | None, map_seed: int | None, format: str, out: str | None, fps: int, device: str
+    target: str,
+    *,
+    level: str | None,
+    map_seed: int | None,
+    format: str,
+    out: str | None,
+    fps: int,
+    device: str,
+    search: str | None = None,
 ) -> record.Game:
     """Show one game of ``target``: a run folder, a player's name, or the file of a saved game.
 
-    ``level`` and ``map_seed`` of None are the run's own level (a player's: refine) and map 0. Prints what it wrote.
+    ``level`` and ``map_seed`` of None are the run's own level (a player's: refine) and map 0. A run's policy thinks
+    before it acts if ``search`` says how long. Prints what it wrote.
 
     Raises:
         WaybillError: in one line, if anything given is no good.
@@ -63,7 +76,7 @@ def replay_game(
     if map_seed is not None and not 0 <= map_seed < VALIDATION_SEEDS:
         raise WaybillError(f"--map-seed={map_seed} is not allowed, held-out maps are 0..{VALIDATION_SEEDS - 1}")
     errors.check_device(device)
-    watched = watch(target, level=level, map_seed=map_seed, device=device)
+    watched = watch(target, level=level, map_seed=map_seed, device=device, search=search)
     files = _write_game(watched, path, format, fps)
     if path is not None and format != "record" and not Path(target).is_file():
         files["record"] = path.with_suffix(".jsonl") if path.suffix != ".jsonl" else path.with_suffix(".game.jsonl")
@@ -72,9 +85,14 @@ def replay_game(
     return watched.game
 
 
-def watch(target: str, *, level: str | None, map_seed: int | None, device: str = "auto") -> WeighedGame:
+def watch(
+    target: str, *, level: str | None, map_seed: int | None, device: str = "auto", search: str | None = None
+) -> WeighedGame:
     """The game to show: played, or read from its file and checked by replaying it."""
     path = Path(target)
+    thinking = lookahead_of(search)
+    if search is not None and not path.is_dir():
+        raise WaybillError(f"--search={search}: {target!r} is no run folder, only a trained policy can search")
     if path.is_file():
         for name, value in (("level", level), ("map-seed", map_seed)):
             if value is not None:
@@ -86,7 +104,7 @@ def watch(target: str, *, level: str | None, map_seed: int | None, device: str =
     chosen = None if level is None else levels.load_level(level)
     seed = 0 if map_seed is None else map_seed
     if path.is_dir():
-        return _watch_run(path, chosen, seed, device)
+        return _watch_run(path, chosen, seed, device, thinking)
     if target in play.RULE_PLAYERS:
         return watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
     known = ", ".join(play.RULE_PLAYERS)
@@ -100,27 +118,40 @@ def watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:
     return WeighedGame(record.record_game(level=level, map_seed=map_seed, game_seed=0, player=name, orders=orders), [])
 
 
-def _watch_run(folder: Path, level: LevelConfig | None, map_seed: int, device: str) -> WeighedGame:
-    """A greedy game of a run's best policy, or of its player."""
+def _watch_run(
+    folder: Path, level: LevelConfig | None, map_seed: int, device: str, search: LookaheadSettings | None
+) -> WeighedGame:
+    """A greedy game of a run's best policy, with a search before each action if asked for, or of its player."""
     setup = reading.read_run(folder)
     if setup.player is not None:
+        if search is not None:
+            raise WaybillError(
+                f"--search={search.budget}: {setup.player} is a player, only a trained policy can search"
+            )
         return watch_player(setup.player, level or waybill_config(setup).level, map_seed)
     setup = setup.with_config(device=device)
     env = environments.batch_env(setup, num_envs=1, maps=(map_seed, 1), level=level, in_order=True)
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
+    act: ActGreedily = policy.greedy
+    if search is not None:
+        try:
+            act = SearchingPolicy(policy, search, gamma=setup.gamma, threads=threads_of(setup.config)).at(env)
+        except WaybillError as error:
+            raise WaybillError(f"--{error}") from None
     batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed
     obs, infos = env.reset(seed=0)
     game_seed, orders, weighed, over = int(batch.seeds[0]), [], [], False
     with ProgressReport(title="the policy plays", total=env.level.horizon) as report:
         while not over:
             mask = infos["action_mask"]
-            action = policy.greedy(obs, mask)
+            action = act(obs, mask)
             weighed.append(_weigh(batch, policy.q_values(obs, mask)[0], int(action[0])))
             obs, _, terminated, _, infos = env.step(action)
             orders.append(batch.given[0].copy())
             over = bool(terminated[0])
             report.update(len(orders))
-    name = f"{setup.names['agent']} after {policy.env_step:,} steps"
+    thinks = "" if search is None else f", search {search.budget}"
+    name = f"{setup.names['agent']} after {policy.env_step:,} steps{thinks}"
     game = record.record_game(
         level=env.level, map_seed=map_seed, game_seed=game_seed, player=name, orders=np.array(orders, st.ORDER)
     )

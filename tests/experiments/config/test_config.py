@@ -140,6 +140,26 @@ def test_a_saved_config_reads_back_the_same() -> None:
         ("agent.gamma=2", "agent.gamma=2.0 is not allowed, it must be 0..1"),
         ("agent.batch_size=0", "agent=dqn: agent.batch_size=0 is not in 1..65536"),
         ("network.width=0", "network=candidates: network.width=0 is not in 1..8192"),
+        (
+            "network=relational,network.heads=3",
+            "network=relational: network.heads=3 is not allowed, it must divide network.width=128",
+        ),
+        (
+            "evaluation.search=soon",
+            "evaluation.search=soon: allowed are milliseconds, as 20ms, or a number of rounds, as 4, up to 64",
+        ),
+        (
+            "agent=greedy,evaluation.search=4",
+            "evaluation.search=4: agent=greedy is a player, only a trained policy can search",
+        ),
+        (
+            "agent=sb3_dqn,evaluation.search=4",
+            "evaluation.search=4: agent=sb3_dqn is measured so by python evaluate.py RUN --search",
+        ),
+        (
+            "env=gym,env.id=CartPole-v1,network=mlp,evaluation.search=4",
+            "evaluation.search=4: games of env=gym can't be copied, Waybill's levels can",
+        ),
     ],
 )
 def test_a_number_out_of_range_is_named_with_what_is_allowed(override: str, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -219,6 +220,25 @@ def test_a_policy_that_searches_is_measured_beside_itself(tmp_path: Path, capsys
     printed = capsys.readouterr().out
     assert "│ dqn with search" in printed
     assert re.search(r"search: 2 a decision, \d+\.\d ms taken on average", printed)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_run_can_have_the_policy_that_searches_in_its_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seeds: int
+) -> None:
+    """The same scores as the command finds later; the run's own score stays that of the policy."""
+    asked = (*DQN, "level.horizon=40", "steps=1000", f"seeds={seeds}", "evaluation.search=2", "evaluation.final_maps=6")
+    score = train.start_run(tiny_node(tmp_path, *asked), folder=tmp_path / "run")
+    folders = [tmp_path / "run"] if seeds == 1 else [tmp_path / "run" / f"seed{seed}" for seed in range(seeds)]
+    printed, means = capsys.readouterr().out, []
+    for seed, folder in enumerate(folders):
+        scores = json.loads((folder / "result.json").read_text())["scores"]
+        later = evaluate.evaluate_target(str(folder), search="2")
+        for name in ("dqn", "dqn with search"):
+            assert scores[name]["by_map"] == later[name]["by_map"]
+            assert f"│ {name}{f' seed={seed}' if seeds > 1 else ''}" in printed
+        means.append(scores["dqn"]["mean"])
+    assert score == pytest.approx(np.mean(means))
 
 
 def test_a_search_is_refused_where_there_is_none(tmp_path: Path) -> None:

@@ -82,6 +82,18 @@ def test_a_policy_plays_the_game_that_its_record_tells(run: Path, tmp_path: Path
     assert len(list(record.replay_states(record.load_game(tmp_path / "game.jsonl")))) == len(game.orders) + 1
 
 
+def test_a_policy_that_searches_plays_a_better_game(run: Path) -> None:
+    """Nothing is hidden: rounds give the same game again; what the candidates are worth is shown as before."""
+    plain, first, again = (
+        replay.watch(str(run), level=None, map_seed=1, device="cpu", search=search) for search in (None, "2", "2")
+    )
+    assert first.game.hashes == again.game.hashes
+    assert first.game.player.endswith(", search 2")
+    cash = [int(company(list(record.replay_states(one.game))[-1])["cash"][0]) for one in (plain, first)]
+    assert cash[1] > cash[0]
+    assert len(first.candidates) == len(first.game.orders)
+
+
 def test_a_policy_shows_what_it_thinks_of_each_order(run: Path, tmp_path: Path) -> None:
     game = show(run, out=str(tmp_path / "game.txt"))
     lines = (tmp_path / "game.txt").read_text().splitlines()
