@@ -98,7 +98,14 @@ class ExpertIteration(QAgent):
         gain = target[rows, leading[rows]] - target[rows, 0]  # the first tried is the policy's own
         self._found[seed] += len(rows), (leading[rows] != 0).sum(), gain.sum()
         best = np.where(tried.any(axis=1), a[np.arange(len(obs)), leading], own)
-        return np.where(np.arange(len(obs)) < self.searched * len(obs), best, own)
+        return np.where(self._is_searched(len(obs)), best, own)
+
+    def _is_searched(self, games: int) -> np.ndarray:
+        """Which of a seed's games go on with the best tried action, bool [N]: a share, spread evenly.
+
+        Games of one level lie side by side, so each level has its share, too.
+        """
+        return np.diff(np.floor(self.searched * np.arange(games + 1))) > 0
 
     def observe(self, **step: np.ndarray) -> None:
         """Nothing: all that is learnt was remembered before the step."""

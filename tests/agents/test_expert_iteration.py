@@ -146,10 +146,21 @@ def test_some_games_go_on_with_the_best_tried_action_the_others_with_the_policys
             if name.endswith("bias") and parameter.shape[-1] == 3:
                 parameter[..., LEFT] = 0.9  # what the policy thinks, and acts on
     assert agent.greedy(obs, mask).tolist() == [LEFT] * 8
-    assert agent.act(obs, mask, None, env_step=0).tolist() == [RIGHT] * 4 + [LEFT] * 4
+    assert agent.act(obs, mask, None, env_step=0).tolist() == [LEFT, RIGHT] * 4
     found = agent._found[0]
     assert found[:2].tolist() == [8, 8]
     assert found[2] == pytest.approx(8 * (1.0 - GAMMA * 0.9))
+
+
+@pytest.mark.parametrize(("searched", "expected"), [(0.0, 0), (0.25, 2), (0.5, 4), (0.7, 5), (1.0, 8)])
+def test_the_games_that_are_searched_are_spread_evenly(searched: float, expected: int) -> None:
+    """Any part of them, as those of one level of several, has about its share."""
+    agent = build_expert(Chain(num_envs=8), searched=searched)
+    chosen = agent._is_searched(8)
+    assert chosen.sum() == expected
+    for size in (2, 4):
+        parts = [int(chosen[k : k + size].sum()) for k in range(9 - size)]
+        assert max(parts) - min(parts) <= 1
 
 
 def test_a_share_of_the_states_is_tried() -> None:
