@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from pages import ROOT, Command, blocks, commands, commands_of, pages
 from shrunk import CONFIGS, filled, made, perform, shrunk, small_sweep
 
+from envs.waybill.core.levels import ladder
 from experiments.config.reading import settings_of
 from experiments.sweeps import manifest
 
@@ -106,6 +107,7 @@ def test_a_command_runs(command: Command, out: Path, done: list[list[str]], requ
         places = {studied: request.getfixturevalue("sweep")}
         words = with_known_arms(words, studied)
     places["examples/own_parts"] = ROOT / "examples" / "own_parts"
+    places |= {f"policies/{level}": ROOT / "policies" / level for level in ladder()}
     words = filled(tuple(words), places)
     if words[1] == "train.py" or words not in done:  # of studies' reports many come to the same
         done.append(words)
