@@ -115,7 +115,18 @@ def _difference(theirs: Setup, ours: Setup) -> str | None:
         a, b = (seen.get(key, "absent") for seen in pairs)
         if a != b:
             return f"{key}={a} there and {b} here"
-    return None
+    return _other_pointers(theirs, ours)
+
+
+def _other_pointers(theirs: Setup, ours: Setup) -> str | None:
+    """How a policy misses pointers in observations, or doesn't expect them; the candidate network passes them over."""
+    there, here = (getattr(setup.network, "points", False) for setup in (theirs, ours))
+    if there == here or (here and theirs.names["network"] == "candidates"):
+        return None
+    pointing = "with" if there else "without"
+    return (
+        f"network={theirs.names['network']} there sees {pointing} pointers, unlike network={ours.names['network']} here"
+    )
 
 
 def _seen(setup: Setup) -> dict[str, Any]:
@@ -125,7 +136,6 @@ def _seen(setup: Setup) -> dict[str, Any]:
     actions = setup.plain["actions"]
     seen |= {} if actions["cells"] is None else {"actions.cells": actions["cells"]}
     seen |= {"actions.hints": actions["hints"] is not False}
-    seen |= {"pointers": getattr(setup.network, "points", False)}
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 

@@ -186,6 +186,30 @@ def test_policies_of_other_networks_and_levels_are_rivals(tmp_path: Path, run: P
     assert isinstance(batch_env(tiny_setup(tmp_path, "rivals=[self]"), num_envs=2, maps=(0, 2)), WaybillVectorEnv)
 
 
+def test_pointers_are_passed_over_by_the_candidate_network_alone(tmp_path: Path, run: Path) -> None:
+    """It plays as in its own games against a learner that sees pointers; a relational policy needs them."""
+    small = (*DQN, "steps=300", "rivals=[greedy]")
+    for name, choice in (("mlp", ("network=mlp", "network.width=[16]")), ("wide", ("network=relational",))):
+        train.start_run(tiny_node(tmp_path, *small, *choice), folder=tmp_path / name)
+    played = []
+    for network in ("candidates", "relational"):
+        env = batch_env(tiny_setup(tmp_path, f"network={network}", f"rivals=[{run}]"), num_envs=3, maps=(0, 3))
+        assert isinstance(env, RivalGames)
+        env.reset(seed=1)
+        for _ in range(12):
+            env.step(np.zeros(3, np.int64))
+        played.append(env.states["companies"].tobytes())
+    assert played[0] == played[1]
+    for rival, network, line in (
+        ("wide", "candidates", "network=relational there sees with pointers, unlike network=candidates here"),
+        ("mlp", "relational", "network=mlp there sees without pointers, unlike network=relational here"),
+    ):
+        with pytest.raises(ValueError, match=f"does not fit: {line}"):
+            training_env(tiny_setup(tmp_path, f"network={network}", f"rivals=[{tmp_path / rival}]"))
+    own = tiny_setup(tmp_path, "network=relational", f"rivals=[{tmp_path / 'wide'}]")
+    assert isinstance(training_env(own), RivalGames)
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
