@@ -12,7 +12,7 @@ from experiments.common.machine import device_of
 from experiments.config import errors, reading
 from experiments.config.groups import check_candidates
 from experiments.config.reading import Setup
-from experiments.games.lookahead import lookahead_of
+from experiments.games.waybill.lookahead.flags import lookahead_of
 from experiments.runs import results
 from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy

@@ -24,10 +24,10 @@ from experiments.common.machine import device_of, threads_of
 from experiments.common.output import output_path, write_gif
 from experiments.common.progress import ProgressReport
 from experiments.config import errors, reading
-from experiments.games.lookahead import lookahead_of
 from experiments.games.waybill import environments
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.config import waybill_config
+from experiments.games.waybill.lookahead.flags import lookahead_of
 from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
