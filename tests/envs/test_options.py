@@ -22,7 +22,7 @@ def test_what_is_not_given_is_as_always() -> None:
     assert dataclasses.asdict(read_options({}, WaybillEnv)) == {
         "level": dataclasses.asdict(refine), "reward": "shaped", "gamma": 0.99, "bonus": 0.25, "actions": "heuristic",
         "candidates": 32, "hints": True, "cells": 4, "encoding": "reference_points", "encoding_options": {},
-        "entities": None, "maps": (TRAIN_SEEDS, 256),
+        "entities": None, "pointers": False, "maps": (TRAIN_SEEDS, 256),
     }  # fmt: skip
     assert read_options({}, WaybillEnv) == GameOptions(level=refine)
     assert len(WaybillEnv().batch.pool.seed) == 256
@@ -58,7 +58,7 @@ def test_options_are_not_assigned_to() -> None:
         (
             {"gama": 1.0},
             "Batch: option 'gama' is unknown, known are actions, bonus, candidates, cells, encoding, encoding_options, "
-            "entities, gamma, hints, in_order, level, maps, num_envs, reward, seats, threads, whole_games",
+            "entities, gamma, hints, in_order, level, maps, num_envs, pointers, reward, seats, threads, whole_games",
         ),
     ],
 )
