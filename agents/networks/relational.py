@@ -79,17 +79,16 @@ class RelationalNetwork(CandidateNetwork):
         self.blocks = nn.ModuleList(AttentionBlock(width, heads) for _ in range(attention))
         self.rectify = nn.Sequential(nn.ReLU())
 
-    def _pointers(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Entities 0..B * E - 1 that entity rows [S, B * E, 2] and candidates [S, B * K, 3] point to; none: B * E."""
-        rows, entities = obs.shape[1], self.layout.entities
-        given = obs[:, :, self.layout.pointers_at :].long().unflatten(2, (-1, self.layout.pointers))
-        first = torch.arange(rows, device=obs.device).view(1, rows, 1, 1) * entities - 1
-        found = torch.where(given > 0, given + first, rows * entities)
-        of_entities, of_candidates = found.split((entities, self.layout.candidates), dim=2)
-        return of_entities[..., :ENTITY_POINTERS].flatten(1, 2), of_candidates.flatten(1, 2)
+    def _pointers(self, obs: Tensor, rows: slice, used: int) -> Tensor:
+        """Entities 0..B * E - 1 that the first ``used`` pointers of rows name, [S, B * rows, used]; none: B * E."""
+        states, entities = obs.shape[1], self.layout.entities
+        of_all = obs[:, :, self.layout.pointers_at :].unflatten(2, (-1, self.layout.pointers))
+        given = of_all[:, :, rows, :used].long()
+        first = torch.arange(states, device=obs.device).view(1, states, 1, 1) * entities - 1
+        return torch.where(given > 0, given + first, states * entities).flatten(1, 2)
 
     def _tokens(self, obs: Tensor, entities: Tensor, present: Tensor, packing: Packing | None) -> Tensor:
-        pointers, _ = self._pointers(obs)
+        pointers = self._pointers(obs, slice(self.layout.entities), ENTITY_POINTERS)
         before = self.entity[0]((entities if packing is None else packing.take(entities)).to(self.dtype))
         if packing is None:
             before = before + self.relate(self._related(entities, pointers))
@@ -118,7 +117,7 @@ class RelationalNetwork(CandidateNetwork):
         return rows if packing is None else packing.take(rows)
 
     def _features(self, obs: Tensor, rows: Tensor, place: Tensor | None, tokens: Tokens) -> Tensor:
-        _, pointers = self._pointers(obs)  # [S, B * K, 3]
+        pointers = self._pointers(obs, slice(self.layout.entities, None), self.layout.pointers)  # [S, B * K, 3]
         if place is not None:
             place = place.clamp(max=pointers.shape[1] - 1)
             pointers = pointers.gather(1, place.unsqueeze(2).expand(-1, -1, pointers.shape[2]))
