@@ -7,6 +7,7 @@ the same numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -120,6 +121,18 @@ class CandidateNetwork(QNetwork):
         features = self._features(obs, chosen, rows, tokens)
         return self.head(self.scorer(self.meet(features + self.state_to_scorer(state))))
 
+    def adopt(self, saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See ``QNetwork``: weights for rows with fewer columns, those of the columns behind them at 0."""
+        adopted = dict(saved)
+        for name, rows in self._rows_read().items():
+            if name in saved:
+                adopted[name] = widened(saved[name], self.get_parameter(name), rows)
+        return adopted
+
+    def _rows_read(self) -> dict[str, int]:
+        """The weights that read rows of the observation, and how many rows side by side."""
+        return {"entity.0.weight": 1, "candidate.weight": 1}
+
     def units(self) -> list[Units]:
         """Layers of entities, of the state, of a candidate in its state (``meet``), and of the scorer."""
         width, n_globals = self.head.weight.shape[1], self.layout.globals
@@ -135,6 +148,15 @@ class CandidateNetwork(QNetwork):
         ]
 
 
+def widened(saved: Tensor, own: Tensor, rows: int) -> Tensor:
+    """Weights [S, I, H] for ``rows`` rows with fewer columns, put into own [S, J, H]: further columns count nothing."""
+    fewer, more = saved.shape[1] // rows, own.shape[1] // rows
+    if fewer >= more:
+        return saved
+    parts = saved.unflatten(1, (rows, fewer))
+    return torch.cat([parts, parts.new_zeros(len(saved), rows, more - fewer, saved.shape[2])], dim=2).flatten(1, 2)
+
+
 @dataclass
 class CandidateSettings:
     """Settings of ``CandidateNetwork``: ``width`` units in every layer.
@@ -142,6 +164,8 @@ class CandidateSettings:
     Raises:
         WaybillError: in one line, when a number is out of range.
     """
+
+    adopts_columns: ClassVar[bool] = True  # weights for rows with fewer columns may be begun with
 
     width: int = 128
     layer_norm: bool = True

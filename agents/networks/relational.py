@@ -130,12 +130,15 @@ class RelationalNetwork(CandidateNetwork):
 
     def adopt(self, saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See ``QNetwork``: a candidate network's weights, and what relates entities at 0 (Chen et al. 2016)."""
-        adopted = dict(saved)
+        adopted = super().adopt(saved)
         for name, parameter in self.named_parameters():
             if name not in saved and name.startswith(("relate", "named", "blocks")):
                 is_last = not name.startswith("blocks") or ".out" in name
                 adopted[name] = torch.zeros_like(parameter) if is_last else parameter.detach().clone()
         return adopted
+
+    def _rows_read(self) -> dict[str, int]:
+        return super()._rows_read() | {"relate.weight": ENTITY_POINTERS}
 
     def units(self) -> list[Units]:
         """As of ``CandidateNetwork``, and a block's hidden layer in place of entities, to which blocks add."""
@@ -164,6 +167,7 @@ class RelationalSettings:
     """
 
     points: ClassVar[bool] = True  # observations must have pointers
+    adopts_columns: ClassVar[bool] = True
     widens: ClassVar[type] = CandidateSettings  # weights of such networks may be begun with
 
     width: int = 128

@@ -77,13 +77,18 @@ class Batch:
         self._numbers = functions.Numbers(float(options.gamma), float(options.bonus))
         self._reward_pass = find_part(options.reward, "reward", functions)
         self._encode = find_part(options.encoding, "encoding", encodings)
-        self._sees = (bool(getattr(self._encode, "exact_pairs", False)), bool(options.hints))
+        self._sees = (bool(getattr(self._encode, "exact_pairs", False)), bool(options.hints), bool(options.dated))
         self._record = self.level.record()
         first, count = options.maps
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
         self.layout = make_layout(
-            self.level, self.table.shape[2], self.space.slots, options.entities, pointers=options.pointers
+            self.level,
+            self.table.shape[2],
+            self.space.slots,
+            options.entities,
+            pointers=options.pointers,
+            dated=options.dated,
         )
         self._allocate(num_envs, len(self.seats))
 

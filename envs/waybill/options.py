@@ -25,6 +25,7 @@ class GameOptions:
         hints: candidates show what is calculated from travel times, see ``observation/candidates.py``.
         cells: a side, of ``buckets``.
         pointers: observations say which entities a cart and a candidate speak of, see ``observation/pointers.py``.
+        dated: observations say how old what is known is, and what can have become of it, see ``observation/dating.py``.
         entities: rows of entities, if more than the level needs (see ``make_layout``).
         maps: (first seed, count) of the map pool.
 
@@ -43,6 +44,7 @@ class GameOptions:
     encoding: str = "reference_points"
     encoding_options: Mapping[str, Any] = field(default_factory=dict)
     pointers: bool = False
+    dated: bool = False
     entities: int | None = None
     maps: tuple[int, int] = (TRAIN_SEEDS, 256)
 

@@ -85,6 +85,7 @@ class WaybillConfig(Config):
     reward: RewardConfig = MISSING
     actions: ActionsConfig = MISSING
     encoding: EncodingConfig = MISSING
+    dated: bool = False
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
     rivals: list[str] | None = None
     selfplay: SelfplaySettings = field(default_factory=SelfplaySettings)

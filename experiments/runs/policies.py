@@ -64,6 +64,8 @@ def misfit(theirs: Setup, ours: Setup, *, head: bool = True) -> str | None:
         a, b = (settings.get(key, "absent") for settings in pairs)
         if widened and (key == "network" or key not in pairs[0]):
             continue  # what the wider network has beside
+        if key == "dated" and b is True and getattr(ours.network, "adopts_columns", False):
+            continue  # columns at the end of rows, of which it makes nothing at first
         if a != b:
             return f"{key}={a} there and {b} here"
     return None
@@ -76,6 +78,7 @@ def _settings(setup: Setup, head: bool) -> dict[str, Any]:
     if setup.names["encoding"] != UNUSED:
         found["encoding"] = setup.names["encoding"]
         found |= {f"encoding.options.{name}": x for name, x in setup.plain["encoding"]["options"].items()}
+        found["dated"] = setup.plain["dated"]
     if head:
         names = ("head", "dueling", *(() if setup.agent.head == "scalar" else ("atoms", "v_min", "v_max")))
         found |= {f"agent.{name}": getattr(setup.agent, name) for name in names}

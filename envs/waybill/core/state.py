@@ -114,6 +114,7 @@ COMPANY = np.dtype(
         ("sales", "i4"),  # coins taken in the last turn
         ("public_sales", "i4"),  # what others know of it: one turn late
         ("public_total", "i4"),  # all sales known to others
+        ("public_recent", "i4"),  # those of the last turns: an eighth is forgotten each turn
         ("n_carts", "i4"),
         ("n_slots", "i4"),  # building slots ever used: the bound of loops over buildings
         ("illegal", "i2"),
@@ -124,6 +125,7 @@ COMPANY = np.dtype(
         ("known", "u4"),  # sites it has ever seen, one bit each
         ("seen_reserve", "i2", (MAX_DEPOSITS,)),  # as it last saw them
         ("seen_taken", "i1", (MAX_DEPOSITS,)),  # by another company
+        ("seen_turn", "i2", (MAX_DEPOSITS + MAX_TOWNS,)),  # when it last saw a site, -1 before
         ("seen_glut", "i4", (MAX_TOWNS, MAX_GOODS)),
         ("cash_ledger", "i4", (len(CASH_ACCOUNTS),)),
         ("goods_ledger", "i4", (MAX_GOODS, len(GOODS_ACCOUNTS))),

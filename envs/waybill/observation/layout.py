@@ -9,6 +9,7 @@ import numpy as np
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.observation.candidates import ORDER_FEATURES
 from envs.waybill.observation.company import GLOBALS
+from envs.waybill.observation.dating import DATED_ENTITY, DATED_ORDER
 from envs.waybill.observation.entities import ENTITY_FEATURES
 from envs.waybill.observation.pointers import POINTERS
 from groundwork.errors import WaybillError
@@ -52,12 +53,18 @@ def entities_of(level: LevelConfig) -> int:
 
 
 def make_layout(
-    level: LevelConfig, position_features: int, candidates: int, entities: int | None = None, *, pointers: bool = False
+    level: LevelConfig,
+    position_features: int,
+    candidates: int,
+    entities: int | None = None,
+    *,
+    pointers: bool = False,
+    dated: bool = False,
 ) -> ObservationLayout:
     """The layout for a level, an encoding of P features and K candidates (0: a raw action space).
 
     ``entities`` asks for more rows of entities than the level needs, to play several levels with one layout;
-    ``pointers`` for pointers of all rows.
+    ``pointers`` for pointers of all rows; ``dated`` for the columns of ``dating.py``.
 
     Raises:
         WaybillError: if the level needs more.
@@ -66,8 +73,8 @@ def make_layout(
     if entities is not None and entities < needed:
         raise WaybillError(f"entities={entities}, level {level.name} needs {needed} and more")
     entities = needed if entities is None else entities
-    per_candidate = ORDER_FEATURES + 3 * position_features + 1 if candidates else 0
-    per_entity, per_row = ENTITY_FEATURES + position_features, POINTERS if pointers else 0
+    per_candidate = ORDER_FEATURES + 3 * position_features + 1 + DATED_ORDER * dated if candidates else 0
+    per_entity, per_row = ENTITY_FEATURES + position_features + DATED_ENTITY * dated, POINTERS if pointers else 0
     return ObservationLayout(GLOBALS, entities, per_entity, candidates, per_candidate, per_row)
 
 

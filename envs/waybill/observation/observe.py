@@ -2,7 +2,8 @@
 
     [G | E · Fe | K · Fc]     rows that are not there are all zero; feature 0 of a row says that it is there
 
-Where asked for, pointers [(E + K) · 3] follow: which entity rows a row speaks of (``pointers.py``).
+Where asked for, pointers [(E + K) · 3] follow: which entity rows a row speaks of (``pointers.py``); and rows end in how
+old what is known is, and what can have become of it (``dating.py``).
 
 Entities are the deposits (with the own extractor on them), the towns, the workshops and the carts. The number of rows
 is the level's own; the features of a row are the same on every level, so one network fits all. Places enter only
@@ -24,6 +25,7 @@ from envs.waybill.forecasts.cash import foresee_sales
 from envs.waybill.forecasts.flows import measure_flows
 from envs.waybill.observation.candidates import hide_hints, see_order, see_way
 from envs.waybill.observation.company import see_company
+from envs.waybill.observation.dating import DATED_ORDER, date_entities, date_order
 from envs.waybill.observation.entities import see_entities
 from envs.waybill.observation.pointers import point_carts, point_order
 from envs.waybill.rules.tick import upkeep_of
@@ -39,6 +41,7 @@ def observe(
     table: Any,
     exact: Any,
     hints: Any,
+    dated: Any,
     orders: Any,
     worth: Any,
     count: Any,
@@ -49,7 +52,7 @@ def observe(
     """Batch pass: observations of views low..high-1 into ``rows``; only what was filled before is cleared.
 
     ``exact``: pairs of places have their true travel time. ``hints``: candidates have what is calculated from travel
-    times.
+    times. ``dated``: rows end in how old what is known is, and what can have become of it.
     """
     lv, flows = level[0], scratch.flows
     top = 1.0
@@ -71,6 +74,8 @@ def observe(
         rows.filled[i, 1] = min(count[i], len(candidates))
         if points:
             point_carts(me, lv, pointers)
+        if dated:
+            date_entities(s, me, lv, entities, rows.filled[i, 0])
         for k in range(rows.filled[i, 1]):
             x = candidates[k]
             see_order(s, me, pool, lv, flows, table, top, upkeep, scratch.ahead, orders[i, k], worth[i, k], x)
@@ -79,4 +84,6 @@ def observe(
             if not hints:
                 hide_hints(orders[i, k], x)
             if exact and orders[i, k].verb == HAUL:
-                x[len(x) - 1] = see_way(s, me, pool, lv, orders[i, k])
+                x[len(x) - 1 - DATED_ORDER * dated] = see_way(s, me, pool, lv, orders[i, k])
+            if dated:
+                date_order(s, me, pool, lv, orders[i, k], top, x)

@@ -121,6 +121,7 @@ def agree(b: Any, s: Any, seat: Any, pool: Any, lv: Any) -> None:
             more = np.int64(public.public_total) - np.int64(rival.public_total)
             rival.cash = max(0, np.int64(rival.cash) + more)
             rival.public_sales, rival.public_total = public.public_sales, public.public_total
+            rival.public_recent = public.public_recent
 
 
 @called

@@ -56,7 +56,7 @@ def clear_carts(me: Any) -> None:
 @jit
 def clear_company(me: Any) -> None:
     """Nothing owned, nothing done yet."""
-    me.bankrupt = me.sales = me.public_sales = me.public_total = 0
+    me.bankrupt = me.sales = me.public_sales = me.public_total = me.public_recent = 0
     me.n_carts = me.n_slots = me.illegal = 0
     me.cash = me.cash_tm1 = 0
     me.cash_ledger[:] = 0

@@ -67,6 +67,9 @@ def look_around(s: Any, me: Any, pool: Any, lv: Any) -> None:
 def note_sites(s: Any, me: Any, lv: Any, seen: Any) -> None:
     """Remember the sites in ``seen`` (bits) as they are now."""
     me.known = np.int64(me.known) | seen
+    for site in range(np.int64(lv.n_deposits) + np.int64(lv.n_towns)):
+        if (seen >> site) & 1:
+            me.seen_turn[site] = s.turn
     for i in range(lv.n_deposits):
         if (seen >> i) & 1:
             me.seen_reserve[i] = s.reserve[i]
@@ -101,6 +104,7 @@ def found_company(s: Any, me: Any, pool: Any, lv: Any, home: Any) -> None:
     me.home, me.known = home, 0
     me.seen_reserve[:] = 0
     me.seen_taken[:] = 0
+    me.seen_turn[:] = -1
     me.seen_glut[:, :] = 0
     seen = np.int64(ALL_SITES)
     if lv.sight > 0:

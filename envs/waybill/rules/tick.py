@@ -184,6 +184,7 @@ def run_company(s: Any, me: Any, pool: Any, lv: Any) -> None:
     """Run a company's buildings and carts for one turn; its sales of the turn before become public."""
     me.public_sales = me.sales
     me.public_total += me.sales
+    me.public_recent += me.sales - (np.int64(me.public_recent) + 7) // 8
     me.sales = 0
     work_buildings(s, me, lv)
     for c in range(me.n_carts):

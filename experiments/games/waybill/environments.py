@@ -143,6 +143,7 @@ def _choices(setup: Setup, level: LevelConfig | None) -> dict[str, Any]:
         "encoding": part_of("encoding", config.encoding.name),
         "encoding_options": _checked_options(config.encoding.name, config.encoding.options),
         "pointers": getattr(setup.network, "points", False),
+        "dated": config.dated,
     }
     if config.curriculum.moves_up:  # one layout for all levels
         options["entities"] = max(entities_of(one) for one in (*config.ladder(), options["level"]))

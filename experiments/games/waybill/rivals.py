@@ -135,7 +135,7 @@ def _seen(setup: Setup) -> dict[str, Any]:
     seen: dict[str, Any] = {name: setup.names[name] for name in ("actions", "encoding")}
     actions = setup.plain["actions"]
     seen |= {} if actions["cells"] is None else {"actions.cells": actions["cells"]}
-    seen |= {"actions.hints": actions["hints"] is not False}
+    seen |= {"actions.hints": actions["hints"] is not False, "dated": waybill_config(setup).dated}
     return seen | {f"encoding.options.{name}": value for name, value in options.items()}
 
 

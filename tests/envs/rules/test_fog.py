@@ -13,7 +13,7 @@ from rivalry import Seen, contested, games_of, look, midgame, mixed_orders
 from envs.waybill.core.state import EMPTY, EXTRACT, IDLE, PASS, WORKSHOP
 from envs.waybill.maps.pool import MapPool
 
-PUBLIC = ("seat", "bankrupt", "public_sales", "public_total")
+PUBLIC = ("seat", "bankrupt", "public_sales", "public_total", "public_recent")
 ACTIONS = ["heuristic", "masked", "buckets", "random_k"]
 SIGHT = 8
 
@@ -84,12 +84,20 @@ def busier_rival(play: Play, states: np.ndarray) -> None:
     states["companies"]["public_sales"][:, 2] += 50
 
 
+def lately_busy_rival(play: Play, states: np.ndarray) -> None:
+    states["companies"]["public_recent"][:, 1] += 100
+
+
 def fallen_rival(play: Play, states: np.ndarray) -> None:
     states["companies"]["bankrupt"][:, 1] ^= 1
 
 
 def spent_deposit(play: Play, states: np.ndarray) -> None:
     company(states)["seen_reserve"][:] -= 1
+
+
+def longer_ago(play: Play, states: np.ndarray) -> None:
+    company(states)["seen_turn"][:] -= 1
 
 
 def taken_deposit(play: Play, states: np.ndarray) -> None:
@@ -105,8 +113,12 @@ def new_site(play: Play, states: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [richer_rival, busier_rival, fallen_rival, spent_deposit, taken_deposit, fuller_market, new_site]
-)
+    "change",
+    [
+        richer_rival, busier_rival, lately_busy_rival, fallen_rival, spent_deposit, longer_ago, taken_deposit,
+        fuller_market, new_site,
+    ],
+)  # fmt: skip
 def test_what_may_be_seen_is_shown(change: Callable[[Play, Any], None]) -> None:
     play = midgame(SIGHT)
     states = play.states.copy()

@@ -81,7 +81,7 @@ def look(
     """Observations, masks and candidates of the company in a seat."""
     options: dict[str, Any] = {
         "reward": "sparse", "gamma": 1.0, "candidates": 24, "encoding": "coordinates",
-        "encoding_options": {}, "pointers": True,
+        "encoding_options": {}, "pointers": True, "dated": True,
         "in_order": True, "threads": 1, "maps": (0, len(states)), "num_envs": len(states), **parts,
     }  # fmt: skip
     batch = make_batch(level=play.level, actions=actions, seats=(seat,), **options)
