@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.core.state import MAX_SEATS
@@ -13,7 +13,7 @@ from groundwork.errors import WaybillError
 SELF = "self"
 STAND_IN = "greedy"  # the rule that stands for a policy where only rules can play, or are foreseen
 
-_RANGES = {"snapshot_every": (1, 10**12), "pool": (1, 1000), "latest_share": (0, 1)}
+_RANGES = {"snapshot_every": (1, 10**12), "pool": (1, 1000), "latest_share": (0, 1), "league_share": (0, 1)}
 
 
 @dataclass
@@ -27,9 +27,16 @@ class SelfplaySettings:
     snapshot_every: int = 25_000
     pool: int = 8
     latest_share: float = 0.5
+    league: list[str] = field(default_factory=list)
+    league_share: float = 0.3
 
     def __post_init__(self) -> None:
         need_within(self, "selfplay", _RANGES)
+        for player in self.league:
+            if player == SELF or (player in RULES and player != STAND_IN):
+                raise WaybillError(f"selfplay.league={player} is not allowed, it must be {STAND_IN} or a run folder")
+        if len(set(self.league)) < len(self.league):
+            raise WaybillError(f"selfplay.league={','.join(self.league)} is not allowed, it must name each once")
 
 
 def check_rivals(rivals: Sequence[str], key: str) -> None:

@@ -24,7 +24,7 @@ from experiments.config.whole_numbers import with_open_numbers
 from groundwork.errors import WaybillError
 
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
-GAME_KEYS = (*GAME_GROUPS, "rivals", "selfplay")  # all keys that only they have
+GAME_KEYS = (*GAME_GROUPS, "dated", "rivals", "selfplay")  # all keys that only they have
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
 RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
 UNUSED = "-"  # the choice in a group that the run's games don't use

@@ -22,7 +22,7 @@ def test_what_is_not_given_is_as_always() -> None:
     assert dataclasses.asdict(read_options({}, WaybillEnv)) == {
         "level": dataclasses.asdict(refine), "reward": "shaped", "gamma": 0.99, "bonus": 0.25, "actions": "heuristic",
         "candidates": 32, "hints": True, "cells": 4, "encoding": "reference_points", "encoding_options": {},
-        "entities": None, "pointers": False, "maps": (TRAIN_SEEDS, 256),
+        "dated": False, "entities": None, "pointers": False, "maps": (TRAIN_SEEDS, 256),
     }  # fmt: skip
     assert read_options({}, WaybillEnv) == GameOptions(level=refine)
     assert len(WaybillEnv().batch.pool.seed) == 256
@@ -57,8 +57,9 @@ def test_options_are_not_assigned_to() -> None:
         ({"level": "hual"}, "unknown level 'hual', known are haul, refine, chain, rivals, fog"),
         (
             {"gama": 1.0},
-            "Batch: option 'gama' is unknown, known are actions, bonus, candidates, cells, encoding, encoding_options, "
-            "entities, gamma, hints, in_order, level, maps, num_envs, pointers, reward, seats, threads, whole_games",
+            "Batch: option 'gama' is unknown, known are actions, bonus, candidates, cells, dated, encoding, "
+            "encoding_options, entities, gamma, hints, in_order, level, maps, num_envs, pointers, reward, seats, "
+            "threads, whole_games",
         ),
     ],
 )

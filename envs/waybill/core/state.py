@@ -114,7 +114,10 @@ COMPANY = np.dtype(
         ("sales", "i4"),  # coins taken in the last turn
         ("public_sales", "i4"),  # what others know of it: one turn late
         ("public_total", "i4"),  # all sales known to others
-        ("public_recent", "i4"),  # those of the last turns: an eighth is forgotten each turn
+        (
+            "public_recent",
+            "i8",
+        ),  # those of the last turns, an eighth is forgotten each turn; i8: no padding
         ("n_carts", "i4"),
         ("n_slots", "i4"),  # building slots ever used: the bound of loops over buildings
         ("illegal", "i2"),

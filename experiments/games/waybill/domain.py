@@ -31,7 +31,7 @@ from groundwork.errors import WaybillError
 # What the curves call the columns of infos; a turn is the mean over the games that came so far.
 HEADINGS = {
     "stages": "funnel/", "stage_turn": "first_turn/", "made": "made/", "made_turn": "first_turn/made_", "sold": "sold/",
-    "workshops": "workshops/",
+    "workshops": "workshops/", "rating": "rating/",
 }  # fmt: skip
 _TURNS = ("stage_turn", "made_turn")
 
@@ -122,8 +122,7 @@ def waybill_window(
         "illegal": ("game/illegal_orders",),
         "orders": tuple(f"game/orders/{name}" for name in verbs),
     }
-    for key, heading in HEADINGS.items():
-        tags[key] = tuple(f"game/{heading}{name}" for name in columns[key])
+    tags |= {key: tuple(f"game/{HEADINGS[key]}{name}" for name in columns[key]) for key in HEADINGS if key in columns}
     if contested:
         tags["won"] = ("game/won",)
     return EpisodeWindow(columns=tags, above_zero={"game/funnel/profit": "game/score"}, since=_TURNS, **options)

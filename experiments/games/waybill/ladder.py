@@ -19,6 +19,7 @@ from experiments.runs.domain import SelfPlay
 
 PLAYING, CUTTING, RESETTING = range(3)  # what the next step does
 _ABOUT_ENDS = ("finished", "_finished")
+_OF_ONE_LEVEL = ("rating",)  # what others lack
 
 
 def shares_of_games(num_envs: int, level_index: int, replay_share: float) -> list[int]:
@@ -127,7 +128,7 @@ class LadderGames:
 
     def _infos(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The infos of all rows; a level without some of the columns has nothing there: 0, or the turn -1."""
-        keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, *self.columns)]
+        keys = [key for key in infos[0] if key not in (*_ABOUT_ENDS, *_OF_ONE_LEVEL, *self.columns)]
         joined: dict[str, Any] = {key: self._joined([part[key] for part in infos]) for key in keys}
         for key, wanted in self.columns.items():
             found = zip(self.parts, infos, strict=True)

@@ -22,7 +22,7 @@ from experiments.config.rivals import SELF, STAND_IN
 from experiments.config.schema import WaybillConfig
 from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.rival_games import LevelGames, RivalGames
-from experiments.games.waybill.snapshots import SnapshotPool
+from experiments.games.waybill.selfplay.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy, make_actor
 from groundwork.errors import WaybillError
@@ -71,13 +71,20 @@ def with_policy_rivals(setup: Setup, env: WaybillVectorEnv) -> LevelGames:
     if not cast:
         return env
     device = device_of(setup.config)
-    players = {rival: load_rival(rival, setup, env=env, device=device) for rival in cast if rival != SELF}
     pool = snapshot_pool(setup, env, device) if SELF in cast else None
-    return RivalGames(env=env, cast=cast, players=players, pool=pool)
+    league = list(waybill_config(setup).selfplay.league) if pool is not None else []
+    if STAND_IN in league and env.batch.space.groups is None:
+        line = f"actions={setup.names['actions']} offers no candidates that this rule could choose from"
+        raise WaybillError(f"selfplay.league={STAND_IN}: {line}")
+    players: dict[str, ActGreedily | None] = {name: None for name in league if name == STAND_IN}
+    for key, rival in (*(("selfplay.league", name) for name in league), *(("rivals", name) for name in cast)):
+        if rival not in (SELF, *players):
+            players[rival] = load_rival(rival, setup, env=env, device=device, key=key)
+    return RivalGames(env=env, cast=cast, players=players, pool=pool, league=league)
 
 
-def load_rival(rival: str, setup: Setup, *, env: Any, device: torch.device) -> ActGreedily:
-    """How the best policy of a run folder acts on observations as this run's games give them.
+def load_rival(rival: str, setup: Setup, *, env: Any, device: torch.device, key: str = "rivals") -> ActGreedily:
+    """How the best policy of a run folder acts on observations as this run's games give them; ``key`` names it.
 
     Raises:
         WaybillError: in one line, naming the run and what differs.
@@ -89,7 +96,7 @@ def load_rival(rival: str, setup: Setup, *, env: Any, device: torch.device) -> A
             raise WaybillError(f"the policy of {rival!r} does not fit: {difference}")
         return load_policy(theirs, Path(rival), env=env, device=device).greedy
     except WaybillError as error:
-        raise WaybillError(f"rivals: {error}") from None
+        raise WaybillError(f"{key}: {error}") from None
 
 
 def policy_setup(folder: str) -> Setup:
@@ -154,4 +161,6 @@ def snapshot_pool(setup: Setup, env: Any, device: torch.device) -> SnapshotPool:
         size=play.pool,
         latest_share=play.latest_share,
         seed=setup.config.seed,
+        others=len(play.league),
+        others_share=play.league_share,
     )

@@ -96,6 +96,25 @@ def test_weights_of_another_network_are_not_made_up() -> None:
     assert "candidate.weight" not in network().adopt(saved)
 
 
+@pytest.mark.parametrize("kind", [CandidateSettings, RelationalSettings])
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_weights_for_rows_with_fewer_columns_mean_the_same(kind: Any, seeds: int) -> None:
+    """Whatever stands in the columns behind those that the weights were learnt for."""
+    narrow, _ = several(lambda: kind(width=16).build(layout=LAYOUT, n_actions=6), seeds)
+    longer = LAYOUT._replace(entity_features=6, candidate_features=8)
+    torch.manual_seed(7)
+    net, _ = several(lambda: kind(width=16).build(layout=longer, n_actions=6), seeds)
+    load_weights(net, net.adopt(narrow.state_dict()))
+    obs, mask = observations(1, seeds=seeds, layout=longer)
+    split = [LAYOUT.globals, longer.entities * longer.entity_features, longer.candidates * longer.candidate_features]
+    start, entities, candidates, pointers = obs.split([*split, obs.shape[2] - sum(split)], dim=2)
+    rows = [x.unflatten(2, (n, -1)) for x, n in ((entities, LAYOUT.entities), (candidates, LAYOUT.candidates))]
+    assert all(row[..., -1].any() for row in rows)
+    fewer = [rows[0][..., :4].flatten(2), rows[1][..., :7].flatten(2)]
+    before = values(narrow, torch.cat([start, *fewer, pointers], dim=2), mask)
+    torch.testing.assert_close(values(net, obs, mask), before)
+
+
 def points_to(obs: Tensor) -> Tensor:
     """Pointers [B, E + K, 3] of obs [1, B, D]."""
     return obs[0, :, LAYOUT.pointers_at :].long().unflatten(1, (-1, 3))

@@ -96,7 +96,7 @@ def check_prices(play: Play, state: np.void, me: np.void) -> Counter[str]:
 def test_it_never_says_what_is_false(name: str) -> None:
     """In random and hostile games ages are those of a plain log, and the truth lies within all bounds."""
     level = contested(sight=8, reserve=25) if name == "contested" else fog_of_war()
-    play, rng, told = games_of(level, 6), np.random.default_rng(5), Counter[str]()
+    play, rng, told = games_of(level, 10), np.random.default_rng(5), Counter[str]()
     sites = level.deposits + level.towns
     last = np.full((len(play.states), play.seats, sites), -1)
     for turn in range(level.horizon):

@@ -81,7 +81,7 @@ def test_pairwise_rows_are_dijkstra_s_to_every_site(name: str) -> None:
 def test_a_pair_of_places_has_its_true_travel_time() -> None:
     """Between workshops, too, where the largest difference falls short of it."""
     play = seen("chain")
-    side, options = play.level.side, {"actions": "random_k", "candidates": 256, "maps": (0, 32)}
+    side, options = play.level.side, {"actions": "random_k", "candidates": 256, "maps": (0, 32), "dated": False}
     exact = look(play, play.states, encoding="pairwise", **options)
     bound = look(play, play.states, encoding="reference_points", **options)
     assert exact.orders is not None

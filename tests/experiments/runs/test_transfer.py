@@ -91,6 +91,21 @@ def test_a_relational_network_goes_on_from_a_candidate_network(
         begun(tmp_path, *agent, f"transfer.from={tmp_path / 'wide'}")
 
 
+@pytest.mark.parametrize("network", ["candidates", "relational"])
+def test_dated_observations_go_on_from_a_run_without_them(tmp_path: Path, source: Path, network: str) -> None:
+    """It begins with the very policy of the source, as does its teacher, and learns on; not the other way round."""
+    dated = (*REFINE, f"network={network}", "dated=true", f"transfer.from={source}/seed1", "transfer.teacher=true")
+    runs.start_run(tiny_node(tmp_path, *dated), folder=tmp_path / "dated")
+    setup = tiny_setup(tmp_path, *REFINE)
+    validation = setup.domain.validation(setup)
+    policy = load_policy(setup, source / "seed1", env=validation.env, device=torch.device("cpu"))
+    assert result(tmp_path / "dated")["curve"][0] == [0, float(validation(policy.greedy).score.mean())]
+    own, plain = weights(tmp_path / "dated"), weights(source / "seed1")
+    assert [own[name].shape[1] - plain[name].shape[1] for name in ("entity.0.weight", "candidate.weight")] == [3, 4]
+    with pytest.raises(ValueError, match=r"does not fit: dated=True there and False here"):
+        begun(tmp_path, *REFINE, f"network={network}", f"transfer.from={tmp_path / 'dated'}")
+
+
 @pytest.mark.parametrize("agent", [REFINE, (*PQN, "level=refine")], ids=["dqn", "pqn"])
 def test_each_seed_takes_its_own_source(tmp_path: Path, source: Path, agent: tuple[str, ...]) -> None:
     together = begun(tmp_path, *agent, "seeds=2", f"transfer.from={source}")

@@ -144,13 +144,17 @@ def test_players_wins_are_kept(tmp_path: Path) -> None:
 def test_interrupted_self_play_ends_bit_for_bit_like_uninterrupted_one(
     tmp_path: Path, run: Path, stops: tuple[int, ...]
 ) -> None:
-    overrides = (*DQN, *SELF, f"rivals=[self,{run},self]")
+    overrides = (*DQN, *SELF, f"rivals=[self,{run},self]", f"selfplay.league=[greedy,{run}]")
     whole = trained(tmp_path / "whole", *overrides)
     parts = trained(tmp_path / "parts", *overrides, stops=stops)
     assert differences(whole, parts) == []
     pool = whole["loop"]["env"]["parts"][0]["pool"]
     assert len(pool["steps"]) == 3
     assert pool["steps"][-1] >= 1000
+    ratings = whole["loop"]["env"]["parts"][0]["ratings"]
+    names = {f"self@{step}" for step in pool["steps"]}
+    assert {"learner", "greedy", str(run), *names} <= set(ratings)
+    assert all(mean != 25.0 for mean, _ in ratings.values())
     newest = pool["weights"][pool["steps"][-1]]["network"]
     oldest = pool["weights"][pool["steps"][0]]["network"]
     assert any(not torch.equal(newest[name], oldest[name]) for name in newest)

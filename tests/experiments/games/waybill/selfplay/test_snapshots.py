@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.games.waybill.snapshots import SnapshotPool, one_to_drop
+from experiments.games.waybill.selfplay.snapshots import SnapshotPool, one_to_drop
 
 
 class Actor:
@@ -44,6 +44,16 @@ def filled(steps: range, **changed: Any) -> SnapshotPool:
 )
 def test_the_snapshot_between_the_nearest_neighbours_goes(steps: list[int], dropped: int) -> None:
     assert one_to_drop(steps) == dropped
+
+
+def test_others_are_drawn_by_their_share_and_each_alike() -> None:
+    pool = filled(range(0, 50, 10), others=3, others_share=0.25, latest_share=0.5)
+    drawn = pool.draw(40_000)
+    shares = {who: float((drawn == who).mean()) for who in set(drawn.tolist())}
+    assert set(shares) == {-3, -2, -1, *pool.steps}
+    assert [shares[who] for who in (-1, -2, -3)] == pytest.approx([0.25 / 3] * 3, abs=0.01)
+    assert shares[40] == pytest.approx(0.75 * (0.5 + 0.5 / 4), abs=0.01)
+    assert min(pool.draw(2000).tolist()) == -3
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])

@@ -36,10 +36,23 @@ class SnapshotPool:
         size: snapshots to draw from, at least 1.
         latest_share: chance to draw the newest; otherwise all are drawn alike.
         seed: of the draws.
+        others: how many players of another kind are drawn, too.
+        others_share: chance that one of them is drawn and no snapshot, each alike.
     """
 
-    def __init__(self, *, make_actor: Callable[[], Any], every: int, size: int, latest_share: float, seed: int) -> None:
+    def __init__(
+        self,
+        *,
+        make_actor: Callable[[], Any],
+        every: int,
+        size: int,
+        latest_share: float,
+        seed: int,
+        others: int = 0,
+        others_share: float = 0.0,
+    ) -> None:
         self._make_actor, self._every, self._size, self._latest_share = make_actor, every, size, latest_share
+        self._others, self._others_share = others, others_share
         self._generator = np.random.default_rng([seed, 0x5E1F])
         self._weights: dict[int, Weights] = {}
         self._actors: dict[int, Any] = {}
@@ -64,10 +77,17 @@ class SnapshotPool:
         self._weights[env_step], self._actors[env_step] = weights, actor
 
     def draw(self, count: int) -> np.ndarray:
-        """Who plays ``count`` seats, int64 [count]: steps of snapshots; 0, where training begins, before the first."""
+        """Who plays ``count`` seats, int64 [count]: steps of snapshots; 0, where training begins, before the first.
+
+        The k-th of the others is -1 - k.
+        """
         steps = np.array(self.steps or [0], np.int64)
         drawn = steps[self._generator.integers(len(steps), size=count)]
-        return np.where(self._generator.random(count) < self._latest_share, steps[-1], drawn)
+        drawn = np.where(self._generator.random(count) < self._latest_share, steps[-1], drawn)
+        if not self._others:
+            return drawn
+        others = -1 - self._generator.integers(self._others, size=count)
+        return np.where(self._generator.random(count) < self._others_share, others, drawn)
 
     def greedy(self, env_step: int) -> ActGreedily:
         """How the snapshot of that environment step acts."""
