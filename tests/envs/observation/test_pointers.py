@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from handmade import company
@@ -20,75 +22,95 @@ def played(level: str, **options: object) -> WaybillVectorEnv:
     return env
 
 
+class Looked:
+    """A game as it is and as it is observed: entity rows [E, Fe], pointers [E + K, 3]."""
+
+    def __init__(self, env: WaybillVectorEnv, game: int) -> None:
+        observations = env.batch.observations
+        self.env, self.game, self.me = env, game, company(env.states)[game]
+        self.rows = cut(observations, env.layout)[1][game]
+        self.pointers = pointers_of(observations, env.layout)[game].astype(int)
+        self.sites = env.level.deposits + env.level.towns
+        assert self.pointers.min() >= 0
+        assert self.pointers.max() <= env.layout.entities
+
+    def tile_of(self, pointer: int) -> int:
+        """Where the entity stands that a pointer names."""
+        row, side = self.rows[pointer - 1], self.env.level.side
+        assert row[0] == 1
+        assert row[1:4].sum() == 1  # a deposit, a town or a workshop
+        x, y = np.rint(row[ENTITY_FEATURES:] * (side - 1)).astype(int)
+        return int(y * side + x)
+
+    def tile_at(self, place: int) -> int:
+        """Where a building slot or a town is."""
+        if place < MAX_BUILDINGS:
+            return int(self.me["buildings"]["tile"][place])
+        towns = self.env.batch.pool.site_tile[self.env.states["map"][self.game]]
+        return int(towns[self.env.level.deposits + place - MAX_BUILDINGS])
+
+    def check_carts(self) -> Counter[str]:
+        seen = Counter[str]()
+        kinds = self.me["buildings"]["kind"]
+        for c, cart in enumerate(self.me["carts"][: self.me["n_carts"]]):
+            source, target, none = self.pointers[self.sites + c]
+            assert none == 0
+            if cart["phase"] == IDLE:
+                assert source == target == 0
+                continue
+            if kinds[cart["source"]] in (EXTRACTOR, WORKS):
+                assert self.tile_of(source) == self.tile_at(cart["source"])
+                seen["cart source"] += 1
+            if cart["target"] >= MAX_BUILDINGS or kinds[cart["target"]] == WORKS:
+                assert self.tile_of(target) == self.tile_at(cart["target"])
+                seen["cart target"] += 1
+        return seen
+
+    def check_candidates(self) -> Counter[str]:
+        seen, space = Counter[str](), self.env.batch.space
+        for k in range(self.env.layout.candidates):
+            order, (source, target, cart) = space.orders[self.game, k], self.pointers[self.env.layout.entities + k]
+            if k >= space.count[self.game] or order["verb"] == PASS:
+                assert source == target == cart == 0
+                continue
+            if source > 0:
+                assert self.tile_of(source) == order["tile"]
+                seen["source"] += 1
+            if order["verb"] == EXTRACT:
+                assert self.rows[source - 1, 1] == 1
+                seen["deposit"] += 1
+            if order["verb"] == HAUL:
+                assert self.tile_of(source) == order["tile"]
+                seen += self.check_haul(order, target, cart)
+            else:
+                assert target == cart == 0
+        return seen
+
+    def check_haul(self, order: np.void, target: int, cart: int) -> Counter[str]:
+        assert self.tile_of(target) == order["target"]
+        seen = Counter({"target": 1, "workshop": int(self.rows[target - 1, 3] == 1)})
+        if order["cart"] == NEW_CART:
+            assert cart == 0
+            return seen
+        row = self.rows[cart - 1]
+        assert row[4] == 1
+        assert cart - 1 == self.sites + order["cart"]
+        assert (row[GOOD_AT : GOOD_AT + 2] == 0).all()  # it is idle
+        return seen + Counter({"cart": 1})
+
+
 @pytest.mark.parametrize("level", ["haul", "chain", "rivals", "fog"])
 def test_rows_are_those_of_the_places_and_carts_that_are_named(level: str) -> None:
     """Coordinates tell every tile from every other, and at most one site or building stands on a tile."""
-    env, rng = played(level, pointers=True), np.random.default_rng(0)
-    seen = {"cart source": 0, "cart target": 0, "source": 0, "target": 0, "cart": 0, "workshop": 0, "deposit": 0}
-    side, states = env.level.side, env.states
+    env, rng, seen = played(level, pointers=True), np.random.default_rng(0), Counter[str]()
     for _ in range(TURNS):
-        batch = env.batch
-        _, rows, _ = cut(batch.observations, env.layout)
-        pointers = pointers_of(batch.observations, env.layout).astype(int)
-        assert pointers.min() >= 0
-        assert pointers.max() <= env.layout.entities
         for game in range(GAMES):
-            me = company(states)[game]
-
-            def tile_of(row: int, game: int = game, rows: np.ndarray = rows) -> int:
-                assert rows[game, row, 0] == 1
-                assert rows[game, row, 1:4].sum() == 1  # a deposit, a town or a workshop
-                x, y = np.rint(rows[game, row, ENTITY_FEATURES:] * (side - 1)).astype(int)
-                return int(y * side + x)
-
-            def place(number: int, game: int = game, me: np.void = me) -> int:
-                site = env.level.deposits + number - MAX_BUILDINGS
-                towns = env.batch.pool.site_tile[states["map"][game]]
-                return int(towns[site] if number >= MAX_BUILDINGS else me["buildings"]["tile"][number])
-
-            sites = env.level.deposits + env.level.towns
-            for c, cart in enumerate(me["carts"][: me["n_carts"]]):
-                source, target, none = pointers[game, sites + c]
-                assert none == 0
-                if cart["phase"] == IDLE:
-                    assert source == target == 0
-                    continue
-                if me["buildings"]["kind"][cart["source"]] in (EXTRACTOR, WORKS):
-                    assert tile_of(source - 1) == place(cart["source"])
-                    seen["cart source"] += 1
-                if cart["target"] >= MAX_BUILDINGS or me["buildings"]["kind"][cart["target"]] == WORKS:
-                    assert tile_of(target - 1) == place(cart["target"])
-                    seen["cart target"] += 1
-            for k in range(env.layout.candidates):
-                order, (source, target, cart) = batch.space.orders[game, k], pointers[game, env.layout.entities + k]
-                if k >= batch.space.count[game] or order["verb"] == PASS:
-                    assert source == target == cart == 0
-                    continue
-                if source > 0:
-                    assert tile_of(source - 1) == order["tile"]
-                    seen["source"] += 1
-                if order["verb"] == EXTRACT:
-                    assert rows[game, source - 1, 1] == 1
-                    seen["deposit"] += 1
-                if order["verb"] != HAUL:
-                    assert target == cart == 0
-                    continue
-                assert tile_of(source - 1) == order["tile"]
-                assert tile_of(target - 1) == order["target"]
-                seen["target"] += 1
-                seen["workshop"] += rows[game, target - 1, 3] == 1
-                if order["cart"] == NEW_CART:
-                    assert cart == 0
-                else:
-                    row = rows[game, cart - 1]
-                    assert row[4] == 1
-                    assert cart - 1 == sites + order["cart"]
-                    assert (row[GOOD_AT : GOOD_AT + 2] == 0).all()  # it is idle
-                    seen["cart"] += 1
-        drawn = np.array([rng.choice(np.flatnonzero(mask)) for mask in batch.space.mask])
-        env.step(np.where(rng.random(GAMES) < 0.2, drawn, batch.advice))
-    wanted = set(seen) - ({"workshop"} if level == "haul" else set()) - ({"cart"} if level != "haul" else set())
-    assert {name for name in wanted if seen[name] == 0} == set(), seen
+            looked = Looked(env, game)
+            seen += looked.check_carts() + looked.check_candidates()
+        drawn = np.array([rng.choice(np.flatnonzero(mask)) for mask in env.batch.space.mask])
+        env.step(np.where(rng.random(GAMES) < 0.2, drawn, env.batch.advice))
+    wanted = {"cart source", "cart target", "source", "target", "deposit", "cart" if level == "haul" else "workshop"}
+    assert wanted <= set(seen), seen
 
 
 @pytest.mark.parametrize("level", ["refine", "fog"])
