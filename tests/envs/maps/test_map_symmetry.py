@@ -11,6 +11,7 @@ from envs.waybill.core.state import PASS
 from envs.waybill.maps.pool import MapPool
 from envs.waybill.observation.candidates import ORDER_FEATURES
 from envs.waybill.observation.company import GLOBALS
+from envs.waybill.observation.dating import DATED_ENTITY, DATED_ORDER
 from envs.waybill.observation.entities import ENTITY_FEATURES
 from envs.waybill.observation.layout import cut
 
@@ -75,15 +76,18 @@ def check_views(play: Play, moved: Play, goes: np.ndarray) -> None:
         np.testing.assert_array_equal(rows[..., :ENTITY_FEATURES], rows2[..., :ENTITY_FEATURES])
         np.testing.assert_array_equal(candidates[..., :ORDER_FEATURES], candidates2[..., :ORDER_FEATURES])
         placed = (rows[..., 0] == 1) & (rows[..., 5] == 0)  # rivals have no place
-        places = rows[placed][:, ENTITY_FEATURES:]
-        np.testing.assert_array_equal(rows2[placed][:, ENTITY_FEATURES:], move_places(places, side, goes))
-        assert (rows2[~placed][:, ENTITY_FEATURES:] == 0).all()
+        at = slice(ENTITY_FEATURES, -DATED_ENTITY)
+        places = rows[placed][:, at]
+        np.testing.assert_array_equal(rows2[placed][:, at], move_places(places, side, goes))
+        assert (rows2[~placed][:, at] == 0).all()
+        np.testing.assert_array_equal(rows[..., -DATED_ENTITY:], rows2[..., -DATED_ENTITY:])
+        np.testing.assert_array_equal(candidates[..., -DATED_ORDER:], candidates2[..., -DATED_ORDER:])
         placed = (candidates[..., 0] == 1) & (candidates[..., 1 + PASS] == 0)
-        pairs = candidates[placed][:, ORDER_FEATURES:]
+        pairs = candidates[placed][:, ORDER_FEATURES:-DATED_ORDER]
         source, target = (move_places(pairs[:, k : k + 2], side, goes) for k in (0, 2))
         gap = abs(source - target)
         want = np.concatenate([source, target, gap, gap.max(1, keepdims=True, initial=0.0)], axis=1)
-        np.testing.assert_allclose(candidates2[placed][:, ORDER_FEATURES:], want, atol=1e-6)
+        np.testing.assert_allclose(candidates2[placed][:, ORDER_FEATURES:-DATED_ORDER], want, atol=1e-6)
 
 
 @pytest.mark.parametrize(("turns", "mirror"), SYMMETRIES)
