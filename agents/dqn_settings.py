@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 
 from agents.acting.exploration import LinearSchedule
-from agents.acting.policy import QPolicy
 from agents.dqn import DQN
 from agents.learning.learner import MunchausenSettings, QLearner
 from agents.learning.plasticity import Plasticity
@@ -98,10 +97,10 @@ class DQNSettings(QSettings):
         """True with ``noisy``."""
         return self.noisy
 
-    def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
-        """A policy that acts with that network, by the mean or by the risk."""
-        alpha = None if self.risk is None else self.risk_alpha
-        return QPolicy(network=network, head=self.make_head(), n_actions=n_actions, device=device, risk_alpha=alpha)
+    def make_head(self) -> Head:
+        """See ``QSettings``; with ``risk`` actions are chosen by the lowest returns."""
+        head = super().make_head()
+        return head if self.risk is None or not head.has_risk else replace(cast(Any, head), lowest=self.risk_alpha)
 
     def build(self, task: Task) -> DQN:
         """An agent for that task.

@@ -22,17 +22,13 @@ from agents.networks.weights import FlatParameters, load_weights
 class QPolicy:
     """A Q-network that acts greedily among legal actions.
 
-    The rows of S seeds follow each other: of N rows the first N / S are seed 0's. With ``risk_alpha`` an action counts
-    as much as the mean of its lowest quantiles (CVaR) instead of the mean of all.
+    The rows of S seeds follow each other: of N rows the first N / S are seed 0's.
     """
 
     value_name = "Q-values"
 
-    def __init__(
-        self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device, risk_alpha: float | None = None
-    ) -> None:
+    def __init__(self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device) -> None:
         self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
-        self.risk_alpha = risk_alpha
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
         self._forward: MLPForward | None = None  # the fused forward pass, for the number of rows last seen
         self._put: tuple[np.ndarray, Tensor] | None = None
@@ -52,9 +48,7 @@ class QPolicy:
         network = copy.deepcopy(self.network)
         for parameter in network.parameters():
             parameter.data = parameter.data[seed : seed + 1].clone()
-        policy = QPolicy(
-            network=network, head=self.head, n_actions=self.n_actions, device=self.device, risk_alpha=self.risk_alpha
-        )
+        policy = QPolicy(network=network, head=self.head, n_actions=self.n_actions, device=self.device)
         policy.flat = None if self.flat is None else FlatParameters(network, gradients=False)
         return policy
 
@@ -87,10 +81,7 @@ class QPolicy:
         legal = self._mask(mask, rows.shape[1])
         if self.is_fused:
             return self._fused_values(rows, legal), legal
-        outputs = self.network(rows, legal)
-        if self.risk_alpha is None:
-            return self.head.mean(outputs), legal
-        return self.head.risk(outputs, self.risk_alpha), legal
+        return self.head.preference(self.network(rows, legal)), legal
 
     def _fused_values(self, rows: Tensor, legal: Tensor) -> Tensor:
         """Q-values by the fused CPU path, in a buffer that the next call overwrites."""

@@ -170,7 +170,7 @@ class CandidateSeed:
         chooser = self.online if self.double else self.target
         chooser.embed(after)
         outputs = chooser.score(after)  # [L, Z]
-        q = self.head.mean(outputs).numpy()
+        q = self.head.preference(outputs).numpy()
         kernels.unpack_values(q, after.row, after.slot, self.q_t.numpy(), self.place.numpy())
         return self.q_t, self._outputs_by_target if self.double else partial(self._outputs_at, outputs)
 

@@ -131,9 +131,9 @@ class QLearner(Updater):
         """
         obs_t, mask_t = batch.obs_t, batch.mask_t
         if self.double:
-            return self.head.mean(self.network(obs_t, mask_t)), partial(self.target_network.of, obs_t, mask_t)
+            return self.head.preference(self.network(obs_t, mask_t)), partial(self.target_network.of, obs_t, mask_t)
         outputs = self.target_network(obs_t, mask_t)  # [S, B, A, Z]
-        return self.head.mean(outputs), partial(taken, outputs)
+        return self.head.preference(outputs), partial(taken, outputs)
 
     def _munchausen_target(self, batch: Transitions, settings: MunchausenSettings) -> Tensor:
         q_tm1, q_t = (

@@ -23,7 +23,7 @@ class Head:
 
     name: ClassVar[str]  # as in agent.head=NAME
     takes_returns: ClassVar[bool] = False  # a given return [...] is a target for ``loss``
-    has_risk: ClassVar[bool] = False  # ``risk`` is defined
+    has_risk: ClassVar[bool] = False  # actions may be chosen by their ``lowest`` returns
 
     @property
     def outputs(self) -> int:
@@ -50,13 +50,9 @@ class Head:
         """
         raise NotImplementedError
 
-    def risk(self, outputs: Tensor, alpha: float) -> Tensor:
-        """Mean [...] of the lowest share alpha of the returns that outputs [..., Z] expect.
-
-        Raises:
-            WaybillError: if the head has no quantiles.
-        """
-        raise WaybillError(f"head={self.name} has no risk: only head={heads_with('has_risk')} knows the lowest returns")
+    def preference(self, outputs: Tensor) -> Tensor:
+        """What actions are chosen by [...], in acting and for the target: Q-values, unless a head says otherwise."""
+        return self.mean(outputs)
 
     def _check(self, per_sample: Tensor, *outputs: Tensor) -> None:
         for each in outputs:
@@ -95,10 +91,14 @@ class ScalarHead(Head):
 
 @dataclass(frozen=True)
 class QuantileHead(Head):
-    """Equally likely quantiles of the return, ``atoms`` of them (QR-DQN: Dabney, Rowland, Bellemare & Munos 2018)."""
+    """Equally likely quantiles of the return, ``atoms`` of them (QR-DQN: Dabney, Rowland, Bellemare & Munos 2018).
+
+    With ``lowest`` actions are chosen by the mean of that share of the lowest ones (CVaR).
+    """
 
     atoms: int
     huber_delta: float
+    lowest: float | None = None
 
     name: ClassVar[str] = "quantile"
     has_risk: ClassVar[bool] = True
@@ -127,9 +127,9 @@ class QuantileHead(Head):
         loss = losses.quantile_huber(out_tm1, target, self.huber_delta)
         return loss, self.mean(target) - self.mean(out_tm1).detach()
 
-    def risk(self, outputs: Tensor, alpha: float) -> Tensor:
+    def preference(self, outputs: Tensor) -> Tensor:
         """See ``Head``."""
-        return losses.lower_tail_mean(outputs, alpha)
+        return self.mean(outputs) if self.lowest is None else losses.lower_tail_mean(outputs, self.lowest)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from chain import QUIT, RIGHT, Chain, assert_optimal, build, every_state, make_n
 
 from agents.dqn import DQN
 from agents.dqn_settings import DQNSettings
+from agents.memory.transitions import Transitions
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -109,6 +110,26 @@ def test_cvar_takes_the_safe_action() -> None:
         expected = [-1, 0.4, 0.5 if risk is None else -0.5]
         assert agent.q_values(obs, mask)[2].tolist() == pytest.approx(expected)
     assert chosen == {None: 2, "cvar": 1}
+
+
+@pytest.mark.parametrize("double", [False, True], ids=["plain", "double"])
+def test_cvar_expects_the_safe_action_next(double: bool) -> None:
+    """The same quantiles in the target: 0.4 follows the safe action, the mean's action would bring 0.5."""
+    obs, mask = (torch.from_numpy(x)[None] for x in every_state())
+    rows, ones = mask.shape[1], torch.ones(mask.shape[:2])
+    batch = Transitions(
+        obs_tm1=obs.float(), mask_tm1=torch.ones_like(mask, dtype=torch.bool), a_tm1=torch.zeros(1, rows).long(),
+        r_t=0 * ones, discount_t=ones, obs_t=obs.float(), mask_t=torch.ones_like(mask, dtype=torch.bool),
+        weights=ones, slots=torch.zeros(1, rows).long(),
+    )  # fmt: skip
+    for risk, expected in ((None, 0.5), ("cvar", 0.4)):
+        agent = build(head="quantile", atoms=4, risk=risk, risk_alpha=0.5, double=double)
+        for network in (agent.learner.network, agent.learner.target_network):
+            head: Any = network.head
+            head.weight.data.zero_()
+            head.bias.data.copy_(torch.tensor([[[-1.0] * 4 + [0.4] * 4 + [1.5, -0.5, -0.5, 1.5]]]))
+        td_error = agent.learner.update(batch, 0)
+        assert td_error[0].tolist() == pytest.approx([expected + 1] * rows)
 
 
 def test_a_policy_alone_acts_by_the_same_risk() -> None:

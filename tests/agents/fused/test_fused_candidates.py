@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learners import ROWS, fill, make_learner, make_network
+from learners import ROWS, fill, head_named, make_learner, make_network
 from states import LAYOUT
 
 from agents.fused.candidates import FusedCandidates, can_fuse_candidates
 from agents.learning.learner import MunchausenSettings, QLearner
 from agents.memory.transitions import TransitionBuffers
-from agents.networks.heads import make_head
 from agents.networks.mlp import MLPSettings
 
 
@@ -31,12 +30,11 @@ def assert_same(general: QLearner, fused: QLearner, seeds: int) -> None:
         assert own == pytest.approx(other, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("head", ["scalar", "quantile", "categorical", "hl_gauss"])
+@pytest.mark.parametrize("head", ["scalar", "quantile", "cvar", "categorical", "hl_gauss"])
 @pytest.mark.parametrize("double", [False, True], ids=["plain", "double"])
 @pytest.mark.parametrize("layer_norm", [False, True], ids=["bare", "norm"])
 def test_it_is_the_general_update(head: str, double: bool, layer_norm: bool) -> None:
-    outputs = make_head(head, atoms=5, v_min=-3.0, v_max=3.0, huber_delta=1.0).outputs
-    network = make_network(1, outputs, layer_norm=layer_norm)
+    network = make_network(1, head_named(head).outputs, layer_norm=layer_norm)
     general, fused = (make_learner(network, head, way, double=double) for way in (False, True))
     assert_same(general, fused, seeds=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -16,8 +17,8 @@ WORST = torch.finfo(torch.float32).min
 NAMES = ("scalar", "quantile", "categorical", "hl_gauss")
 
 
-def make(name: str, atoms: int = 5, v_min: float = -2.0, v_max: float = 2.0, huber_delta: float = 1.0) -> heads.Head:
-    return heads.make_head(name, atoms=atoms, v_min=v_min, v_max=v_max, huber_delta=huber_delta)
+def make(name: str, **changed: Any) -> heads.Head:
+    return heads.make_head(name, **{"atoms": 5, "v_min": -2.0, "v_max": 2.0, "huber_delta": 1.0, **changed})
 
 
 def loss_of(
@@ -224,7 +225,7 @@ def test_shapes_that_would_broadcast_are_refused(name: str) -> None:
             loss_of(head, **{"out_tm1": out, "r_t": r_t, "discount_t": r_t, "out_t": out} | wrong)
 
 
-def test_returns_and_risk_are_for_those_who_have_them() -> None:
+def test_returns_are_for_those_who_take_them_and_risk_for_quantiles() -> None:
     for name in NAMES:
         head = make(name)
         assert head.takes_returns == (name in ("scalar", "hl_gauss"))
@@ -232,10 +233,11 @@ def test_returns_and_risk_are_for_those_who_have_them() -> None:
         if not head.takes_returns:
             with pytest.raises(AssertionError, match=name):
                 head.loss(out_tm1=torch.zeros(1, 5), target=torch.zeros(1))
-        if not head.has_risk:
-            with pytest.raises(ValueError, match=f"^head={name} has no risk: "):
-                head.risk(torch.zeros(1, head.outputs), 0.5)
-    assert make("quantile", atoms=4).risk(torch.tensor([[3.0, 1.0, 2.0, 9.0]]), 0.5).tolist() == [1.5]
+        outputs = random(3, head.outputs)
+        assert torch.equal(head.preference(outputs), head.mean(outputs))
+    quantiles = torch.tensor([[3.0, 1.0, 2.0, 9.0]])
+    assert make("quantile", atoms=4, lowest=0.5).preference(quantiles).tolist() == [1.5]
+    assert make("quantile", atoms=4, lowest=0.5).mean(quantiles).tolist() == [3.75]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -247,7 +249,7 @@ def test_nothing_waits_for_the_data(name: str) -> None:
     if head.takes_returns:
         parts += head.loss(out_tm1=out, target=r_t)
     if head.has_risk:
-        parts.append(head.risk(out, 0.25))
+        parts.append(make(name, lowest=0.25).preference(out))
     assert all(part.shape == (2, 3) for part in parts)
 
 

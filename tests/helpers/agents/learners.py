@@ -12,7 +12,7 @@ from agents.learning.learner import QLearner
 from agents.memory.transitions import TransitionBuffers
 from agents.networks.base import QNetwork
 from agents.networks.candidates import CandidateSettings
-from agents.networks.heads import make_head
+from agents.networks.heads import Head, make_head
 from agents.networks.weights import stack
 
 ROWS = 12
@@ -31,8 +31,15 @@ def make_learner(network: QNetwork, head: str, fused_update: bool, **changes: An
     }  # fmt: skip
     return QLearner(
         network=copy.deepcopy(network), target_network=copy.deepcopy(network), fused_update=fused_update,
-        head=make_head(head, atoms=5, v_min=-3.0, v_max=3.0, huber_delta=1.0), **(values | changes),
+        head=head_named(head), **(values | changes),
     )  # fmt: skip
+
+
+def head_named(name: str) -> Head:
+    """A value head; "cvar" is quantiles whose lowest decide."""
+    lowest = 0.3 if name == "cvar" else None
+    name = "quantile" if name == "cvar" else name
+    return make_head(name, atoms=5, v_min=-3.0, v_max=3.0, huber_delta=1.0, lowest=lowest)
 
 
 def fill(buffers: TransitionBuffers, number: int) -> None:
