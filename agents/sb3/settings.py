@@ -99,9 +99,12 @@ class SB3DQNSettings(SB3Settings):
     exploration_fraction: float = 0.4
 
     def build(
-        self, *, env: Any, device: torch.device, seed: int, total_steps: int, gamma: float | None = None
-    ) -> SB3Agent:
+        self, *, env: Any, device: torch.device, seed: int, total_steps: int, gamma: float | None = None,
+        schedule_steps: int | None = None,
+    ) -> SB3Agent:  # fmt: skip
         """A model on that environment (an SB3 VecEnv or a Gymnasium environment).
+
+        Exploration falls over a share of ``schedule_steps``, None: of all.
 
         Raises:
             WaybillError: in one line, if the memory would not fit into ``memory_bytes``.
@@ -113,12 +116,13 @@ class SB3DQNSettings(SB3Settings):
                 f"a memory of {self.buffer_size:,} steps of {per_step:,} bytes needs {needed / 2**30:.1f} GiB, but "
                 f"memory_bytes is {limit / 2**30:.1f} GiB: lower buffer_size to {limit // per_step:,}"
             )
+        share = 1.0 if schedule_steps is None else schedule_steps / total_steps
         return self._agent(
             DQN, env=env, device=device, seed=seed, total_steps=total_steps, gamma=gamma,
             train_freq=self.train_freq, gradient_steps=self.gradient_steps, buffer_size=self.buffer_size,
             learning_starts=self.learning_starts, target_update_interval=self.target_update_interval, tau=self.tau,
             exploration_initial_eps=self.exploration_initial_eps, exploration_final_eps=self.exploration_final_eps,
-            exploration_fraction=self.exploration_fraction,
+            exploration_fraction=self.exploration_fraction * share,
         )  # fmt: skip
 
 
@@ -144,9 +148,13 @@ class SB3MaskablePPOSettings(SB3Settings):
     vf_coef: float = 0.5
 
     def build(
-        self, *, env: Any, device: torch.device, seed: int, total_steps: int, gamma: float | None = None
-    ) -> SB3Agent:
-        """A model on that environment (an SB3 VecEnv or a Gymnasium environment) with ``action_masks()``."""
+        self, *, env: Any, device: torch.device, seed: int, total_steps: int, gamma: float | None = None,
+        schedule_steps: int | None = None,
+    ) -> SB3Agent:  # fmt: skip
+        """A model on that environment (an SB3 VecEnv or a Gymnasium environment) with ``action_masks()``.
+
+        Nothing of it changes with the steps, so ``schedule_steps`` count nothing.
+        """
         rollout = self.n_steps * int(getattr(env, "num_envs", 1))
         return self._agent(
             MaskablePPO, env=env, device=device, seed=seed, total_steps=total_steps, gamma=gamma,

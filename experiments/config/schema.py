@@ -26,7 +26,7 @@ from groundwork.errors import WaybillError
 GAME_GROUPS = ("level", "reward", "actions", "encoding", "curriculum")  # of Waybill's own games
 GAME_KEYS = (*GAME_GROUPS, "dated", "rivals", "selfplay")  # all keys that only they have
 GROUPS = ("env", *GAME_GROUPS, "agent", "network")
-RESUMABLE = ("resume", "steps", "device", "threads", "progress", "stop_at_score")
+RESUMABLE = ("resume", "steps", "schedule_steps", "device", "threads", "progress", "stop_at_score")
 UNUSED = "-"  # the choice in a group that the run's games don't use
 DEFAULT_ENV = {"name": "waybill"}  # the games of a config that names none, as those of before did
 
@@ -47,6 +47,7 @@ class Config:
     seed: int = 0
     seeds: int = 1
     steps: int = MISSING
+    schedule_steps: int | None = None
     num_envs: int = 64
     device: str = "auto"
     threads: int | None = None
@@ -63,6 +64,8 @@ class Config:
         need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")
         need(1 <= self.seeds <= min(1024, 2**16 - self.seed), "seeds", self.seeds, "1..1024, seed + seeds up to 65536")
         need(1 <= self.steps <= 10**12, "steps", self.steps, "1 or more environment steps")
+        if self.schedule_steps is not None:
+            need(1 <= self.schedule_steps <= 10**12, "schedule_steps", self.schedule_steps, "1 or more or null")
         need(1 <= self.num_envs <= 65536, "num_envs", self.num_envs, "1..65536 games")
         need(1 <= self.train_maps < 2**24, "train_maps", self.train_maps, "1..16777215 maps")
         need(self.log_every >= 1, "log_every", self.log_every, "1 or more environment steps")
@@ -71,6 +74,11 @@ class Config:
         if self.threads is not None:
             need(1 <= self.threads <= 1024, "threads", self.threads, "1..1024 or null for all cores")
         need(1 <= self.network_threads <= 1024, "network_threads", self.network_threads, "1..1024")
+
+    @property
+    def scheduled(self) -> int:
+        """Environment steps over which what changes with them goes from its first value to its last."""
+        return self.steps if self.schedule_steps is None else self.schedule_steps
 
     def completed(self) -> Config:
         """The same with all that follows from other keys filled in."""

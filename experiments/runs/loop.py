@@ -41,7 +41,7 @@ class BatchLoop:
             num_envs=self.config.num_envs,
             obs_size=layout.size,
             n_actions=n_actions,
-            total_steps=self.config.steps,
+            total_steps=self.config.scheduled,
             gamma=setup.gamma,
             device=device_of(self.config),
             seeds=[one.config.seed for one in setups],
@@ -175,6 +175,7 @@ class SB3Loop:
             device=device_of(self.config),
             seed=self.config.seed,
             total_steps=self.config.steps,
+            schedule_steps=self.config.scheduled,
         )
         self.windows = [setup.domain.window(validation.env)]
 

@@ -63,7 +63,7 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
     except WaybillError as error:
         raise WaybillError(f"resume={folder}: {error}") from None
     evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
-    setup = _with_overrides(setup, overrides)
+    setup, before = _with_overrides(setup, overrides), setup.config
     if setup.player is not None:
         raise WaybillError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
     state = load_last(folder)
@@ -78,6 +78,10 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
         raise WaybillError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
     prepare(setup)
     note_changes(folder, setup)
+    if setup.config.steps != before.steps and setup.config.scheduled == before.scheduled:
+        line = f"go on over the first {before.scheduled:,} steps, as the run began, and stay at their last values"
+        wider = f"schedule_steps={setup.config.steps} stretches them"
+        print(f"note: learning rate, exploration and the like {line}; {wider}", flush=True)
     lines = commands.commands_in((folder / CONFIG).read_text())
     lines += [commands.command_line(overrides)] if overrides else []
     return _train_and_report(setup, folder, state, commands.as_comments(lines))
@@ -93,6 +97,8 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
             raise WaybillError(f"{override}: a resumed run keeps its own config, only {allowed} may be given")
         if key != "resume":
             OmegaConf.update(changed, key, OmegaConf.create(f"value: {value}").value)
+    if changed.get("schedule_steps") is None and changed.steps != setup.config.steps:
+        OmegaConf.update(changed, "schedule_steps", setup.config.scheduled)  # what has begun goes on as it began
     return reading.read_setup(changed)
 
 

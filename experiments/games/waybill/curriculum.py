@@ -26,7 +26,8 @@ class LadderCurriculum:
 
     Args:
         games: the seed's training games, which are told to move up.
-        settings, total_steps: when to move up; ``settings`` has shares of the steps.
+        settings, total_steps: when to move up; ``settings`` has shares of these steps.
+        last_step: of the training: none moves up any more.
         validation, goal: the validation games of a level, and the score to be measured by there.
         shrink_perturb: moves the network's weights towards fresh ones after a move up.
     """
@@ -37,11 +38,12 @@ class LadderCurriculum:
         games: LadderGames,
         settings: CurriculumConfig,
         total_steps: int,
+        last_step: int,
         validation: Callable[[LevelConfig], MapEvaluator],
         goal: Callable[[LevelConfig], float],
         shrink_perturb: ShrinkPerturb,
     ) -> None:
-        self.games, self.settings, self.total_steps = games, settings, total_steps
+        self.games, self.settings, self.total_steps, self.last_step = games, settings, total_steps, last_step
         self._validation, self._goal, self._shrink_perturb = validation, goal, shrink_perturb
         self.begun = {games.levels[0].name: 0}  # environment step at which each level was begun, in order
         self._mastered = False
@@ -73,7 +75,7 @@ class LadderCurriculum:
 
     def after_step(self, env_step: int) -> dict[str, float]:
         """Move up if it is time; returns curves by tag, empty if it isn't."""
-        if self.on_top or self.games.is_moving or env_step >= self.total_steps:
+        if self.on_top or self.games.is_moving or env_step >= self.last_step:
             return {}
         here = (env_step - self.begun[self.level.name]) / self.total_steps
         if here < self.settings.most_steps and not (self._mastered and here >= self.settings.least_steps):
@@ -117,6 +119,6 @@ def make_curriculum(*, setup: Setup, games: Any, shrink_perturb: ShrinkPerturb, 
         return float(played.score.mean())
 
     return LadderCurriculum(
-        games=games, settings=config.curriculum, total_steps=config.steps, validation=validation, goal=goal,
-        shrink_perturb=shrink_perturb,
+        games=games, settings=config.curriculum, total_steps=config.scheduled, last_step=config.steps,
+        validation=validation, goal=goal, shrink_perturb=shrink_perturb,
     )  # fmt: skip

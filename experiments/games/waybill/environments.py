@@ -46,7 +46,7 @@ def training_env(setup: Setup) -> LevelGames | LadderGames:
         return batch_env(setup, num_envs=count, maps=maps, level=level, selfplay=True)
 
     def limit(env_step: int) -> int:
-        return actions.limit(env_step, config.steps)
+        return actions.limit(env_step, config.scheduled)
 
     return LadderGames(
         levels=levels, num_envs=config.num_envs, replay_share=curriculum.replay_share, columns=columns,

@@ -76,7 +76,11 @@ def test_a_run_of_before_is_read_and_saved_without_classes(tmp_path: Path, path:
     assert targets == 3
     assert "_target_" not in yaml.safe_dump(setup.plain)
     without = {group: choices.without_target(before[group]) for group in ("env", "agent", "network")}
-    later: dict[str, Any] = {"callbacks": {}, "evaluation": {**before["evaluation"], "search": None}}
+    later: dict[str, Any] = {
+        "callbacks": {},
+        "schedule_steps": None,
+        "evaluation": {**before["evaluation"], "search": None},
+    }
     if "level" in before:
         gone = ("planner_beam", "planner_width")
         later["level"] = {key: x for key, x in before["level"].items() if key not in gone} | {"planner_effort": 3}

@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trained_runs import differences, trained
 
 from experiments.common.stopping import StopRequest
+from experiments.config.reading import read_run
 from experiments.runs import checkpoints, commands
 from experiments.runs import train as runs
 from experiments.runs.checkpoints import BEST, LAST
@@ -72,11 +73,33 @@ def test_a_finished_run_is_extended_by_steps_and_by_nothing_else(tmp_path: Path)
     runs.start_run(tiny_node(tmp_path, *DQN), folder=folder)
     with pytest.raises(ValueError, match="the run is finished .* to extend it, add steps=N with N above 12"):
         runs.resume_run(folder, overrides=[f"resume={folder}"])
-    with pytest.raises(ValueError, match="seed=3: a resumed run keeps its own config, only steps, device"):
+    with pytest.raises(ValueError, match="seed=3: a resumed run keeps its own config, only steps, schedule_steps"):
         runs.resume_run(folder, overrides=[f"resume={folder}", "seed=3"])
     runs.resume_run(folder, overrides=[f"resume={folder}", "steps=1600"])
     assert json.loads((folder / "result.json").read_text())["env_steps"] >= 1600
     assert len(list(folder.glob("result_at_12*.json"))) == 1
+
+
+def test_what_fell_stays_down_in_an_extended_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However often; unless it is asked to be stretched."""
+    folder, falling = tmp_path / "run", ("agent.epsilon_fraction=1", "agent.learning_rate_final_share=0.1")
+    runs.start_run(tiny_node(tmp_path, *DQN, *falling, "log_every=100"), folder=folder)
+    assert "note: learning rate" not in capsys.readouterr().out
+    for steps, more in ((1600, ()), (2000, ()), (2400, ("schedule_steps=4800",))):
+        runs.resume_run(folder, overrides=[f"resume={folder}", f"steps={steps}", *more])
+        told = "note: learning rate, exploration and the like go on over the first 1,200 steps, as the run began, and"
+        assert (told in capsys.readouterr().out) == (not more)
+        assert read_run(folder).config.scheduled == (4800 if more else 1200)
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    explored = {point.step: point.value for point in events.Scalars("rollout/exploration_rate")}
+    assert [explored[step] for step in (304, 600)] == pytest.approx([1 - 0.95 * step / 1200 for step in (304, 600)])
+    later = [value for step, value in explored.items() if 1200 <= step <= 2000]
+    assert len(later) >= 8
+    assert later == pytest.approx([0.05] * len(later))
+    assert explored[2400] == pytest.approx(1 - 0.95 / 2)
+    agent = make_loop(read_run(folder), validation=read_run(folder).domain.validation(read_run(folder))).agent
+    assert agent.learner.learning_rate(2400) == pytest.approx(agent.learner.learning_rate(0) * 0.55)
 
 
 def test_a_config_begins_with_the_commands_that_made_its_run(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def curriculum_of(
     own = CurriculumConfig(name="ladder", **settings)
     evaluator: Any = Scores(scores, list(units))
     curriculum = LadderCurriculum(
-        games=games(tmp_path), settings=own, total_steps=1000, validation=lambda level: evaluator,
+        games=games(tmp_path), settings=own, total_steps=1000, last_step=1000, validation=lambda level: evaluator,
         goal=lambda level: 100.0, shrink_perturb=shrink_perturb,
     )  # fmt: skip
     return curriculum, perturbed
