@@ -139,7 +139,8 @@ class DQN(QAgent):
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:
-        """See ``QAgent``; beside these dormant, the share of hidden units that hardly act in the last batch.
+        """See ``QAgent``; beside these memory_steps, what is remembered, and dormant, the share of hidden units that
+        hardly act in the last batch.
 
         The first time after the first update also dormant_at_first, their share in the first batch.
         """
@@ -147,7 +148,9 @@ class DQN(QAgent):
         if not means[0]:
             return means
         first, self._first = self._first, [{} for _ in means]
-        return [row | more | once for row, more, once in zip(means, extra, first, strict=True)]
+        kept = [{"memory_steps": float(len(memory) * memory.num_envs)} for memory in self.memories]
+        parts = zip(means, kept, extra, first, strict=True)
+        return [row | steps | more | once for row, steps, more, once in parts]
 
     def dormant(self, seed: int) -> float | None:
         """The share of one seed's hidden units that hardly act in the batch of the last update; None before the first.

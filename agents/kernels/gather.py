@@ -11,7 +11,18 @@ import numpy as np
 
 from agents.kernels.compiled import exact_kernel
 
-_TWO_112 = np.float32(2.0**112)
+TWO_112 = np.float32(2.0**112)
+
+
+@exact_kernel
+def half_bits(half):  # type: ignore[no-untyped-def]
+    """The bits of a float32 that is 2**112 times smaller than a half with these bits.
+
+    Exponent and fraction are moved to float32's places, which leaves the number so much too small (also if it is
+    subnormal); there are neither infinities nor NaN in the memory.
+    """
+    bits = np.uint32(half)
+    return ((bits & np.uint32(0x8000)) << np.uint32(16)) | ((bits & np.uint32(0x7FFF)) << np.uint32(13))
 
 
 @exact_kernel
@@ -67,18 +78,13 @@ def plain_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
 
 @exact_kernel
 def half_rows(column, rows, out, out_bits) -> None:  # type: ignore[no-untyped-def]
-    """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32.
-
-    Exponent and fraction are moved to float32's places, which leaves the number 2**112 times too small (also if it is
-    subnormal); there are neither infinities nor NaN in the memory.
-    """
+    """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32."""
     for b in range(len(rows)):
         source, bits, target = column[rows[b]], out_bits[b], out[b]
         for i in range(source.size):
-            half = np.uint32(source[i])
-            bits[i] = ((half & np.uint32(0x8000)) << np.uint32(16)) | ((half & np.uint32(0x7FFF)) << np.uint32(13))
+            bits[i] = half_bits(source[i])
         for i in range(target.size):
-            target[i] = target[i] * _TWO_112
+            target[i] = target[i] * TWO_112
 
 
 @exact_kernel

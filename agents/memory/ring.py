@@ -10,10 +10,12 @@ from torch import Tensor
 
 from agents.memory.priorities import Priorities
 from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
+from agents.memory.sparse import SparseRows
 from agents.memory.transitions import SeedBuffers, TransitionBuffers, Transitions
 from groundwork.errors import WaybillError
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
+SPARSE_FROM = 64  # numbers of an observation: smaller ones gain nothing
 _LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
 
 
@@ -40,14 +42,19 @@ class SequentialMemory:
         generator: np.random.Generator,
         priorities: Priorities | None = None,
         longest: int = 1,
+        sparse: bool | None = None,
     ) -> None:
         """Room for ``capacity // num_envs`` rows; pages are touched when written.
+
+        With ``sparse`` observations are packed (see ``SparseRows``): by default on a CPU, if they aren't small. Where
+        ``memory_bytes`` are full before the ring is, the oldest rows are forgotten early.
 
         With ``priorities`` (over rows x games slots) starts are drawn by them; ``longest`` is the most steps that a
         transition will have, as a start gets its priority once these are stored.
 
         Raises:
-            WaybillError: in one line, if that needs more than ``memory_bytes`` or holds fewer than two rows.
+            WaybillError: in one line, if that needs more than ``memory_bytes``, packed observations not counted, or
+                holds fewer than two rows.
         """
         self.n_rows, self.num_envs, self.n_actions = capacity // num_envs, num_envs, n_actions
         self.device, self.generator = device, generator
@@ -56,10 +63,19 @@ class SequentialMemory:
             raise WaybillError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         self.shape = (self.n_rows, num_envs)
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
-        per_step = obs_size * dtype.itemsize + mask_size + 11  # action, reward and three flags
-        holds = f"observation {obs_size:,} x {obs_dtype}, mask {n_actions if store_masks else 0:,} bits"
+        sparse = device.type == "cpu" and obs_size >= SPARSE_FROM if sparse is None else sparse
+        a_obs, name = (16 + obs_size // 64, "begins") if sparse else (obs_size * dtype.itemsize, f"x {obs_dtype}")
+        per_step = a_obs + mask_size + 11  # action, reward and three flags
+        holds = f"observation {obs_size:,} {name}, mask {n_actions if store_masks else 0:,} bits"
         check_bytes(capacity, per_step, holds, memory_bytes)
-        self.obs = torch.empty(*self.shape, obs_size, dtype=dtype, device=device)
+        self.sparse: SparseRows | None = None
+        if sparse:
+            room = memory_bytes - capacity * per_step
+            self.sparse = SparseRows(
+                rows=self.n_rows, num_envs=num_envs, obs_size=obs_size, dtype=dtype, limit_bytes=room
+            )
+        self.obs_size, self.obs_dtype = obs_size, dtype
+        self.obs = torch.empty(*self.shape, 0 if sparse else obs_size, dtype=dtype, device=device)
         self.mask_bits = torch.empty(*self.shape, mask_size, dtype=torch.uint8, device=device) if store_masks else None
         self.a = torch.zeros(self.shape, dtype=torch.int32, device=device)
         self.r = torch.zeros(self.shape, dtype=torch.float32, device=device)
@@ -67,10 +83,11 @@ class SequentialMemory:
         self.truncated = torch.zeros(self.shape, dtype=torch.bool, device=device)
         self.valid = torch.zeros(self.shape, dtype=torch.bool)  # on the CPU, where starts are drawn
         self.cursor = 0  # row to write next
-        self.filled = 0  # rows written so far, at most T
+        self.filled = 0  # rows that are remembered, at most T
+        self._written = 0  # rows that were ever written to, at most T
         self._valid_slots = self.valid.view(-1).numpy()
         kept = self.obs, self.mask_bits, self.a, self.r, self.terminated, self.truncated
-        self.columns = MemoryColumns(*(None if x is None else x.view(-1, *x.shape[2:]) for x in kept))  # [T * N, ...]
+        self.columns = MemoryColumns(*(None if x is None else x.flatten(0, 1) for x in kept))  # [T * N, ...]
         self.arrays = self.columns.as_arrays() if device.type == "cpu" else None
 
     def __len__(self) -> int:
@@ -98,7 +115,10 @@ class SequentialMemory:
         """
         self._check_fits(obs_tm1)
         row = self.cursor
-        self.obs[row].copy_(_tensor(obs_tm1) if obs_there is None else obs_there)
+        if self.sparse is None:
+            self.obs[row].copy_(_tensor(obs_tm1) if obs_there is None else obs_there)
+        else:
+            self._pack(row, _tensor(obs_tm1))
         if self.mask_bits is not None:
             if mask_tm1 is None:
                 raise WaybillError("this memory stores masks, but got none")
@@ -110,16 +130,28 @@ class SequentialMemory:
             column[row].copy_(_tensor(values))
         self.cursor = (row + 1) % self.n_rows
         self.filled = min(self.filled + 1, self.n_rows)
+        self._written = max(self._written, row + 1)
         if self.priorities is not None:
             self._prioritise(row)
 
+    def _pack(self, row: int, obs: Tensor) -> None:
+        """Keep packed observations; the oldest rows make room, if it must be."""
+        assert self.sparse is not None
+        self.filled = min(self.filled, self.n_rows - 1)  # the oldest is overwritten
+        while not self.sparse.write(row, obs):
+            oldest = self._oldest_row()
+            self.sparse.forget(oldest)
+            if self.priorities is not None:
+                self.priorities.remove(oldest * self.num_envs + torch.arange(self.num_envs))
+            self.filled -= 1
+
     def _check_fits(self, obs: np.ndarray) -> None:
-        limit = _LARGEST.get(self.obs.dtype)
+        limit = _LARGEST.get(self.obs_dtype)
         if limit is None:
             return
-        low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs.dtype == torch.uint8
+        low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs_dtype == torch.uint8
         if not (high <= limit and low >= (0 if is_bytes else -limit)):
-            name, worst = str(self.obs.dtype).removeprefix("torch."), high if high > limit else low
+            name, worst = str(self.obs_dtype).removeprefix("torch."), high if high > limit else low
             raise WaybillError(
                 f"an observed {worst:g} does not fit into agent.obs_dtype={name}: use agent.obs_dtype=float32"
             )
@@ -172,12 +204,12 @@ class SequentialMemory:
             starts = torch.from_numpy(slots).to(self.device)
             return read_tensors(self.columns, starts, n_actions=self.n_actions, **how)
         out = self.buffers(1, batch_size).parts[0] if out is None else out
-        return read_compiled(self.arrays, slots, out=out, **how)
+        return read_compiled(self.arrays, slots, out=out, sparse=self.sparse, **how)
 
     def buffers(self, seeds: int, batch_size: int) -> TransitionBuffers:
         """Room for batches of as many memories like this one, for ``sample``."""
         return TransitionBuffers(
-            seeds=seeds, batch_size=batch_size, obs_size=self.obs.shape[2], n_actions=self.n_actions,
+            seeds=seeds, batch_size=batch_size, obs_size=self.obs_size, n_actions=self.n_actions,
             stores_masks=self.stores_masks,
         )  # fmt: skip
 
@@ -189,11 +221,12 @@ class SequentialMemory:
         return {name: getattr(self, name) for name in names}
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of the filled rows, the ring's place and the generator, as tensors and plain numbers."""
-        rows = {name: column[: self.filled].clone() for name, column in self._saved_columns().items()}
+        """A copy of the rows, the ring's place and the generator, as tensors and plain numbers."""
+        rows = {name: column[: self._written].clone() for name, column in self._saved_columns().items()}
         place = {"cursor": self.cursor, "filled": self.filled, "n_rows": self.n_rows}
+        packed = {} if self.sparse is None else {"sparse": self.sparse.state_dict(self._written)}
         drawn_by = {} if self.priorities is None else {"priorities": self.priorities.state_dict()}
-        return {"columns": rows} | place | self.generator_state() | drawn_by
+        return {"columns": rows} | packed | place | self.generator_state() | drawn_by
 
     def generator_state(self) -> dict[str, Any]:
         """The generator alone, as plain numbers."""
@@ -214,8 +247,10 @@ class SequentialMemory:
             theirs = (state["n_rows"], *stored.shape[1:])
             if ours != theirs:
                 raise WaybillError(f"the saved memory does not fit: {name} is {theirs} there and {ours} here")
-            columns[name][: state["filled"]].copy_(stored)
-        self.cursor, self.filled = state["cursor"], state["filled"]
+            columns[name][: len(stored)].copy_(stored)
+        self.cursor, self.filled, self._written = state["cursor"], state["filled"], len(state["columns"]["a"])
+        if self.sparse is not None:
+            self.sparse.load_state_dict(state["sparse"], self._written)
         if self.priorities is not None:
             if "priorities" not in state:
                 raise WaybillError("the saved memory does not fit: it has no priorities")

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agents import losses
 from agents.kernels import gather
+from agents.memory.sparse import SparseRows
 from agents.memory.transitions import SeedBuffers, Transitions
 
 
@@ -66,7 +67,7 @@ def draw_starts(
 
 def read_compiled(
     arrays: MemoryColumns, slots: np.ndarray, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
-    out: SeedBuffers,
+    out: SeedBuffers, sparse: SparseRows | None = None,
 ) -> Transitions:  # fmt: skip
     """Transitions of up to ``n_step`` steps that start at ``slots`` [B], by compiled passes into buffers."""
     to, last = out.arrays, np.empty_like(slots)
@@ -75,7 +76,10 @@ def read_compiled(
         arrays.a, last, to.r_t, to.discount_t, to.a_tm1,
     )  # fmt: skip
     for rows, obs, mask in ((slots, to.obs_tm1, to.mask_tm1), (last, to.obs_t, to.mask_t)):
-        gather.obs_rows(arrays.obs, rows, obs)
+        if sparse is None:
+            gather.obs_rows(arrays.obs, rows, obs)
+        else:
+            sparse.read(rows, obs)
         if arrays.mask_bits is not None:
             gather.mask_rows(arrays.mask_bits, rows, mask)
     if weights is not None:

@@ -37,7 +37,15 @@ def test_metrics_are_means_since_the_last_read(switches: dict[str, Any]) -> None
     metrics = agent.means()
     assert metrics[0] != metrics[1]
     for row in metrics:
-        assert set(row) == {"loss", "q_mean", "td_error_abs", "grad_norm", "dormant", "dormant_at_first"}
+        assert set(row) == {
+            "loss",
+            "q_mean",
+            "td_error_abs",
+            "grad_norm",
+            "dormant",
+            "dormant_at_first",
+            "memory_steps",
+        }
         assert all(np.isfinite(value) for value in row.values())
         assert 0 < row["loss"] <= row["td_error_abs"]
         assert 0 <= row["dormant"] <= 1

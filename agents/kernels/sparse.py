@@ -1,0 +1,118 @@
+"""Rows that are mostly zeros, packed: of each row the pieces of eight numbers that aren't all zero, side by side.
+
+``bits`` say which pieces those are, eight to a byte. Numbers are compared as they are stored, so -0 is kept.
+"""
+
+from __future__ import annotations
+
+from agents.kernels.compiled import exact_kernel
+from agents.kernels.gather import TWO_112, half_bits
+
+PIECE = 8
+
+
+@exact_kernel
+def mark(rows, bits) -> int:  # type: ignore[no-untyped-def]
+    """Fill bits [N, W] for rows [N, D] of unsigned numbers; returns how many pieces are kept."""
+    count = 0
+    for n in range(rows.shape[0]):
+        row, marks = rows[n], bits[n]
+        for w in range(marks.size):
+            byte = 0
+            for k in range(8):
+                first = (w * 8 + k) * PIECE
+                for i in range(first, min(first + PIECE, row.size)):
+                    if row[i] != 0:
+                        byte |= 1 << k
+                        count += 1
+                        break
+            marks[w] = byte
+    return count
+
+
+@exact_kernel
+def keep_marked(rows, bits, arena, begin, start) -> None:  # type: ignore[no-untyped-def]
+    """Write the marked pieces of rows [N, D] into the arena from ``begin`` on, and where each row starts, [N]."""
+    at = begin
+    for n in range(rows.shape[0]):
+        row, start[n] = rows[n], at
+        for w in range(bits.shape[1]):
+            byte = bits[n, w]
+            if byte == 0:
+                continue
+            for k in range(8):
+                if (byte >> k) & 1:
+                    first = (w * 8 + k) * PIECE
+                    for i in range(PIECE):
+                        arena[at + i] = row[first + i] if first + i < row.size else 0
+                    at += PIECE
+
+
+@exact_kernel
+def lengths(bits, out) -> None:  # type: ignore[no-untyped-def]
+    """How many numbers each row has in the arena, out [R], from bits [R, W]."""
+    for r in range(bits.shape[0]):
+        pieces = 0
+        for w in range(bits.shape[1]):
+            byte = bits[r, w]
+            while byte:
+                pieces += byte & 1
+                byte >>= 1
+        out[r] = pieces * PIECE
+
+
+@exact_kernel
+def gather(arena, start, count, numbers) -> None:  # type: ignore[no-untyped-def]
+    """Copy ``count`` [R] numbers each from ``start`` [R] of the arena side by side into ``numbers``."""
+    at = 0
+    for r in range(count.size):
+        for i in range(count[r]):
+            numbers[at + i] = arena[start[r] + i]
+        at += count[r]
+
+
+@exact_kernel
+def scatter(numbers, start, count, arena) -> None:  # type: ignore[no-untyped-def]
+    """The way back of ``gather``."""
+    at = 0
+    for r in range(count.size):
+        for i in range(count[r]):
+            arena[start[r] + i] = numbers[at + i]
+        at += count[r]
+
+
+@exact_kernel
+def plain(arena, bits, start, rows, out) -> None:  # type: ignore[no-untyped-def]
+    """out [B, D] float32 from bytes or float32 in the arena, at ``rows`` [B]."""
+    for b in range(rows.size):
+        target, at = out[b], start[rows[b]]
+        target[:] = 0
+        for w in range(bits.shape[1]):
+            byte = bits[rows[b], w]
+            if byte == 0:
+                continue
+            for k in range(8):
+                if (byte >> k) & 1:
+                    first = (w * 8 + k) * PIECE
+                    for i in range(min(PIECE, target.size - first)):
+                        target[first + i] = arena[at + i]
+                    at += PIECE
+
+
+@exact_kernel
+def halves(arena, bits, start, rows, out, out_bits) -> None:  # type: ignore[no-untyped-def]
+    """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32."""
+    for b in range(rows.size):
+        target, seen, at = out[b], out_bits[b], start[rows[b]]
+        target[:] = 0
+        for w in range(bits.shape[1]):
+            byte = bits[rows[b], w]
+            if byte == 0:
+                continue
+            for k in range(8):
+                if (byte >> k) & 1:
+                    first = (w * 8 + k) * PIECE
+                    for i in range(min(PIECE, target.size - first)):
+                        seen[first + i] = half_bits(arena[at + i])
+                        target[first + i] = target[first + i] * TWO_112
+                    at += PIECE
