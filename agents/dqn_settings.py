@@ -87,6 +87,9 @@ class DQNSettings(QSettings):
         if self.munchausen and not head.takes_returns:
             needed = heads_with("takes_returns")
             raise WaybillError(f"agent.munchausen=true needs agent.head={needed}, not head={self.head}")
+        if self.munchausen and self.n_step > 1:
+            line = "its bonus belongs to every step of a return, and only the first state is at hand"
+            raise WaybillError(f"agent.munchausen=true needs agent.n_step=1, not n_step={self.n_step}: {line}")
         if self.n_step_end is not None and self.n_step_end > self.n_step:
             raise WaybillError(
                 f"agent.n_step_end={self.n_step_end} is above agent.n_step={self.n_step}: it must not be"

@@ -156,6 +156,7 @@ def test_a_policy_alone_acts_by_the_same_risk() -> None:
         ({"risk": "mean"}, "agent.risk=mean is not one of cvar or null"),
         ({"risk": "cvar"}, "agent.risk=cvar needs agent.head=quantile, not head=scalar"),
         ({"risk": "cvar", "head": "categorical"}, "agent.risk=cvar needs agent.head=quantile, not head=categorical"),
+        ({"munchausen": True, "n_step": 20}, "agent.munchausen=true needs agent.n_step=1, not n_step=20: its bonus"),
         ({"munchausen": True, "head": "quantile"}, "agent.munchausen=true needs agent.head=scalar or hl_gauss"),
         ({"munchausen": True, "head": "categorical"}, "agent.munchausen=true needs agent.head=scalar or hl_gauss"),
         ({"n_step": 3, "n_step_end": 4}, "agent.n_step_end=4 is above agent.n_step=3"),

@@ -52,7 +52,7 @@ def test_a_head_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="^agent.head=twice is not one of scalar"):
         DQNSettings(head="twice")
     monkeypatch.setattr(heads, "TwiceHead", TwiceHead, raising=False)
-    head = DQNSettings(head="twice", munchausen=True, huber_delta=3.0).make_head()
+    head = DQNSettings(head="twice", munchausen=True, n_step=1, huber_delta=3.0).make_head()
     assert head == TwiceHead(huber_delta=3.0)
     assert head.mean(torch.ones(4, 1)).tolist() == [2.0] * 4
     with pytest.raises(ValueError, match="needs agent.head=scalar or hl_gauss or twice, not head=quantile$"):
