@@ -211,21 +211,23 @@ def test_means_tell_how_often_another_action_did_best() -> None:
     assert agent.means() == [{}]
 
 
-def test_the_memory_keeps_the_last_and_refuses_what_it_cannot_hold() -> None:
+@pytest.mark.parametrize("size", [2, 70], ids=["plain", "packed"])
+def test_the_memory_keeps_the_last_and_refuses_what_it_cannot_hold(size: int) -> None:
     memory = TriedMemory(
-        capacity=5, obs_size=2, n_actions=3, tried=2, obs_dtype="float16", memory_bytes=1_000,
+        capacity=5, obs_size=size, n_actions=3, tried=2, obs_dtype="float16", memory_bytes=10_000,
         device=torch.device("cpu"), generator=np.random.default_rng(0),
     )  # fmt: skip
     for k in range(4):
-        obs, row = np.full((2, 2), 10.0 * k, np.float32), np.full((2, 2), k)
+        obs, row = np.full((2, size), 10.0 * k, np.float32), np.full((2, 2), k)
         memory.add(obs, np.ones((2, 3), np.int8), row, row.astype(np.float32), row > 1)
     assert len(memory) == 5
     drawn = memory.sample(200)
     assert set(drawn["obs"][:, 0].tolist()) == {10.0, 20.0, 30.0}
-    assert torch.equal(drawn["obs"][:, 0], 10.0 * drawn["target"][:, 0])
+    assert (memory.sparse is not None) == (size > 2)
+    assert torch.equal(drawn["obs"][:, -1].float(), 10.0 * drawn["target"][:, 0])
     assert torch.equal(drawn["tried"][:, 0], drawn["a"][:, 0] > 1)
     with pytest.raises(WaybillError, match="agent.obs_dtype=float16 holds numbers up to 65504"):
-        memory.add(np.full((1, 2), 1e6), np.ones((1, 3)), np.zeros((1, 2)), np.zeros((1, 2)), np.ones((1, 2)))
+        memory.add(np.full((1, size), 1e6), np.ones((1, 3)), np.zeros((1, 2)), np.zeros((1, 2)), np.ones((1, 2)))
 
 
 def test_a_memory_that_does_not_fit_is_refused() -> None:
