@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -172,7 +173,7 @@ class SB3Agent:
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
         """Weights, optimiser, counters and the memory's filled part, as tensors and plain data; no generators."""
         state = self.policy_state_dict() | {
-            "optimizer": self.model.policy.optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self.model.policy.optimizer.state_dict()),
             "counters": {name: getattr(self.model, name) for name in self._COUNTERS if hasattr(self.model, name)},
         }
         buffer: Any = getattr(self.model, "replay_buffer", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,65 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """
     import torch
 
-    packed = {"format": CHECKPOINT_FORMAT, **pack(content)}
+    packed = _packed(content)
     write_whole(path, lambda temporary: torch.save(packed, temporary))
+
+
+def _packed(content: dict[str, Any]) -> dict[str, Any]:
+    return {"format": CHECKPOINT_FORMAT, **pack(content)}
+
+
+class CheckpointWriter:
+    """Writes checkpoints beside training: one at a time, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+
+    def begin(self, path: Path, content: dict[str, Any]) -> None:
+        """Begin to write a checkpoint, see ``save_checkpoint``; the one before is finished first.
+
+        Tensors in ``content`` must be copies that nobody changes any more; arrays are copied here.
+
+        Raises:
+            Exception: what went wrong with the one before.
+        """
+        import torch
+
+        self.finish()
+        packed = _packed(content)
+
+        def write() -> None:
+            try:
+                write_whole(path, lambda temporary: torch.save(packed, temporary))
+            except Exception as error:
+                self._error = error
+
+        self._thread = threading.Thread(target=write, name="checkpoint")
+        self._thread.start()
+
+    @property
+    def is_begun(self) -> bool:
+        """True from ``begin`` to ``finish``."""
+        return self._thread is not None
+
+    @property
+    def is_written(self) -> bool:
+        """True if what was begun is there, or failed: ``finish`` need not wait."""
+        return self._thread is not None and not self._thread.is_alive()
+
+    def finish(self) -> None:
+        """Wait until what was begun is there.
+
+        Raises:
+            Exception: what went wrong with it; the old file is still there then.
+        """
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class TrainableAgent(Protocol):
         """What one seed needs to act."""
 
     def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """What all seeds need to go on."""
+        """What all seeds need to go on, tensors as copies: they are written while training goes on."""
 
 
 class Clock:

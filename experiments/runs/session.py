@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ class Session:
         self.config, self.folder, self.agent, self.stop = config, folder, agent, stop
         self.seeds, self.clock, self._loop_state = list(seeds), clock, loop_state
         self._start_step, self._start_seconds = 0, 0.0
+        self._writer = checkpoints.CheckpointWriter()
         self._progress = ProgressReport(title="training", total=config.steps, enabled=config.progress)
 
     @property
@@ -74,7 +76,10 @@ class Session:
             if own.reached is None:
                 own.after_step(env_step, None if tags is None else tags[k])
         if passed(before, env_step, self.config.checkpoint_every) and env_step < self.config.steps:
-            self.save()
+            self._finish_writing()
+            self._writer.begin(self.folder / LAST, self._state(cut_short=False))
+        elif self._writer.is_written:
+            self._finish_writing()
         if self._progress.due:
             self._progress.update(min(env_step, self.config.steps), self._text())
         return not self.is_done and self.stop.signal is None
@@ -92,6 +97,8 @@ class Session:
 
     def close(self) -> None:
         """Take the progress bar down and close the curves."""
+        with contextlib.suppress(Exception):  # what went wrong was said, or is on its way
+            self._writer.finish()
         self._progress.close()
         for own in self.seeds:
             own.close()
@@ -107,16 +114,31 @@ class Session:
         Raises:
             WaybillError: if the weights are not finite; last.pt stays as it was.
         """
+        self._finish_writing()
+        self._writer.begin(self.folder / LAST, self._state(cut_short=cut_short))
+        self._finish_writing()
+
+    def _state(self, *, cut_short: bool) -> dict[str, Any]:
+        """What last.pt holds, all tensors as copies.
+
+        Raises:
+            WaybillError: if the weights are not finite.
+        """
         for own in self.seeds:
             own.check_weights()
-        state = {
+        return {
             "env_step": self.env_step,
             "seconds": self.clock.seconds,
             "seeds": [own.state_dict() for own in self.seeds],
             "agent": self.agent.state_dict(include_memory=True),
             "loop": {**self._loop_state(), "cut_short": cut_short},
         }
-        checkpoints.save_checkpoint(self.folder / LAST, state)
+
+    def _finish_writing(self) -> None:
+        """Wait for a checkpoint that is being written, and tell the callbacks of it."""
+        if not self._writer.is_begun:
+            return
+        self._writer.finish()
         for own in self.seeds:
             own.calls.checkpoint(self.folder / LAST)
 

@@ -1,0 +1,139 @@
+"""Checkpoints are written beside training: what they hold is of the step they were begun at, whole or not at all."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from trained_runs import StopAfter, differences
+
+from experiments.common.stopping import StopRequest
+from experiments.runs import checkpoints
+from experiments.runs.checkpoints import LAST, CheckpointWriter
+from experiments.runs.loop import make_loop, train
+from tiny import DQN, tiny_setup
+
+SB3 = ("network=mlp", "agent.net_arch=[16]")
+AGENTS = {
+    "dqn": DQN,
+    "switches": (*DQN, "agent.prioritised=true", "agent.noisy=true", "agent.head=quantile", "agent.redo_every=2"),
+    "self-play": (*DQN, "rivals=[self,greedy]", "selfplay.snapshot_every=100"),
+    "pqn": ("agent=pqn", "network.width=16", "agent.rollout=4", "agent.minibatches=2"),
+    "expert": (
+        "agent=expert_iteration", "network.width=16", "agent.learning_starts=64", "agent.batch_size=16",
+        "agent.turns=3", "agent.memory_capacity=600",
+    ),
+    "sb3_dqn": (*SB3, "agent=sb3_dqn", "agent.buffer_size=600", "agent.learning_starts=64"),
+    "sb3_ppo": (*SB3, "agent=sb3_maskable_ppo", "agent.n_steps=8", "agent.batch_size=16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_is_saved_is_no_part_of_what_goes_on(tmp_path: Path, agent: str) -> None:
+    """Training changes nothing in the state that was taken before: another thread is still writing it."""
+    setup = tiny_setup(tmp_path, *AGENTS[agent], "steps=2400")
+    validation = setup.domain.validation(setup)
+    loop: Any = make_loop(setup, validation=validation)
+    taken: list[tuple[Any, Any]] = []
+
+    class TakeState(StopAfter):
+        """Takes the state after half of the steps."""
+
+        @property  # type: ignore[override]
+        def signal(self) -> int | None:
+            self._left -= 1
+            if self._left == 75:
+                taken.append((loop.agent.state_dict(include_memory=True), {}))
+                taken[0][1].update(copy.deepcopy(taken[0][0]))
+            return 2 if self._left < 0 else None
+
+        @signal.setter
+        def signal(self, value: int | None) -> None: ...
+
+    (tmp_path / "run").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            setup=setup, folder=tmp_path / "run", loop=loop, validation=validation, state=None, stop=TakeState(150)
+        )  # fmt: skip
+    state, then = taken[0]
+    assert differences(state, then) == []
+    now = loop.agent.state_dict(include_memory=True)
+    assert differences(now, then)
+
+
+def test_the_file_holds_what_was_there_when_it_was_begun(tmp_path: Path) -> None:
+    writer, numbers = CheckpointWriter(), np.arange(5.0)
+    writer.begin(tmp_path / LAST, {"numbers": numbers, "step": 1})
+    numbers[:] = -1
+    assert writer.is_begun
+    writer.begin(tmp_path / LAST, {"numbers": np.arange(3.0), "step": 2})  # waits for the first
+    writer.finish()
+    assert not writer.is_begun
+    assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 2
+    writer.begin(tmp_path / "other.pt", {"numbers": numbers})
+    writer.finish()
+    assert checkpoints.load_checkpoint(tmp_path / "other.pt")["numbers"].tolist() == [-1.0] * 5
+    assert {path.name for path in tmp_path.iterdir()} == {LAST, "other.pt"}
+
+
+def test_what_went_wrong_is_raised_by_whoever_waits_and_the_old_file_stays(tmp_path: Path) -> None:
+    writer = CheckpointWriter()
+    writer.begin(tmp_path / LAST, {"step": 1})
+    writer.begin(tmp_path / LAST, {"step": 2, "bad": lambda: None})
+    with pytest.raises(Exception, match="pickle"):
+        writer.begin(tmp_path / LAST, {"step": 3})
+    assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 1
+    writer.finish()  # it is told once
+    writer.begin(tmp_path / "nowhere" / LAST, {"step": 4})
+    with pytest.raises(OSError, match="nowhere"):
+        writer.finish()
+
+
+def test_training_goes_on_while_a_checkpoint_is_written_and_callbacks_hear_of_it_when_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first write waits until 30 more batch steps are made; what it holds is bit for bit of its own step."""
+    setup = tiny_setup(tmp_path, *DQN, "checkpoint_every=400", "steps=1200")
+    validation = setup.domain.validation(setup)
+    loop: Any = make_loop(setup, validation=validation)
+    go_on, held, real = threading.Event(), list[int](), torch.save
+
+    def slow_save(content: Any, path: Path) -> None:
+        if LAST in str(path) and not held:
+            assert go_on.wait(60)
+            held.append(loop.env_step)
+        real(content, path)
+
+    class LetGo(StopRequest):
+        @property  # type: ignore[override]
+        def signal(self) -> int | None:
+            if loop.env_step >= 640:
+                go_on.set()
+            return None
+
+        @signal.setter
+        def signal(self, value: int | None) -> None: ...
+
+    monkeypatch.setattr(torch, "save", slow_save)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    kept: list[dict[str, Any]] = []
+    session_class = "experiments.runs.seed_run.Calls.checkpoint"
+    monkeypatch.setattr(
+        session_class, lambda self, path: kept.append(checkpoints.load_checkpoint(path)) if path.name == LAST else None
+    )
+    train(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=LetGo())
+    assert held[0] >= 640
+    assert [state["env_step"] for state in kept] == [400, 800, 1200]
+    other = tiny_setup(tmp_path, *DQN, "checkpoint_every=400", "steps=1200")
+    loop = make_loop(other, validation=validation)
+    (tmp_path / "again").mkdir()
+    train(
+        setup=other, folder=tmp_path / "again", loop=loop, validation=validation, state=kept[0], stop=StopRequest()
+    )  # fmt: skip
+    assert differences(checkpoints.load_checkpoint(tmp_path / "again" / LAST), kept[-1]) == []
