@@ -69,12 +69,12 @@ class DQNSettings(QSettings):
     tau: float | None = None  # instead of copies: share of the network mixed into the target at each update
     memory_capacity: int = 200_000  # steps
     memory_bytes: int = 8 * 2**30
-    obs_dtype: str = "float16"
+    obs_dtype: str | None = None  # of the memory; None: the task's
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.obs_dtype not in OBS_DTYPES:
-            raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)}")
+        if self.obs_dtype is not None and self.obs_dtype not in OBS_DTYPES:
+            raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not one of {', '.join(OBS_DTYPES)} or null")
         self._check_together(self.make_head())
 
     def _check_together(self, head: Head) -> None:
@@ -158,8 +158,9 @@ class DQNSettings(QSettings):
             )
         return SequentialMemory(
             capacity=self.memory_capacity, num_envs=task.num_envs, obs_size=task.obs_size, n_actions=task.n_actions,
-            obs_dtype=self.obs_dtype, store_masks=task.store_masks, memory_bytes=self.memory_bytes // len(task.seeds),
-            device=task.device, generator=generator, priorities=priorities, longest=self.n_step,
+            obs_dtype=task.obs_dtype if self.obs_dtype is None else self.obs_dtype, store_masks=task.store_masks,
+            memory_bytes=self.memory_bytes // len(task.seeds), device=task.device, generator=generator,
+            priorities=priorities, longest=self.n_step,
         )  # fmt: skip
 
     def _learner(self, network: QNetwork, target_network: QNetwork, task: Task) -> QLearner:

@@ -45,7 +45,7 @@ class ExpertSettings(QSettings):
     tau: float = 0.005
     memory_capacity: int = 100_000  # states
     memory_bytes: int = 8 * 2**30
-    obs_dtype: str = "float16"
+    obs_dtype: str | None = None  # of the memory; None: the task's
     learning_rate: float = 1e-4
     learning_rate_final_share: float = 0.05
     epsilon_start: float = 0.05
@@ -56,8 +56,8 @@ class ExpertSettings(QSettings):
         if not self.make_head().takes_returns:
             wanted = heads_with("takes_returns")
             raise WaybillError(f"agent=expert_iteration needs agent.head={wanted}, not head={self.head}")
-        if self.obs_dtype not in ("float16", "float32"):
-            raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not allowed, it must be float16 or float32")
+        if self.obs_dtype not in (None, "float16", "float32"):
+            raise WaybillError(f"agent.obs_dtype={self.obs_dtype} is not allowed, it must be float16, float32 or null")
 
     def build(self, task: Task) -> ExpertIteration:
         """An agent for that task.
@@ -81,7 +81,7 @@ class ExpertSettings(QSettings):
             memories=[
                 TriedMemory(
                     capacity=self.memory_capacity, obs_size=task.obs_size, n_actions=task.n_actions,
-                    tried=self.candidates, obs_dtype=self.obs_dtype,
+                    tried=self.candidates, obs_dtype=task.obs_dtype if self.obs_dtype is None else self.obs_dtype,
                     memory_bytes=self.memory_bytes // len(task.seeds), device=task.device,
                     generator=np.random.default_rng(part[1]),
                 )

@@ -41,6 +41,7 @@ class Task:
     device: torch.device
     seeds: Sequence[int]
     store_masks: bool  # False: all actions are always legal
+    obs_dtype: str = "float32"  # of a memory: what observations fit into without harm
     gamma: float | None = None  # discount per step; None: that of the settings
     threads: int = 1  # for updates of several seeds at once
     teacher: TeacherSettings | None = None  # with it the agent has a teacher, whose weights are still to be loaded

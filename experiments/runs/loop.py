@@ -46,6 +46,7 @@ class BatchLoop:
             device=device_of(self.config),
             seeds=[one.config.seed for one in setups],
             store_masks=not self.env.mask_is_constant,
+            obs_dtype="float16" if layout.entities else "float32",  # a level's numbers are scaled, others may be any
             threads=threads_of(self.config),
             teacher=setup.transfer.teaching(),
             branches=self._branches() if getattr(setup.agent, "tries_actions", False) else None,

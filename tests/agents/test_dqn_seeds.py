@@ -112,7 +112,7 @@ def test_without_its_memory_an_agent_fills_a_new_one_first() -> None:
 
 def test_each_seed_has_its_share_of_the_memory() -> None:
     """Refused in one line if all of them together do not fit."""
-    room = 4_000 * (7 * 2 + 1 + 11)
+    room = 4_000 * (7 * 4 + 1 + 11)
     assert isinstance(build(seeds=(0, 1), memory_bytes=2 * room).memories[1], SequentialMemory)
     with pytest.raises(ValueError, match="lower memory_capacity to") as error:
         build(seeds=(0, 1), memory_bytes=2 * room - 2)

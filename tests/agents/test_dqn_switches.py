@@ -146,7 +146,7 @@ def test_a_policy_alone_acts_by_the_same_risk() -> None:
         ({"batch_size": 0}, "agent.batch_size=0 is not in 1..65536"),
         ({"gamma": 1.5}, "agent.gamma=1.5 is not in 0..1"),
         ({"tau": 0.0}, "agent.tau=0.0 is not in 1e-06..1"),
-        ({"obs_dtype": "int8"}, "agent.obs_dtype=int8 is not one of uint8, float16, float32"),
+        ({"obs_dtype": "int8"}, "agent.obs_dtype=int8 is not one of uint8, float16, float32 or null"),
         ({"group_weights": [0.0]}, "agent.group_weights="),
         ({"epsilon_end": float("nan")}, "agent.epsilon_end=nan"),
         ({"redo_every": 0}, "agent.redo_every=0 is not in 1.."),

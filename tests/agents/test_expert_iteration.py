@@ -256,7 +256,7 @@ def test_a_teacher_is_learnt_from() -> None:
 
 @pytest.mark.parametrize(("changes", "message"), [
     ({"head": "quantile"}, "agent=expert_iteration needs agent.head=scalar or hl_gauss, not head=quantile"),
-    ({"obs_dtype": "uint8"}, "agent.obs_dtype=uint8 is not allowed, it must be float16 or float32"),
+    ({"obs_dtype": "uint8"}, "agent.obs_dtype=uint8 is not allowed, it must be float16, float32 or null"),
     ({"turns": 0}, r"agent.turns=0\b"), ({"searched": 1.5}, r"agent.searched=1.5\b"),
 ])  # fmt: skip
 def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:

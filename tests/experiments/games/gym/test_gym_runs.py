@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from gym_nodes import COMMON, LEARNS, node, result_of
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -22,7 +23,7 @@ from experiments.games import evaluate
 from experiments.games.replay import watch_game
 from experiments.runs import train
 from experiments.runs.loop import make_loop
-from tiny import CONF, tiny_node
+from tiny import CONF, DQN, tiny_node
 
 ROOT = CONF.parent
 SB3 = {
@@ -140,6 +141,14 @@ def test_a_mistake_is_one_line_and_leaves_nothing(tmp_path: Path, words: tuple[s
 def test_other_games_train_too(tmp_path: Path, id: str) -> None:
     train.start_run(node(tmp_path, f"env.id={id}", *LEARNS, "steps=400"), folder=tmp_path / "run")
     assert result_of(tmp_path / "run")["updates"] > 0
+
+
+def test_numbers_of_other_games_are_remembered_as_they_are(tmp_path: Path) -> None:
+    """Those of levels are scaled: half precision holds them; whoever asks for a format gets it."""
+    asked = [("env.id=CartPole-v1",), ("env.id=CartPole-v1", "agent.obs_dtype=float16")]
+    setups = [read_setup(node(tmp_path, *LEARNS, *words)) for words in asked] + [read_setup(tiny_node(tmp_path, *DQN))]
+    loops: list[Any] = [make_loop(setup, validation=setup.domain.validation(setup)) for setup in setups]
+    assert [loop.agent.memories[0].obs_dtype for loop in loops] == [torch.float32, torch.float16, torch.float16]
 
 
 @pytest.mark.parametrize("agent", list(SB3))
