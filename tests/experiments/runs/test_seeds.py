@@ -157,3 +157,14 @@ def test_a_seed_is_measured_by_itself_and_the_group_says_so(tmp_path: Path) -> N
 def test_agents_that_cannot_and_seeds_that_are_not_there_are_refused(override: str, line: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=line.replace("..", r"\.\.").replace("+", r"\+")):
         read_setup(tiny_node(tmp_path, "seeds=2", override))
+
+
+def test_curves_of_the_others_go_on_when_one_seed_has_reached_its_score(tmp_path: Path) -> None:
+    """Seed 5 reaches 70 and ends; whatever is logged of seed 6 goes on moving to the last step."""
+    stop = ("steps=2400", "evaluation.every=200", "log_every=100", "stop_at_score=70")
+    runs.start_run(tiny_node(tmp_path, *DQN, "seed=5", "seeds=2", *stop), folder=tmp_path / "group")
+    assert curve(tmp_path / "group" / "seed5", "train/loss")[-1][0] <= 1200
+    for tag in ("train/loss", "train/q_mean", "train/grad_norm", "train/n_updates"):
+        late = [(step, value) for step, value in curve(tmp_path / "group" / "seed6", tag) if step > 1200]
+        assert [step for step, _ in late][-1] == 2400
+        assert len({value for _, value in late}) == len(late) == 12
