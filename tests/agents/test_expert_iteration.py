@@ -231,7 +231,7 @@ def test_the_memory_keeps_the_last_and_refuses_what_it_cannot_hold(size: int) ->
 
 
 def test_a_memory_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(WaybillError, match=r"3 tried actions\) needs 0.1 GiB.*lower memory_capacity to 17,857"):
+    with pytest.raises(WaybillError, match=r"3 tried actions\) needs 0.1 GiB.*lower memory_capacity to 14,285"):
         build_expert(Chain(num_envs=8), memory_capacity=2_000_000, memory_bytes=1_000_000)
 
 
