@@ -41,10 +41,10 @@ def sizes(config: DictConfig) -> list[str]:
     """Overrides that make the run of a composed config small."""
     found = [*RUN, *AGENTS.get(config.agent.name, ()), *NETWORKS.get(config.network.name, ())]
     found += LEVEL if config.env.name == "waybill" else ()
-    if str(config.transfer["from"]).startswith("policies/"):  # a shipped policy, whose width is what it is
-        found = [word for word in found if not word.startswith("network.")] + [
-            f"transfer.from={ROOT / config.transfer['from']}"
-        ]
+    source = Path(str(config.transfer["from"]))
+    if source.parent.name == "policies":  # a shipped policy, whose width is what it is
+        found = [word for word in found if not word.startswith("network.")]
+        found.append(f"transfer.from={ROOT / 'policies' / source.name}")
     return [*found, f"seeds={min(2, config.seeds)}"]
 
 
