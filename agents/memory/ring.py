@@ -64,7 +64,11 @@ class SequentialMemory:
         self.shape = (self.n_rows, num_envs)
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
         sparse = device.type == "cpu" and obs_size >= SPARSE_FROM if sparse is None else sparse
-        a_obs, name = (16 + obs_size // 64, "begins") if sparse else (obs_size * dtype.itemsize, f"x {obs_dtype}")
+        a_obs, name = (
+            (16 + obs_size // 64, "packed, its numbers not counted")
+            if sparse
+            else (obs_size * dtype.itemsize, f"x {obs_dtype}")
+        )
         per_step = a_obs + mask_size + 11  # action, reward and three flags
         holds = f"observation {obs_size:,} {name}, mask {n_actions if store_masks else 0:,} bits"
         check_bytes(capacity, per_step, holds, memory_bytes)

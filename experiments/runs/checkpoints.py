@@ -24,14 +24,14 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: if the folder cannot be written; the old file is still there then.
     """
+    _write(path, pack(content))
+
+
+def _write(path: Path, packed: dict[str, Any]) -> None:
     import torch
 
-    packed = _packed(content)
-    write_whole(path, lambda temporary: torch.save(packed, temporary))
-
-
-def _packed(content: dict[str, Any]) -> dict[str, Any]:
-    return {"format": CHECKPOINT_FORMAT, **pack(content)}
+    whole = {"format": CHECKPOINT_FORMAT, **packed}
+    write_whole(path, lambda temporary: torch.save(whole, temporary))
 
 
 class CheckpointWriter:
@@ -49,14 +49,12 @@ class CheckpointWriter:
         Raises:
             Exception: what went wrong with the one before.
         """
-        import torch
-
         self.finish()
-        packed = _packed(content)
+        packed = pack(content)
 
         def write() -> None:
             try:
-                write_whole(path, lambda temporary: torch.save(packed, temporary))
+                _write(path, packed)
             except Exception as error:
                 self._error = error
 

@@ -145,6 +145,8 @@ class Session:
     def save_unfinished(self) -> None:
         """Save what can be saved when an error ends the run, and say so on stderr."""
         self._progress.close()
+        with contextlib.suppress(Exception):  # what went wrong with an earlier file must not keep this one from its try
+            self._writer.finish()
         kept = f"{self.folder / LAST} is from before" if (self.folder / LAST).is_file() else "nothing to go on with"
         try:
             self.save(cut_short=True)

@@ -143,7 +143,10 @@ def test_too_large_a_memory_is_refused_in_one_line_with_sizes() -> None:
     assert "\n" not in message
     for part in ("1,000,000 steps of 5,495 bytes", "needs 5.1 GiB", "memory_bytes is 1.0 GiB", "195,403"):
         assert part in message
-    with pytest.raises(ValueError, match=r"10,000,000 steps of 73 bytes \(observation 2,740 begins, mask 32 bits\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"10,000,000 steps of 73 bytes \(observation 2,740 packed, its numbers not counted, mask 32 bits\)",
+    ):
         make_memory(capacity=10_000_000, obs_size=2740, memory_bytes=2**29, n_actions=32)
     with pytest.raises(ValueError, match="memory_capacity=5 is under two steps of num_envs=3"):
         make_memory(capacity=5)

@@ -15,7 +15,7 @@ from trained_runs import StopAfter, differences
 from experiments.common.stopping import StopRequest
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST, CheckpointWriter
-from experiments.runs.loop import make_loop, train
+from experiments.runs.loop import make_loop, session_of, train
 from tiny import DQN, tiny_setup
 
 SB3 = ("network=mlp", "agent.net_arch=[16]")
@@ -137,3 +137,17 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_callbacks_hear_of_it
         setup=other, folder=tmp_path / "again", loop=loop, validation=validation, state=kept[0], stop=StopRequest()
     )  # fmt: skip
     assert differences(checkpoints.load_checkpoint(tmp_path / "again" / LAST), kept[-1]) == []
+
+
+def test_what_is_saved_after_an_error_has_a_try_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Though an earlier file, written beside training, came to grief."""
+    setup = tiny_setup(tmp_path, *DQN, "checkpoint_every=400", "steps=1200")
+    validation = setup.domain.validation(setup)
+    loop: Any = make_loop(setup, validation=validation)
+    session = session_of(setup, tmp_path, loop, validation, StopRequest())
+    session.begin(None)
+    session._writer.begin(tmp_path / "nowhere" / LAST, {"step": 1})
+    session.save_unfinished()
+    session.close()
+    assert capsys.readouterr().err.startswith("saved after 0 steps; once it is mended, go on with: ")
+    assert checkpoints.load_checkpoint(tmp_path / LAST)["env_step"] == 0
