@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,8 +63,8 @@ class DQN(QAgent):
         if self.noise:
             draw_noise(self.policy.network, self.noise)
         actions = np.zeros(len(obs), np.int64)
-        by_rows = self.seeds == 1 and self.policy.device.type == "cpu" and not self.policy.is_fused
-        if by_rows and 0 < explore.sum() < len(obs):  # only rows that don't explore are scored
+        # Where many explore, only the rows of the others are scored; a few cost less than to pick the others out.
+        if self.policy.chooses_rows and len(obs) < 4 * explore.sum() < 4 * len(obs):
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
             actions = self.policy.best(obs, mask)
@@ -129,13 +130,18 @@ class DQN(QAgent):
         """A batch [S, B, ...] from the memories; on a CPU in buffers that the next one overwrites."""
         beta, memory = self.importance(env_step), self.memories[0]
         if memory.device.type != "cpu":
-            parts = [x.sample(self.batch_size, n_step, self.gamma, beta=beta) for x in self.memories]
-            columns: list[Any] = [None if x[0] is None else torch.stack(x) for x in zip(*parts, strict=True)]
+            drawn = [x.sample(self.batch_size, n_step, self.gamma, beta=beta) for x in self.memories]
+            columns: list[Any] = [None if x[0] is None else torch.stack(x) for x in zip(*drawn, strict=True)]
             return Transitions(*columns)
         if self._buffers is None:
             self._buffers = memory.buffers(self.seeds, self.batch_size)
-        for s, own in enumerate(self.memories):
-            own.sample(self.batch_size, n_step, self.gamma, beta=beta, out=self._buffers.parts[s])
+        tasks = []
+        for own, parts in zip(self.memories, self._buffers.halves, strict=True):
+            slots, weights = own.draw(self.batch_size, n_step, beta=beta)
+            for part, out in parts:
+                chosen = None if weights is None else weights[part]
+                tasks.append(partial(own.read, slots[part], chosen, n_step, self.gamma, out))
+        self.learner.workers.run(tasks)
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:

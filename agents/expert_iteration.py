@@ -58,8 +58,9 @@ class ExpertIteration(QAgent):
         self.generators = generators
         self.batch_size, self.updates_per_step, self.learning_starts = batch_size, updates_per_step, learning_starts
         self.tau, self.gamma = tau, gamma
-        self._players = [_one_seed(policy, policy.network, seed) for seed in range(len(memories))]
-        self._choosers = [_one_seed(policy, fitter.network, seed) if double else None for seed in range(len(memories))]
+        seeds, average, fitted = range(len(memories)), self.average, fitter.flat
+        self._players = [_one_seed(policy, policy.network, average, seed) for seed in seeds]
+        self._choosers = [_one_seed(policy, fitter.network, fitted, seed) if double else None for seed in seeds]
         self._follow_weights()
         self._last_env_step, self._credit, self._steps = 0, 0.0, 0  # steps since the memories were empty
         self._found = np.zeros((len(memories), 3))  # of each seed: states, other actions found best, what they gain
@@ -179,9 +180,11 @@ class ExpertIteration(QAgent):
             generator.bit_generator.state = kept
 
 
-def _one_seed(policy: QPolicy, weights: QNetwork, seed: int) -> QPolicy:
-    """One seed's policy, by the very weights that a network of all seeds has."""
+def _one_seed(policy: QPolicy, weights: QNetwork, flat: FlatParameters, seed: int) -> QPolicy:
+    """One seed's policy, by the very weights that a network of all seeds has, which ``flat`` holds."""
     network = copy.deepcopy(weights)
     for own, shared in zip(network.parameters(), weights.parameters(), strict=True):
         own.data = shared.data[seed : seed + 1]
-    return QPolicy(network=network, head=policy.head, n_actions=policy.n_actions, device=policy.device)
+    single = QPolicy(network=network, head=policy.head, n_actions=policy.n_actions, device=policy.device)
+    single.flat = flat.of_seed(seed)
+    return single

@@ -61,7 +61,8 @@ def q_learning_target(
 
     If q_t is the target network's as well, this is the target of DQN (Mnih et al. 2015, algorithm 1); if it is the
     online network's, that of double DQN (van Hasselt, Guez & Silver 2016, eq. 4). All ways of an update use this
-    function, but for ``kernels.mlp.best_legal`` and ``td_errors``, which restate it.
+    function, but for those of single values on a CPU: ``kernels.mlp.best_legal``, ``kernels.candidates.best_packed``
+    and ``kernels.mlp.td_errors`` restate it.
 
     Args:
         r_t, discount_t: [...], n-step rewards and the discount of what follows (0 after a termination).

@@ -15,7 +15,7 @@ from agents.acting.rollouts import Branches
 from agents.acting.teacher import Teacher, TeacherSettings
 from agents.networks.base import QNetwork, check_network
 from agents.networks.heads import Head, make_head
-from agents.networks.weights import stack
+from agents.networks.weights import FlatParameters, stack
 from agents.ranges import Ranges, check_ranges
 from groundwork.errors import WaybillError
 
@@ -126,7 +126,9 @@ class QSettings:
 
     def build_policy(self, *, make_network: MakeNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """A policy for acting alone: load weights with ``load_policy``."""
-        return self.policy(self.network(make_network, 0, device), n_actions, device)
+        policy = self.policy(self.network(make_network, 0, device), n_actions, device)
+        policy.flat = FlatParameters(policy.network, gradients=False)
+        return policy
 
     def policy(self, network: QNetwork, n_actions: int, device: torch.device) -> QPolicy:
         """A policy that acts with that network."""

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from agents import losses
+from agents.fused.candidates import CandidateForward, can_fuse_candidates
 from agents.fused.mlp import MLPForward, can_fuse_mlp
 from agents.fused.products import SeedRows
 from agents.networks.base import QNetwork
+from agents.networks.candidates import CandidateNetwork
 from agents.networks.heads import Head
 from agents.networks.layers import remove_noise
 from agents.networks.mlp import MLP
@@ -30,7 +32,7 @@ class QPolicy:
     def __init__(self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device) -> None:
         self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
-        self._forward: MLPForward | None = None  # the fused forward pass, for the number of rows last seen
+        self._forward: MLPForward | CandidateForward | None = None  # the fused forward pass
         self._put: tuple[np.ndarray, Tensor] | None = None
 
     @property
@@ -40,8 +42,13 @@ class QPolicy:
 
     @property
     def is_fused(self) -> bool:
-        """True if the fused CPU path computes Q-values."""
-        return self.flat is not None and can_fuse_mlp(self.network)
+        """True if the forward pass goes without autograd's operations, on a CPU: see ``fused``."""
+        return self.flat is not None and (can_fuse_mlp(self.network) or can_fuse_candidates(self.network))
+
+    @property
+    def chooses_rows(self) -> bool:
+        """True if fewer rows cost less, whatever number they are: on a CPU, for one seed, without fixed buffers."""
+        return self.seeds == 1 and self.device.type == "cpu" and not (self.is_fused and can_fuse_mlp(self.network))
 
     def single(self, seed: int) -> QPolicy:
         """One seed's policy as it is now, with weights of its own."""
@@ -80,14 +87,18 @@ class QPolicy:
         rows = self.put(obs).unflatten(0, (self.seeds, -1))
         legal = self._mask(mask, rows.shape[1])
         if self.is_fused:
-            return self._fused_values(rows, legal), legal
+            return self._fused_scores(rows, legal), legal
         return self.head.preference(self.network(rows, legal)), legal
 
-    def _fused_values(self, rows: Tensor, legal: Tensor) -> Tensor:
-        """Q-values by the fused CPU path, in a buffer that the next call overwrites."""
-        if self._forward is None or self._forward.rows != rows.shape[1]:
+    def _fused_scores(self, rows: Tensor, legal: Tensor) -> Tensor:
+        """The same by the fused forward pass; of an MLP in a buffer that the next call overwrites."""
+        assert self.flat is not None
+        if isinstance(self.network, CandidateNetwork):
+            if not isinstance(self._forward, CandidateForward):
+                self._forward = CandidateForward(self.network, self.flat)
+            return self.head.preference(self._forward(rows, legal))
+        if not isinstance(self._forward, MLPForward) or self._forward.rows != rows.shape[1]:
             assert isinstance(self.network, MLP)
-            assert self.flat is not None
             self._forward = MLPForward(self.network, self.flat, rows.shape[1])
         return torch.from_numpy(self._forward.forward(SeedRows(rows), legal.numpy()))
 

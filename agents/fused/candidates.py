@@ -1,28 +1,30 @@
-"""The fused DQN update of a candidate network on a CPU: gradients without autograd, but for the value head's loss.
+"""A candidate network without autograd, on a CPU: its forward pass, and the DQN update in halves of a batch.
 
 The states' rows are packed once and go through both networks; of the network that learns only the taken candidates are
-scored. Seeds are independent of each other and share nothing but threads.
+scored. Halves and seeds are independent of each other and share nothing but threads; gradients of halves are averaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from agents import losses
+from agents.fused.workers import Workers
+from agents.kernels import candidate_passes as passes
 from agents.kernels import candidates as kernels
-from agents.kernels import mlp
-from agents.memory.transitions import Transitions
+from agents.kernels.blas import sgemm
+from agents.kernels.candidate_passes import BackwardRoom, ForwardRoom, PackedRows, Places, Sizes
+from agents.memory.transitions import Transitions, halves
 from agents.networks.base import Layout, QNetwork
 from agents.networks.candidates import CandidateNetwork
-from agents.networks.heads import Head
+from agents.networks.heads import Head, ScalarHead
 from agents.networks.weights import FlatParameters
 
 
@@ -33,222 +35,178 @@ def can_fuse_candidates(network: QNetwork) -> TypeGuard[CandidateNetwork]:
     return network.head.weight.device.type == "cpu"
 
 
-class States:
-    """B observations of one seed, with their entities and the candidates to score packed side by side."""
+def _sizes(network: CandidateNetwork) -> Sizes:
+    layout = network.layout
+    return Sizes(
+        globals=layout.globals, entities=layout.entities, entity_features=layout.entity_features,
+        candidates_at=layout.candidates_at, candidate_features=layout.candidate_features,
+        width=network.head.weight.shape[1], outputs=network.outputs,
+    )  # fmt: skip
 
-    def __init__(self, layout: Layout, size: int) -> None:
-        self.layout, self.size = layout, size
-        self.entities = torch.empty(size * layout.entities, layout.entity_features)
-        self.starts = np.zeros(size + 1, np.int64)
-        self.candidates = torch.empty(size * layout.candidates, layout.candidate_features)
-        self.row, self.slot = np.zeros((2, size * layout.candidates), np.int64)
-        self.obs = np.zeros((0, 0), np.float32)
-        self.count = 0  # candidates packed
 
-    def see(self, obs: np.ndarray) -> None:
-        """Pack the entities of obs [B, D]."""
-        n_globals, count, features = self.layout[:3]
-        self.obs = obs
-        kernels.pack_entities(obs, n_globals, count, features, self.entities.numpy(), self.starts)
+def _places(flat: FlatParameters) -> Places:
+    first = {name: part.start for name, part in flat.slices.items()}
+    return Places(
+        entity=first["entity.0.weight"], state=first["state.0.weight"], state_bias=first["state.0.bias"],
+        state_gain=first.get("state.1.gain", -1), state_shift=first.get("state.1.bias", -1),
+        to_scorer=first["state_to_scorer.weight"], candidate=first["candidate.weight"],
+        candidate_bias=first["candidate.bias"], meet_gain=first.get("meet.0.gain", -1),
+        meet_shift=first.get("meet.0.bias", -1), scorer=first["scorer.0.weight"], scorer_bias=first["scorer.0.bias"],
+        head=first["head.weight"], head_bias=first["head.bias"],
+    )  # fmt: skip
 
-    def legal(self, mask: np.ndarray) -> None:
-        """Pack all legal candidates, mask [B, K]."""
-        first, features = self.layout.candidates_at, self.layout.candidate_features
-        self.count = kernels.pack_legal(self.obs, first, features, mask, self.candidates.numpy(), self.row, self.slot)
 
-    def taken(self, a: np.ndarray) -> None:
-        """Pack one candidate for each state, a [B]."""
-        kernels.pack_taken(
-            self.obs, self.layout.candidates_at, self.layout.candidate_features, a, self.candidates.numpy()
-        )
-        self.row[: self.size] = np.arange(self.size)
-        self.count = self.size
+def _packed_rows(layout: Layout, size: int) -> PackedRows:
+    row, slot = np.zeros((2, size * layout.candidates), np.int64)
+    return PackedRows(
+        _empty(size * layout.entities, layout.entity_features), np.zeros(size + 1, np.int64),
+        _empty(size * layout.candidates, layout.candidate_features), row, slot,
+    )  # fmt: skip
+
+
+def _forward_room(network: CandidateNetwork, size: int) -> ForwardRoom:
+    layout, width = network.layout, network.head.weight.shape[1]
+    most, entities = size * layout.candidates, size * layout.entities
+    return ForwardRoom(
+        each=_empty(entities, width), pooled=_empty(size, layout.globals + 2 * width), state=_empty(size, width),
+        shift=_empty(size, width), meet=_empty(most, width), scorer=_empty(most, width),
+        out=_empty(most, network.outputs), state_kept=_empty(1, size, width), state_scale=_empty(1, size),
+        meet_kept=_empty(1, most, width), meet_scale=_empty(1, most),
+    )  # fmt: skip
+
+
+def _empty(*shape: int) -> np.ndarray:
+    return np.empty(shape, np.float32)
 
 
 class CandidateForward:
-    """The forward pass of one seed of one network into buffers, kept for the way back."""
+    """The outputs of a network of S seeds for states that come in batches of any size."""
 
-    def __init__(self, network: CandidateNetwork, flat: FlatParameters, seed: int, size: int) -> None:
-        layout, self.outputs = network.layout, network.outputs
-        self.n_globals, width = layout.globals, network.head.weight.shape[1]
-        self.at = {name: part.start for name, part in flat.slices.items()}
-        self.values = flat.values.numpy()[seed : seed + 1]
-        own = np.zeros((1, 0), np.float32) if flat.gradients is None else flat.gradients.numpy()[seed : seed + 1]
-        self.flat_gradients = own  # [1, P]
-        names = ("entity.0", "state.0", "state_to_scorer", "candidate", "scorer.0", "head")
-        weights = dict(network.named_parameters())
-        self.w = {name: weights[f"{name}.weight"].data[seed] for name in names}  # [in, out]
-        self.gradients = {name: flat.gradient_views[f"{name}.weight"][seed] for name in names if flat.gradient_views}
-        most = size * layout.candidates
-        self.each = torch.empty(size * layout.entities, width)
-        self.pooled = torch.empty(size, layout.globals + 2 * width)
-        self.state, self.shift = torch.empty(size, width), torch.empty(size, width)
-        self.meet, self.scorer = torch.empty(most, width), torch.empty(most, width)
-        self.out = torch.empty(most, network.outputs)
-        self.kept = {"state.1": _kept(size, width), "meet.0": _kept(most, width), "none": _kept(0, 0)}
+    def __init__(self, network: CandidateNetwork, flat: FlatParameters) -> None:
+        self.network, self.values = network, flat.values.numpy()
+        self._numbers = sgemm(), _sizes(network), _places(flat)
+        self._size = 0  # states that there is room for
+        self._rows: PackedRows
+        self._room: ForwardRoom
 
-    def _norm(self, name: str) -> tuple[int, int]:
-        return self.at.get(f"{name}.gain", -1), self.at.get(f"{name}.bias", -1)
-
-    def activate(self, y: Tensor, bias: str, norm: str) -> None:
-        """Bias, normalisation and rectifier in place, see ``kernels.mlp.activate``."""
-        mlp.activate(_joint(y), self.values, self.at[f"{bias}.bias"], *self._norm(norm), *self.kept[norm])
-
-    def deactivate(self, d: Tensor, y: Tensor, bias: str, norm: str) -> None:
-        """The way back through ``activate``, see ``kernels.mlp.deactivate``."""
-        mlp.deactivate(
-            _joint(d), _joint(y), self.values, self.flat_gradients, self.at[f"{bias}.bias"], *self._norm(norm),
-            *self.kept[norm],
-        )  # fmt: skip
-
-    def embed(self, states: States) -> None:
-        """Compute the state embeddings [B, H] and what they add to each candidate's features, [B, H]."""
-        present = int(states.starts[-1])
-        torch.mm(states.entities[:present], self.w["entity.0"], out=self.each[:present])
-        kernels.pool(self.each.numpy(), states.starts, states.obs, self.n_globals, self.pooled.numpy())
-        torch.mm(self.pooled, self.w["state.0"], out=self.state)
-        self.activate(self.state, "state.0", "state.1")
-        torch.mm(self.state, self.w["state_to_scorer"], out=self.shift)
-
-    def score(self, states: States) -> Tensor:
-        """Outputs [L, Z] of the packed candidates, in a buffer."""
-        count = states.count
-        meet, scorer, out = self.meet[:count], self.scorer[:count], self.out[:count]
-        torch.mm(states.candidates[:count], self.w["candidate"], out=meet)
-        kernels.add_rows_of(meet.numpy(), self.shift.numpy(), states.row)
-        self.activate(meet, "candidate", "meet.0")
-        torch.mm(meet, self.w["scorer.0"], out=scorer)
-        self.activate(scorer, "scorer.0", "none")
-        torch.mm(scorer, self.w["head"], out=out)
-        kernels.add_bias(out.numpy(), self.values[0], self.at["head.bias"])
-        return out
+    def __call__(self, obs: Tensor, mask: Tensor) -> Tensor:
+        """[S, B, K, Z] from obs [S, B, D] and mask [S, B, K] bool; 0 for illegal candidates."""
+        count, layout = obs.shape[1], self.network.layout
+        if count > self._size:
+            self._rows, self._room, self._size = _packed_rows(layout, count), _forward_room(self.network, count), count
+        outputs = np.zeros((*mask.shape, self.network.outputs), np.float32)
+        for s, (seen, legal) in enumerate(zip(obs.numpy(), mask.numpy(), strict=True)):
+            given = (self.values[s : s + 1], seen, legal, self._rows, self._room)
+            found = passes.look_ahead(*self._numbers, *given)
+            outputs[s, self._rows.row[:found], self._rows.slot[:found]] = self._room.out[:found]
+        return torch.from_numpy(outputs)
 
 
-def _kept(rows: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.empty((1, rows, width), np.float32), np.empty((1, rows), np.float32)
+class CandidatePart:
+    """The fused update of ``size`` transitions of one seed: half of its batch.
 
-
-def _joint(rows: Tensor) -> np.ndarray:
-    """A view [1, R, H] of rows [R, H], as kernels take the rows of one seed."""
-    return rows.numpy()[None]
-
-
-class CandidateSeed:
-    """The fused update of one seed."""
+    Weights and gradients are flat arrays [1, P]. ``td`` [B] is where TD errors are written; ``sums`` [1, 3] are of
+    loss, q and absolute TD error.
+    """
 
     def __init__(
-        self, *, online: CandidateForward, target: CandidateForward, layout: Layout, size: int, double: bool, head: Head
-    ) -> None:
-        self.online, self.target, self.double, self.head, self.size = online, target, double, head, size
-        self.before, self.after = States(layout, size), States(layout, size)
-        width = online.state.shape[1]
-        self.d_rows = [torch.empty(size, width) for _ in range(3)]
-        self.d_pooled = torch.empty(size, 2 * width)
-        self.d_each = torch.empty_like(online.each)
-        self.q_t, self.place = torch.zeros(size, layout.candidates), torch.zeros(size, layout.candidates).long()
-        self.td, self.d_out = torch.empty(size), torch.empty(size, online.outputs)
-        self.sums = np.zeros(3)
-
-    def gradients(self, batch: Transitions) -> None:
-        """Fill this seed's gradients and TD errors from its part [B, ...] of a batch."""
-        q_t, outputs_of = self._look_ahead(batch.obs_t.numpy(), batch.mask_t.numpy())
-        target = losses.q_learning_target(
-            r_t=batch.r_t, discount_t=batch.discount_t, q_t=q_t, mask_t=batch.mask_t, outputs_of=outputs_of,
-            bootstrap_outputs=self.head.bootstrap,
+        self, *, network: CandidateNetwork, places: Places, values: np.ndarray, target_values: np.ndarray,
+        gradients: np.ndarray, size: int, double: bool, head: Head, td: Tensor,
+    ) -> None:  # fmt: skip
+        self.values, self.target_values, self.own, self.size = values, target_values, gradients, size
+        self.double, self.head, self.td = double, head, td
+        layout, width = network.layout, network.head.weight.shape[1]
+        self._numbers = sgemm(), _sizes(network), places
+        self.before, self.after = _packed_rows(layout, size), _packed_rows(layout, size)
+        self.online, self.target = _forward_room(network, size), _forward_room(network, size)
+        self.back = BackwardRoom(
+            d_out=_empty(size, network.outputs), d_scorer=_empty(size, width), d_meet=_empty(size, width),
+            d_state=_empty(size, width), d_pooled=_empty(size, 2 * width), d_each=_empty(*self.online.each.shape),
+            a_t=np.zeros(size, np.int64), place=np.zeros(size, np.int64), first=np.zeros((1, size), np.int64),
+            slope=_empty(1, size), out_t=_empty(size, 1),
         )  # fmt: skip
-        self.before.see(batch.obs_tm1.numpy())
-        self.before.taken(batch.a_tm1.numpy())
-        self.online.embed(self.before)
-        self._differentiate(self.online.score(self.before), target, batch.weights)
-        self._backward()
+        self.q_t = torch.zeros(size, layout.candidates)
+        self.place = torch.zeros(size, layout.candidates).long()
+        self.sums = np.zeros((1, 3))
 
-    def _look_ahead(self, obs: np.ndarray, mask: np.ndarray) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The values [B, K] that choose the next action, and the target network's outputs [B, Z] for it."""
-        after = self.after
-        after.see(obs)
-        after.legal(mask)
-        chooser = self.online if self.double else self.target
-        chooser.embed(after)
-        outputs = chooser.score(after)  # [L, Z]
+    def gradients(self, batch: Transitions, arrays: Any) -> None:
+        """Fill this part's gradients and TD errors from its rows [B, ...], as tensors and as arrays."""
+        if not isinstance(self.head, ScalarHead):
+            self._fit(batch, arrays)
+            return
+        passes.update_values(
+            *self._numbers, self.values, self.target_values, self.own, arrays, self.before, self.after, self.online,
+            self.target, self.back, self.double, self.head.huber_delta, self.td.numpy()[None], self.sums,
+        )  # fmt: skip
+
+    def _fit(self, batch: Transitions, arrays: Any) -> None:
+        """The same for any value head."""
+        room, values = (self.online, self.values) if self.double else (self.target, self.target_values)
+        count = passes.look_ahead(*self._numbers, values, arrays.obs_t, arrays.mask_t, self.after, room)
+        outputs = torch.from_numpy(room.out[:count])
         q = self.head.preference(outputs).numpy()
-        kernels.unpack_values(q, after.row, after.slot, self.q_t.numpy(), self.place.numpy())
-        return self.q_t, self._outputs_by_target if self.double else partial(self._outputs_at, outputs)
-
-    def _outputs_by_target(self, a: Tensor) -> Tensor:
-        """The target network's outputs [B, Z] of the actions a [B]: these alone are scored."""
-        self.after.taken(a.numpy())
-        self.target.embed(self.after)
-        return self.target.score(self.after)
-
-    def _outputs_at(self, outputs: Tensor, a: Tensor) -> Tensor:
-        """Outputs [B, Z] of the actions a [B], from those of the packed candidates [L, Z].
-
-        Where no action is legal, as at an end, they are those of another row.
-        """
-        return outputs.index_select(0, self.place.gather(1, a.unsqueeze(1)).squeeze(1))
-
-    def _differentiate(self, out_tm1: Tensor, target: Tensor, weights: Tensor) -> None:
-        """Fill the TD errors [B] and the loss's slope in out_tm1 [B, Z], and add to the sums for the curves."""
-        leaf = out_tm1.detach().clone().requires_grad_()
+        kernels.unpack_values(q, self.after.row, self.after.slot, self.q_t.numpy(), self.place.numpy())
+        target = losses.q_learning_target(
+            r_t=batch.r_t, discount_t=batch.discount_t, q_t=self.q_t, mask_t=batch.mask_t,
+            outputs_of=partial(self._outputs_of, arrays.obs_t, outputs), bootstrap_outputs=self.head.bootstrap,
+        )  # fmt: skip
+        passes.see(self._numbers[1], arrays.obs_tm1, self.before)
+        passes.score_taken(*self._numbers, self.values, arrays.obs_tm1, arrays.a_tm1, self.before, self.online)
+        out_tm1 = torch.from_numpy(self.online.out[: self.size])
+        leaf = out_tm1.clone().requires_grad_()
         loss, td_error = self.head.loss(out_tm1=leaf, target=target)
-        total = (loss * weights).mean()
-        self.d_out.copy_(torch.autograd.grad(total, leaf)[0])
+        total = (loss * batch.weights).mean()
+        self.back.d_out[:] = torch.autograd.grad(total, leaf)[0].numpy()
         self.td.copy_(td_error)
         self.sums += [float(total.detach()), float(self.head.mean(out_tm1).mean()), float(td_error.abs().mean())]
+        passes.backward(*self._numbers, self.values, self.own, self.before, self.online, self.back)
 
-    def _backward(self) -> None:
-        side, (d_scorer, d_meet, d_state) = self.online, self.d_rows
-        scorer, meet = side.scorer[: self.size], side.meet[: self.size]
-        w, gradients = side.w, side.gradients
-        torch.mm(scorer.t(), self.d_out, out=gradients["head"])
-        kernels.sum_rows(self.d_out.numpy(), side.flat_gradients[0], side.at["head.bias"])
-        torch.mm(self.d_out, w["head"].t(), out=d_scorer)
-        side.deactivate(d_scorer, scorer, "scorer.0", "none")
-        torch.mm(meet.t(), d_scorer, out=gradients["scorer.0"])
-        torch.mm(d_scorer, w["scorer.0"].t(), out=d_meet)
-        side.deactivate(d_meet, meet, "candidate", "meet.0")
-        torch.mm(self.before.candidates[: self.size].t(), d_meet, out=gradients["candidate"])
-        torch.mm(side.state.t(), d_meet, out=gradients["state_to_scorer"])
-        torch.mm(d_meet, w["state_to_scorer"].t(), out=d_state)
-        side.deactivate(d_state, side.state, "state.0", "state.1")
-        torch.mm(side.pooled.t(), d_state, out=gradients["state.0"])
-        torch.mm(d_state, w["state.0"][side.n_globals :].t(), out=self.d_pooled)
-        present = int(self.before.starts[-1])
-        kernels.unpool(
-            self.d_pooled.numpy(), side.each.numpy(), self.before.starts, side.pooled.numpy(), side.n_globals,
-            self.d_each.numpy(),
-        )  # fmt: skip
-        torch.mm(self.before.entities[:present].t(), self.d_each[:present], out=gradients["entity.0"])
+    def _outputs_of(self, obs: np.ndarray, outputs: Tensor, a: Tensor) -> Tensor:
+        """The target network's outputs [B, Z] of the next actions a [B]; with double these alone are scored.
+
+        Otherwise they are among those of the packed candidates; where no action is legal, those of another row.
+        """
+        if not self.double:
+            return outputs.index_select(0, self.place.gather(1, a.unsqueeze(1)).squeeze(1))
+        passes.score_taken(*self._numbers, self.target_values, obs, a.numpy(), self.after, self.target)
+        return torch.from_numpy(self.target.out[: self.size])
 
 
 class FusedCandidates:
-    """The fused updates of S seeds, on ``threads`` threads."""
+    """The fused updates of S seeds, each in two halves, on the threads of ``workers``."""
 
     def __init__(
         self, *, network: CandidateNetwork, online: FlatParameters, target_network: CandidateNetwork,
-        target: FlatParameters, batch_size: int, double: bool, head: Head, threads: int,
+        target: FlatParameters, batch_size: int, double: bool, head: Head, workers: Workers,
     ) -> None:  # fmt: skip
-        self.seeds = [
-            CandidateSeed(
-                online=CandidateForward(network, online, s, batch_size),
-                target=CandidateForward(target_network, target, s, batch_size),
-                layout=network.layout, size=batch_size, double=double, head=head,
-            ) for s in range(len(online.values))
+        assert online.gradients is not None
+        seeds, self._halves, self._workers = len(online.values), halves(batch_size), workers
+        gradients = online.gradients.numpy()
+        self._gradients = gradients, np.zeros_like(gradients)  # of each half, [S, P]
+        self._shares = [(part.stop - part.start) / batch_size for part in self._halves]
+        self.sums, self.td = np.zeros((seeds, 3)), torch.empty(seeds, batch_size)
+        given: dict[str, Any] = {"network": network, "places": _places(online), "double": double, "head": head}
+        self._parts = [
+            CandidatePart(
+                **given, values=online.values.numpy()[s : s + 1], target_values=target.values.numpy()[s : s + 1],
+                gradients=own[s : s + 1], size=part.stop - part.start, td=self.td[s, part],
+            )
+            for s in range(seeds) for own, part in zip(self._gradients, self._halves, strict=False)
         ]  # fmt: skip
-        self.sums = np.zeros((len(self.seeds), 3))
-        self._workers = None
-        if threads > 1 and len(self.seeds) > 1:  # each on one: products this small gain nothing from two
-            self._workers = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+        self._batch: Transitions | None = None  # the buffers last seen, and each part's rows of them
+        self._given: Sequence[tuple[Transitions, Any]] = ()
 
     def gradients(self, batch: Transitions) -> Tensor:
-        """Fill the online network's gradients from a batch [S, B, ...]; returns TD errors [S, B]."""
-        parts = [batch.map(itemgetter(s)) for s in range(len(self.seeds))]
-        if self._workers is None:
-            for seed, part in zip(self.seeds, parts, strict=True):
-                seed.gradients(part)
-        else:
-            list(self._workers.map(CandidateSeed.gradients, self.seeds, parts))
-        for own, seed in zip(self.sums, self.seeds, strict=True):
-            own += seed.sums
-            seed.sums[:] = 0
-        return torch.stack([seed.td for seed in self.seeds])
+        """Fill the online network's gradients from a batch [S, B, ...]; returns TD errors [S, B], in a buffer."""
+        if batch is not self._batch:
+            self._batch, rows = batch, batch._replace(obs=None, mask=None)
+            cut = [rows.map(itemgetter((s, half))) for s in range(len(self.sums)) for half in self._halves]
+            self._given = [(part, part.map(Tensor.numpy)) for part in cut]
+        self._workers.run([partial(part.gradients, *own) for part, own in zip(self._parts, self._given, strict=True)])
+        count = len(self._halves)
+        for k, part in enumerate(self._parts):
+            self.sums[k // count] += self._shares[k % count] * part.sums[0]
+            part.sums[:] = 0
+        if count > 1:
+            kernels.blend(*self._gradients, np.float32(self._shares[1]))
+        return self.td

@@ -134,3 +134,26 @@ def unpack_values(q: Any, row: Any, slot: Any, values: Any, place: Any) -> None:
     place[:, 0] = 0
     for k in range(q.size):
         values[row[k], slot[k]], place[row[k], slot[k]] = q[k], k
+
+
+@fast_kernel
+def best_packed(q: Any, row: Any, slot: Any, a: Any, place: Any) -> None:
+    """The best legal action a [B] of each state, and its ``place`` in 0..L-1, from the packed candidates' q [L].
+
+    Of equals the first; 0 and 0 where none is legal. Restates ``losses.masked_argmax``.
+    """
+    a[:] = 0
+    place[:] = 0
+    for k in range(q.size):
+        b = row[k]
+        if k == 0 or row[k - 1] != b or q[k] > q[place[b]]:
+            a[b], place[b] = slot[k], k
+
+
+@fast_kernel
+def blend(own: Any, other: Any, share: float) -> None:
+    """Move own [S, P] a share of the way to other [S, P]."""
+    for s in range(own.shape[0]):
+        a, b = own[s], other[s]
+        for i in range(a.size):
+            a[i] += share * (b[i] - a[i])

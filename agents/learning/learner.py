@@ -12,6 +12,7 @@ from torch import Tensor
 from agents import losses
 from agents.fused.candidates import FusedCandidates, can_fuse_candidates
 from agents.fused.mlp import FusedDQN, can_fuse_mlp
+from agents.fused.workers import Workers
 from agents.learning.cuda_graph import CUDAGraphStep
 from agents.learning.updater import Updater
 from agents.memory.transitions import Transitions
@@ -65,11 +66,12 @@ class QLearner(Updater):
         self.target_every, self.tau = target_every, tau
         self.target_flat = FlatParameters(target_network, gradients=False)
         self.target_flat.values.copy_(self.flat.values)
-        self.fused = self._fuse(batch_size, threads) if fused_update else None
+        self.workers = Workers(threads)
+        self.fused = self._fuse(batch_size) if fused_update else None
         on_gpu = self.flat.values.device.type == "cuda"
         self._run = CUDAGraphStep(self.step) if on_gpu and cuda_graph else self.step
 
-    def _fuse(self, batch_size: int, threads: int) -> FusedDQN | FusedCandidates | None:
+    def _fuse(self, batch_size: int) -> FusedDQN | FusedCandidates | None:
         """The fused update of this network, head and target; None if there is none."""
         if self.munchausen is not None:
             return None
@@ -77,7 +79,7 @@ class QLearner(Updater):
         given: dict[str, Any] = {"online": self.flat, "target": self.target_flat, "batch_size": batch_size}
         given |= {"network": network, "target_network": target_network, "double": self.double}
         if can_fuse_candidates(network):
-            return FusedCandidates(**given, head=head, threads=threads)
+            return FusedCandidates(**given, head=head, workers=self.workers)
         if isinstance(head, ScalarHead) and can_fuse_mlp(network):
             return FusedDQN(**given, huber_delta=head.huber_delta)
         return None

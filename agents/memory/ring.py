@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from agents.memory.priorities import Priorities
 from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
 from agents.memory.sparse import SparseRows
-from agents.memory.transitions import SeedBuffers, TransitionBuffers, Transitions
+from agents.memory.transitions import PartBuffers, TransitionBuffers, Transitions
 from groundwork.errors import WaybillError
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
@@ -182,13 +183,26 @@ class SequentialMemory:
         # A game that was reset at one row was not at the next, so two rows always hold a start.
         return window >= 2 or (window == 1 and bool(self.valid[self._oldest_row()].any()))
 
-    def sample(
-        self, batch_size: int, n_step: int, gamma: float, *, beta: float = 1.0, out: SeedBuffers | None = None
-    ) -> Transitions:
-        """``batch_size`` transitions, with replacement, from the starts whose n-step window is stored.
+    def sample(self, batch_size: int, n_step: int, gamma: float, *, beta: float = 1.0) -> Transitions:
+        """``batch_size`` transitions, see ``draw`` and ``read``.
 
-        Starts are drawn uniformly, or by priority: then ``weights`` are importance weights with the exponent ``beta``.
-        On a CPU the batch is read into ``out`` if given (a part of ``TransitionBuffers``).
+        Raises:
+            WaybillError: if there is nothing to draw from yet.
+        """
+        slots, weights = self.draw(batch_size, n_step, beta=beta)
+        if self.arrays is None:
+            how: dict[str, Any] = {"n_step": n_step, "num_envs": self.num_envs, "gamma": gamma, "weights": weights}
+            return read_tensors(self.columns, torch.from_numpy(slots).to(self.device), n_actions=self.n_actions, **how)
+        buffers = self.buffers(1, batch_size)
+        for part, out in buffers.halves[0]:
+            self.read(slots[part], None if weights is None else weights[part], n_step, gamma, out)
+        return buffers.batch.map(itemgetter(0))
+
+    def draw(self, batch_size: int, n_step: int, *, beta: float = 1.0) -> tuple[np.ndarray, Tensor | None]:
+        """Where ``batch_size`` transitions start, int64 [B], and their importance weights, if starts have priorities.
+
+        Drawn with replacement from the starts whose n-step window is stored, uniformly or by priority: then weights are
+        of the exponent ``beta``.
 
         Raises:
             WaybillError: if there is nothing to draw from yet.
@@ -197,18 +211,18 @@ class SequentialMemory:
             raise WaybillError(f"the memory's {self.filled} rows hold no transition of {n_step} steps yet")
         if self.priorities is None:
             oldest, count = self._oldest_row() * self.num_envs, (self.filled - n_step) * self.num_envs
-            slots = draw_starts(self.generator, self._valid_slots, oldest=oldest, count=count, batch_size=batch_size)
-            weights = None
-        else:
-            drawn, chances = self.priorities.sample(batch_size)
-            weights = self.priorities.weights(chances, self.filled * self.num_envs, beta)
-            slots = drawn.cpu().numpy()
-        how: dict[str, Any] = {"n_step": n_step, "num_envs": self.num_envs, "gamma": gamma, "weights": weights}
-        if self.arrays is None:
-            starts = torch.from_numpy(slots).to(self.device)
-            return read_tensors(self.columns, starts, n_actions=self.n_actions, **how)
-        out = self.buffers(1, batch_size).parts[0] if out is None else out
-        return read_compiled(self.arrays, slots, out=out, sparse=self.sparse, **how)
+            valid = self._valid_slots
+            return draw_starts(self.generator, valid, oldest=oldest, count=count, batch_size=batch_size), None
+        drawn, chances = self.priorities.sample(batch_size)
+        return drawn.cpu().numpy(), self.priorities.weights(chances, self.filled * self.num_envs, beta)
+
+    def read(self, slots: np.ndarray, weights: Tensor | None, n_step: int, gamma: float, out: PartBuffers) -> None:
+        """Read the transitions that start at ``slots`` [B] into buffers, on a CPU; see ``draw``."""
+        assert self.arrays is not None
+        read_compiled(
+            self.arrays, slots, n_step=n_step, num_envs=self.num_envs, gamma=gamma, weights=weights, out=out,
+            sparse=self.sparse,
+        )  # fmt: skip
 
     def buffers(self, seeds: int, batch_size: int) -> TransitionBuffers:
         """Room for batches of as many memories like this one, for ``sample``."""

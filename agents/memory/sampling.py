@@ -15,7 +15,7 @@ from torch import Tensor
 from agents import losses
 from agents.kernels import gather
 from agents.memory.sparse import SparseRows
-from agents.memory.transitions import SeedBuffers, Transitions
+from agents.memory.transitions import PartBuffers, Transitions
 
 
 class MemoryColumns(NamedTuple):
@@ -67,8 +67,8 @@ def draw_starts(
 
 def read_compiled(
     arrays: MemoryColumns, slots: np.ndarray, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
-    out: SeedBuffers, sparse: SparseRows | None = None,
-) -> Transitions:  # fmt: skip
+    out: PartBuffers, sparse: SparseRows | None = None,
+) -> None:  # fmt: skip
     """Transitions of up to ``n_step`` steps that start at ``slots`` [B], by compiled passes into buffers."""
     to, last = out.arrays, np.empty_like(slots)
     gather.n_step(
@@ -85,7 +85,6 @@ def read_compiled(
     if weights is not None:
         out.batch.weights.copy_(weights)
     to.slots[:] = slots
-    return out.batch
 
 
 def read_tensors(

@@ -34,8 +34,9 @@ class SparseRows:
         self.num_envs, self.obs_size, self.dtype = num_envs, obs_size, dtype
         self.bits = np.zeros((rows * num_envs, -(-obs_size // (8 * PIECE))), np.uint8)  # [T * N, W]
         self.start = np.zeros(rows * num_envs, np.int64)  # [T * N], where each begins in the arena
-        self._seen = torch.empty(num_envs, obs_size, dtype=dtype)
+        self._seen = torch.zeros(num_envs, 8 * PIECE * self.bits.shape[1], dtype=dtype)
         self._row = self._seen.numpy().view(_UNSIGNED[dtype])
+        self._words = self._row.view(np.uint64)
         largest = num_envs * -(-obs_size // PIECE) * PIECE  # numbers of a whole row of the ring
         self._block = max(block_bytes // self._row.itemsize, 4 * largest)
         most = -(-rows * largest // (self._block - largest))
@@ -55,9 +56,9 @@ class SparseRows:
     def write(self, row: int, obs: Tensor) -> bool:
         """Keep obs [N, D] as the ring's row in place of what was there; False if others must be forgotten first."""
         self.forget(row)
-        self._seen.copy_(obs)
+        self._seen[:, : self.obs_size] = obs
         slots = self._slots(row)
-        count = kernels.mark(self._row, self.bits[slots]) * PIECE
+        count = kernels.mark(self._words, self.bits[slots]) * PIECE
         if not self._make_room(count):
             self.bits[slots] = 0
             return False
@@ -107,7 +108,7 @@ class SparseRows:
     def read(self, slots: np.ndarray, out: np.ndarray) -> None:
         """Observations ``out`` [B, D] float32 of slots [B]."""
         if self.dtype == torch.float16:
-            kernels.halves(self.arena, self.bits, self.start, slots, out, out.view(np.uint32))
+            kernels.half_pieces(self.arena, self.bits, self.start, slots, out, out.view(np.uint32))
         else:
             arena = self.arena if self.dtype == torch.uint8 else self.arena.view(np.float32)
             kernels.plain(arena, self.bits, self.start, slots, out)

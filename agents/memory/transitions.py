@@ -34,8 +34,20 @@ class Transitions(NamedTuple):
         return Transitions(*columns)
 
 
+def halves(size: int) -> list[slice]:
+    """The two halves of a batch, in order; one part if there is only one row.
+
+    A batch is halved on any machine, also where one thread does both: sums are taken in the same order everywhere.
+    """
+    middle = (size + 1) // 2
+    return [part for part in (slice(0, middle), slice(middle, size)) if part.stop > part.start]
+
+
 class TransitionBuffers:
-    """Buffers of one size for batches of S seeds on a CPU: each batch overwrites the one before."""
+    """Buffers of one size for batches of S seeds on a CPU: each batch overwrites the one before.
+
+    ``halves`` are each seed's halves: which rows, and their part of the buffers.
+    """
 
     def __init__(self, *, seeds: int, batch_size: int, obs_size: int, n_actions: int, stores_masks: bool) -> None:
         self.obs = torch.empty(seeds, 2 * batch_size, obs_size)  # [S, 2B, D]: first tm1, then t
@@ -53,11 +65,14 @@ class TransitionBuffers:
             discount_t=self.discount, obs_t=self.obs[:, half:], mask_t=self.mask[:, half:],
             weights=self.weights, slots=self.slots, obs=self.obs, mask=self.mask,
         )  # fmt: skip
-        self.parts = [SeedBuffers(self.batch.map(itemgetter(s))) for s in range(seeds)]
+        rows = self.batch._replace(obs=None, mask=None)
+        self.halves = [
+            [(part, PartBuffers(rows.map(itemgetter((s, part))))) for part in halves(batch_size)] for s in range(seeds)
+        ]
 
 
-class SeedBuffers:
-    """One seed's rows [B, ...] of ``TransitionBuffers``, as tensors and as the arrays that compiled passes write to."""
+class PartBuffers:
+    """Rows [B, ...] of ``TransitionBuffers``, as tensors and as the arrays that compiled passes write to."""
 
     def __init__(self, batch: Transitions) -> None:
         self.batch = batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -29,6 +30,12 @@ class FlatParameters:
             if self.gradients is not None:
                 self.gradient_views[name] = self.gradients[:, part].view(shape)
             start += size
+
+    def of_seed(self, seed: int) -> FlatParameters:
+        """One seed's weights [1, P], the very same, without gradients."""
+        one = copy.copy(self)
+        one.values, one.gradients, one.gradient_views = self.values[seed : seed + 1], None, {}
+        return one
 
     def differentiate(self, loss: Tensor) -> None:
         """Fill the gradients with those of a sum of the seeds' losses."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from agents.kernels import gather
 from agents.memory.ring import SequentialMemory
-from agents.memory.sampling import read_compiled, read_tensors
+from agents.memory.sampling import read_tensors
 from agents.memory.transitions import TransitionBuffers, Transitions
 
 
@@ -80,12 +81,10 @@ def test_importance_weights_come_both_ways() -> None:
         memory.add(**games.row())
     weights = torch.rand(4, generator=torch.Generator().manual_seed(0))
     slots = torch.tensor([5, 3, 9, 30])
-    room = TransitionBuffers(seeds=1, batch_size=4, obs_size=2, n_actions=11, stores_masks=True).parts[0]
-    assert memory.arrays is not None
-    compiled = read_compiled(
-        memory.arrays, slots.numpy(), n_step=2, num_envs=3, gamma=0.9, weights=weights, out=room
-    )  # fmt: skip
-    assert_same(compiled, by_tensors(memory, slots, 2, weights))
+    buffers = TransitionBuffers(seeds=1, batch_size=4, obs_size=2, n_actions=11, stores_masks=True)
+    for part, out in buffers.halves[0]:
+        memory.read(slots[part].numpy(), weights[part], 2, 0.9, out)
+    assert_same(buffers.batch.map(itemgetter(0)), by_tensors(memory, slots, 2, weights))
 
 
 def test_every_half_is_converted_exactly() -> None:
@@ -104,8 +103,12 @@ def test_seeds_are_read_side_by_side(stores_masks: bool) -> None:
     buffers = TransitionBuffers(seeds=2, batch_size=6, obs_size=5, n_actions=11, stores_masks=stores_masks)
     memories, twins = ([filled("float16", stores_masks, 15, seed) for seed in (1, 2)] for _ in range(2))
     for beginning in (0, 1):
-        for memory, part in zip(memories, buffers.parts, strict=True):
-            memory.sample(6, 3, 0.9, out=part)
+        for memory, halves in zip(memories, buffers.halves, strict=True):
+            slots, weights = memory.draw(6, 3)
+            assert weights is None
+            assert [part for part, _ in halves] == [slice(0, 3), slice(3, 6)]
+            for part, out in halves:
+                memory.read(slots[part], None, 3, 0.9, out)
         for s, twin in enumerate(twins):
             alone = twin.sample(6, 3, 0.9)
             for name, ours, theirs in zip(Transitions._fields, buffers.batch, alone, strict=True):

@@ -1,0 +1,112 @@
+"""An update's parts on threads: the same numbers for any number of them and any timing; errors come through."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+import torch
+from learners import ROWS, fill, head_named, make_learner, make_network
+from states import LAYOUT
+
+from agents.fused.workers import Portion, Workers
+from agents.memory.transitions import TransitionBuffers, halves
+
+
+class Disturbed(Workers):
+    """Tasks begin late, each by as much as chance will have it."""
+
+    def run(self, tasks: Sequence[Portion]) -> None:
+        def late(task: Portion) -> Portion:
+            wait = random.choice([0.0, 0.0, 0.0005, 0.002])
+
+            def do() -> None:
+                time.sleep(wait)
+                task()
+
+            return do
+
+        super().run([late(task) for task in tasks])
+
+
+def trained(threads: int, head: str, seeds: int) -> torch.Tensor:
+    """Weights, target weights and TD errors after some updates, all in one."""
+    network = make_network(seeds, head_named(head).outputs)
+    learner = make_learner(network, head, True, threads=threads)
+    disturbed = Disturbed(threads)
+    learner.workers.run = disturbed.run  # type: ignore[method-assign]
+    buffers = TransitionBuffers(seeds=seeds, batch_size=ROWS, obs_size=LAYOUT.size, n_actions=6, stores_masks=True)
+    errors = []
+    for number in range(15):
+        fill(buffers, number)
+        errors.append(learner.update(buffers.batch, 0).clone().flatten())
+    return torch.cat([learner.flat.values.flatten(), learner.target_flat.values.flatten(), *errors])
+
+
+@pytest.mark.parametrize(("head", "seeds"), [("scalar", 1), ("scalar", 3), ("quantile", 2)])
+def test_any_number_of_threads_and_any_timing_give_the_same_bits(head: str, seeds: int) -> None:
+    expected = trained(1, head, seeds)
+    stop = threading.Event()
+
+    def busy() -> None:  # takes the interpreter's lock and a core away, again and again
+        while not stop.is_set():
+            sum(range(2_000))
+
+    others = [threading.Thread(target=busy) for _ in range(2)]
+    for other in others:
+        other.start()
+    try:
+        for threads in (1, 2, 3, 2):
+            assert torch.equal(trained(threads, head, seeds), expected), threads
+    finally:
+        stop.set()
+        for other in others:
+            other.join()
+
+
+def test_a_batch_is_halved_in_order() -> None:
+    assert halves(1) == [slice(0, 1)]
+    assert halves(2) == [slice(0, 1), slice(1, 2)]
+    assert halves(7) == [slice(0, 4), slice(4, 7)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_all_tasks_are_done_once_when_run_returns(threads: int) -> None:
+    workers, done = Workers(threads), list[int]()
+    for count in (0, 1, 2, 5):
+        done.clear()
+        workers.run([lambda k=k: (time.sleep(0.002), done.append(k)) for k in range(count)])  # type: ignore[misc]
+        assert sorted(done) == list(range(count))
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_comes_through_once_nothing_runs_any_more(failing: int) -> None:
+    workers, ended = Workers(2), list[int]()
+
+    def task(k: int) -> None:
+        if k == failing:
+            raise ValueError(f"task {k}")
+        time.sleep(0.05)
+        ended.append(k)
+
+    with pytest.raises(ValueError, match=f"^task {failing}$"):
+        workers.run([lambda: task(0), lambda: task(1)])
+    assert ended == [1 - failing]
+    workers.run([lambda: ended.append(7), lambda: ended.append(8)])  # they go on working
+    assert sorted(ended[1:]) == [7, 8]
+
+
+def test_threads_end_with_their_workers() -> None:
+    before = threading.active_count()
+    workers = Workers(3)
+    workers.run([lambda: None] * 3)
+    assert threading.active_count() == before + 2
+    del workers
+    for _ in range(200):
+        if threading.active_count() == before:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the threads still wait for tasks")
