@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -165,10 +165,17 @@ class DQN(QAgent):
         """
         return self.plasticity.metrics(self.learner.network, self.batch)[seed].get("dormant")
 
-    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first."""
+    def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
+        """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first.
+
+        Parts of the memory that are ``saved`` already, by the names they have under ``segments``, are None.
+        """
+        memory = [
+            one.state_dict(prefix=f"{s}.", saved=saved) if include_memory else one.generator_state()
+            for s, one in enumerate(self.memories)
+        ]
         return self.shared_state() | {
-            "memory": [x.state_dict() if include_memory else x.generator_state() for x in self.memories],
+            "memory": memory,
             "noise": [generator.get_state() for generator in self.noise],
             "plasticity": self.plasticity.state_dict(),
             "last_env_step": self._last_env_step,

@@ -9,7 +9,7 @@ the next policy (expert iteration: Anthony, Tian & Barber 2017). An average of t
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -154,11 +154,15 @@ class ExpertIteration(QAgent):
         super().shrink_perturb(fresh, share, seed)
         self._follow_weights(slice(seed, seed + 1))
 
-    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """Everything needed to go on, as tensors and plain data."""
+    def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
+        """Everything needed to go on, as tensors and plain data; see ``DQN.state_dict``."""
+        memory = [
+            one.state_dict(include_memory=include_memory, prefix=f"{s}.", saved=saved)
+            for s, one in enumerate(self.memories)
+        ]
         return self.shared_state() | {
             "average": self.average.values.clone(),
-            "memory": [memory.state_dict(include_memory=include_memory) for memory in self.memories],
+            "memory": memory,
             "last_env_step": self._last_env_step,
             "credit": self._credit,
             "steps": self._steps if include_memory else 0,

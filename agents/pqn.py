@@ -6,7 +6,7 @@ what was played is forgotten. Layer normalisation keeps it stable. Networks, hea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,8 +108,11 @@ class PQN(QAgent):
         parts = np.split(orders[:, :used], self.minibatches, axis=1)
         return [torch.from_numpy(part).to(self.policy.device) for part in parts]
 
-    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """Everything needed to go on, as tensors and plain data; what is played but not learnt is the memory."""
+    def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
+        """Everything needed to go on, as tensors and plain data; what is played but not learnt is the memory.
+
+        It is small: nothing of it counts as ``saved``.
+        """
         return self.shared_state() | {
             "order": [dict(generator.bit_generator.state) for generator in self.generators],
             "rows": [{name: x.clone() for name, x in row.items()} for row in self._rows] if include_memory else [],

@@ -57,39 +57,6 @@ def keep_marked(rows, bits, arena, begin, start) -> None:  # type: ignore[no-unt
 
 
 @exact_kernel
-def lengths(bits, out) -> None:  # type: ignore[no-untyped-def]
-    """How many numbers each row has in the arena, out [R], from bits [R, W]."""
-    for r in range(bits.shape[0]):
-        pieces = 0
-        for w in range(bits.shape[1]):
-            byte = bits[r, w]
-            while byte:
-                pieces += byte & 1
-                byte >>= 1
-        out[r] = pieces * PIECE
-
-
-@exact_kernel
-def gather(arena, start, count, numbers) -> None:  # type: ignore[no-untyped-def]
-    """Copy ``count`` [R] numbers each from ``start`` [R] of the arena side by side into ``numbers``."""
-    at = 0
-    for r in range(count.size):
-        for i in range(count[r]):
-            numbers[at + i] = arena[start[r] + i]
-        at += count[r]
-
-
-@exact_kernel
-def scatter(numbers, start, count, arena) -> None:  # type: ignore[no-untyped-def]
-    """The way back of ``gather``."""
-    at = 0
-    for r in range(count.size):
-        for i in range(count[r]):
-            arena[start[r] + i] = numbers[at + i]
-        at += count[r]
-
-
-@exact_kernel
 def _lowest(byte: Any) -> int:
     """Which is the lowest bit that is set, 0..7."""
     low, place = byte & -byte, 0

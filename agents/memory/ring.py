@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from operator import itemgetter
 from typing import Any
 
@@ -238,11 +239,16 @@ class SequentialMemory:
         names = ("obs", "a", "r", "terminated", "truncated", "valid") + (("mask_bits",) if self.stores_masks else ())
         return {name: getattr(self, name) for name in names}
 
-    def state_dict(self) -> dict[str, Any]:
-        """A copy of the rows, the ring's place and the generator, as tensors and plain numbers."""
+    def state_dict(self, *, prefix: str = "", saved: Collection[str] = ()) -> dict[str, Any]:
+        """A copy of the rows, the ring's place and the generator, as tensors and plain numbers.
+
+        See ``SparseRows.state_dict`` for ``prefix`` and what is ``saved`` already.
+        """
         rows = {name: column[: self._written].clone() for name, column in self._saved_columns().items()}
         place = {"cursor": self.cursor, "filled": self.filled, "n_rows": self.n_rows}
-        packed = {} if self.sparse is None else {"sparse": self.sparse.state_dict(self._written)}
+        packed = (
+            {} if self.sparse is None else {"sparse": self.sparse.state_dict(self._written, prefix=prefix, saved=saved)}
+        )
         drawn_by = {} if self.priorities is None else {"priorities": self.priorities.state_dict()}
         return {"columns": rows} | packed | place | self.generator_state() | drawn_by
 

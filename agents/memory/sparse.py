@@ -7,6 +7,7 @@ in the arena that was never written to costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from agents.kernels import sparse as kernels
 from agents.kernels.sparse import PIECE
+from groundwork.errors import WaybillError
 
 _UNSIGNED = {torch.uint8: np.uint8, torch.float16: np.uint16, torch.float32: np.uint32}
 _SIGNED = {1: np.uint8, 2: np.int16, 4: np.int32}
@@ -44,6 +46,8 @@ class SparseRows:
         self.arena = np.empty(count * self._block, self._row.dtype)
         self._free = list(range(count))[::-1]
         self._live = np.zeros(count, np.int64)  # rows of the ring that each block still holds
+        self._uses = np.zeros(count, np.int64)  # how often each block was begun
+        self._end = np.zeros(count, np.int64)  # where what is written in a full block ends
         self._block_of = np.full(rows, -1, np.int64)  # [T], -1: nothing is held
         self._block_now = -1  # that is written to
         self._at = 0  # the next number to write
@@ -85,12 +89,13 @@ class SparseRows:
         now = self._block_now
         if now >= 0 and self._at + count <= (now + 1) * self._block:
             return True
-        if now >= 0 and self._live[now] == 0:
-            self._at = now * self._block
-            return True
-        if not self._free:
-            return False
-        self._block_now = self._free.pop()
+        if now < 0 or self._live[now] > 0:
+            if not self._free:
+                return False
+            if now >= 0:
+                self._end[now] = self._at
+            self._block_now = self._free.pop()
+        self._uses[self._block_now] += 1
         self._at = self._block_now * self._block
         return True
 
@@ -100,11 +105,6 @@ class SparseRows:
         self._live[self._block_now] += 1
         self._at += count
 
-    def _lengths(self, slots: slice) -> np.ndarray:
-        found = np.empty(slots.stop - slots.start, np.int64)
-        kernels.lengths(self.bits[slots], found)
-        return found
-
     def read(self, slots: np.ndarray, out: np.ndarray) -> None:
         """Observations ``out`` [B, D] float32 of slots [B]."""
         if self.dtype == torch.float16:
@@ -113,25 +113,55 @@ class SparseRows:
             arena = self.arena if self.dtype == torch.uint8 else self.arena.view(np.float32)
             kernels.plain(arena, self.bits, self.start, slots, out)
 
-    def state_dict(self, rows: int) -> dict[str, Any]:
-        """What the first ``rows`` of the ring hold: their numbers side by side, and where they lie."""
-        slots = slice(0, rows * self.num_envs)
-        count = self._lengths(slots)
-        numbers = np.empty(int(count.sum()), self.arena.dtype)
-        kernels.gather(self.arena, self.start[slots], count, numbers)
-        kept: dict[str, np.ndarray] = {"bits": self.bits[slots], "start": self.start[slots]}
-        kept["block_of"] = self._block_of[:rows]
-        place = {"free": list(self._free), "block_now": self._block_now, "at": self._at}
-        signed = numbers.view(_SIGNED[self.arena.dtype.itemsize])  # as torch knows them
-        return {"numbers": torch.from_numpy(signed)} | {k: torch.from_numpy(x.copy()) for k, x in kept.items()} | place
+    def state_dict(self, rows: int, *, prefix: str = "", saved: Collection[str] = ()) -> dict[str, Any]:
+        """What the first ``rows`` of the ring hold, and where it lies.
+
+        ``segments`` are the numbers of the blocks that are full, which don't change until all that they hold is
+        overwritten: each under a name (after ``prefix``) that no other content ever has. Those that are ``saved``
+        already are None. All tensors are copies.
+        """
+        slots, now = slice(0, rows * self.num_envs), self._block_now
+        held = [int(block) for block in np.flatnonzero(self._live) if block != now]
+        names = {f"{prefix}{block}-{self._uses[block]}": block for block in held}
+        place = {"free": list(self._free), "block_now": now, "at": self._at, "block": self._block}
+        kept = {"bits": self.bits[slots], "start": self.start[slots], "block_of": self._block_of[:rows]}
+        kept |= {"uses": self._uses, "end": self._end}
+        return {
+            "segments": {name: None if name in saved else self._numbers(names[name]) for name in names},
+            "open": self._numbers(now) if now >= 0 else None,
+            **{name: torch.from_numpy(column.copy()) for name, column in kept.items()},
+            **place,
+        }
+
+    def _numbers(self, block: int) -> Tensor:
+        """A copy of what was written into a block, as a kind of number that torch knows."""
+        end = self._at if block == self._block_now else int(self._end[block])
+        signed = self.arena[block * self._block : end].view(_SIGNED[self.arena.dtype.itemsize])
+        return torch.from_numpy(signed.copy())
 
     def load_state_dict(self, state: dict[str, Any], rows: int) -> None:
-        """Hold these as the first rows of the ring, where they lay, and nothing else."""
+        """Hold these as the first rows of the ring, where they lay, and nothing else.
+
+        Raises:
+            WaybillError: in one line, if they lay in blocks of another size, or in other ones than there are.
+        """
+        if (state.get("block"), len(state.get("uses", ()))) != (self._block, len(self._uses)):
+            raise WaybillError("the saved memory does not fit: its observations are packed in other blocks than here")
         slots = slice(0, rows * self.num_envs)
         self.bits[:], self._block_of[:] = 0, -1
         self.bits[slots], self.start[slots] = state["bits"].numpy(), state["start"].numpy()
         self._block_of[:rows] = state["block_of"].numpy()
+        self._uses[:], self._end[:] = state["uses"].numpy(), state["end"].numpy()
         self._free, self._block_now, self._at = list(state["free"]), state["block_now"], state["at"]
         self._live[:] = np.bincount(self._block_of[self._block_of >= 0], minlength=len(self._live))
-        numbers = state["numbers"].numpy().view(self.arena.dtype)
-        kernels.scatter(numbers, self.start[slots], self._lengths(slots), self.arena)
+        found = {_block_in(name): numbers for name, numbers in state["segments"].items()}
+        if state["open"] is not None:
+            found[self._block_now] = state["open"]
+        for block, numbers in found.items():
+            begin = block * self._block
+            self.arena[begin : begin + len(numbers)] = numbers.numpy().view(self.arena.dtype)
+
+
+def _block_in(name: str) -> int:
+    """The block that a segment's name tells of."""
+    return int(name.rpartition("-")[0].rpartition(".")[2])

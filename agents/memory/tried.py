@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -80,13 +81,18 @@ class TriedMemory:
             self.sparse.read(drawn, found["obs"].numpy())
         return found
 
-    def state_dict(self, *, include_memory: bool) -> dict[str, Any]:
-        """Generator and counters; with ``include_memory`` copies of all that is remembered."""
+    def state_dict(self, *, include_memory: bool, prefix: str = "", saved: Collection[str] = ()) -> dict[str, Any]:
+        """Generator and counters; with ``include_memory`` copies of all that is remembered.
+
+        See ``SparseRows.state_dict`` for ``prefix`` and what is ``saved`` already.
+        """
         kept = (
             {name: column[: self.filled].clone() for name, column in self.columns.items()} if include_memory else None
         )
         state = dict(self.generator.bit_generator.state)
-        packed = self.sparse.state_dict(self.filled) if self.sparse is not None and include_memory else None
+        packed = None
+        if self.sparse is not None and include_memory:
+            packed = self.sparse.state_dict(self.filled, prefix=prefix, saved=saved)
         return {"generator": state, "columns": kept, "sparse": packed, "cursor": self.cursor, "filled": self.filled}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

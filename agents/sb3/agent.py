@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -170,8 +170,11 @@ class SB3Agent:
         """Act with those weights, see ``SB3Policy.load_policy``."""
         self.policy.load_policy(state)
 
-    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """Weights, optimiser, counters and the memory's filled part, as tensors and plain data; no generators."""
+    def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
+        """Weights, optimiser, counters and the memory's filled part, as tensors and plain data; no generators.
+
+        Nothing of it counts as ``saved``.
+        """
         state = self.policy_state_dict() | {
             "optimizer": copy.deepcopy(self.model.policy.optimizer.state_dict()),
             "counters": {name: getattr(self.model, name) for name in self._COUNTERS if hasattr(self.model, name)},

@@ -1,10 +1,18 @@
-"""Checkpoints: tensors and plain data in one file, written whole or not at all, read without running code from it."""
+"""Checkpoints: tensors and plain data in files that are written whole or not at all, and read without running code.
+
+What a memory holds changes little from one checkpoint to the next. What an agent calls ``segments`` (a section of
+tensors that never change, by name) is written once, into a file of its own beside last.pt, which tells the names and
+their files. It is written before last.pt, and removed after last.pt has done without it, so that a kill at any moment
+leaves a last.pt whose files are all there.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import threading
 import zipfile
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +23,7 @@ from groundwork.errors import WaybillError
 
 CHECKPOINT_FORMAT = 1
 LAST, BEST = "last.pt", "best.pt"
+SEGMENTS = "memory"  # the folder beside last.pt
 _ARRAY = "__array__"
 
 
@@ -35,16 +44,29 @@ def _write(path: Path, packed: dict[str, Any]) -> None:
 
 
 class CheckpointWriter:
-    """Writes checkpoints beside training: one at a time, in a thread of its own."""
+    """Writes a run's last.pt beside training: one at a time, in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path, self._folder = path, path.parent / SEGMENTS
+        self._files: dict[str, str] = {}  # of each segment that is written
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
-    def begin(self, path: Path, content: dict[str, Any]) -> None:
+    @property
+    def saved(self) -> Collection[str]:
+        """Names of the segments that are written already: between ``finish`` and ``begin``."""
+        return self._files.keys()
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from the last.pt that ``state`` was read from, if its segments are beside this one, too."""
+        files = state.get("files", {})
+        self._files = {name: file for name, file in files.items() if (self._folder / file).is_file()}
+
+    def begin(self, content: dict[str, Any]) -> None:
         """Begin to write a checkpoint, see ``save_checkpoint``; the one before is finished first.
 
-        Tensors in ``content`` must be copies that nobody changes any more; arrays are copied here.
+        Tensors in ``content`` must be copies that nobody changes any more; arrays are copied here. Segments that are
+        ``saved`` may be None.
 
         Raises:
             Exception: what went wrong with the one before.
@@ -54,12 +76,32 @@ class CheckpointWriter:
 
         def write() -> None:
             try:
-                _write(path, packed)
+                self._write(packed)
             except Exception as error:
                 self._error = error
 
         self._thread = threading.Thread(target=write, name="checkpoint")
         self._thread.start()
+
+    def _write(self, packed: dict[str, Any]) -> None:
+        """Write what is new, then last.pt, then remove what it does without."""
+        found: dict[str, Any] = {}
+        _replace_segments(packed, lambda name, tensor: found.update({name: tensor}))
+        new = {name: tensor for name, tensor in found.items() if name not in self._files}
+        if new:
+            self._folder.mkdir(exist_ok=True)
+            numbers = [int(path.stem) for path in self._folder.glob("*.pt") if path.stem.isdecimal()]
+            file = f"{max(numbers, default=0) + 1}.pt"
+            _write(self._folder / file, {"segments": new})
+            self._files |= dict.fromkeys(new, file)
+        files = {name: self._files[name] for name in found}
+        _write(self.path, {**packed, "files": files})
+        self._files = files
+        if self._folder.is_dir():
+            for path in self._folder.iterdir():
+                if path.name not in files.values():
+                    with contextlib.suppress(OSError):  # the next checkpoint tries again
+                        path.unlink()
 
     @property
     def is_begun(self) -> bool:
@@ -88,9 +130,30 @@ class CheckpointWriter:
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint, all tensors on the CPU.
 
+    Segments are read from their files, too; ``files`` tells which.
+
     Raises:
-        WaybillError: in one line, if the file is missing, damaged or of another version.
+        WaybillError: in one line, if the file is missing, damaged or of another version, or a segment's file is.
     """
+    content = _load(path)
+    files: dict[str, str] = content.get("files", {})
+    if not files:
+        return content
+    parts: dict[str, Any] = {}
+    for file in dict.fromkeys(files.values()):
+        if not isinstance(file, str) or Path(file).name != file:
+            raise WaybillError(f"checkpoint {str(path)!r} names {file!r}, which is no file of its own")
+        own = _load(path.parent / SEGMENTS / file).get("segments")
+        parts |= own if isinstance(own, dict) else {}
+    missing = sorted(files.keys() - parts.keys())
+    if missing:
+        raise WaybillError(f"checkpoint {str(path)!r} is not whole: {missing[0]!r} is not in {files[missing[0]]!r}")
+    _replace_segments(content, lambda name, _: parts[name])
+    return content
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """One file, as it is."""
     if not path.is_file():
         raise WaybillError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
     import torch  # when it is needed: commands that only ask whether a file is there start at once
@@ -140,6 +203,19 @@ def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:
         loop = {**loop, "env": {"parts": [loop["env"]]}}
     shared = {"env_step": state["env_step"], "seconds": own[0]["seconds"], "agent": state["agent"]}
     return {**shared, "seeds": own, "loop": loop}
+
+
+def _replace_segments(value: Any, put: Callable[[str, Any], Any]) -> None:
+    """Replace all segments in nested data by what ``put`` makes of name and tensor."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if key == "segments" and isinstance(entry, dict):
+                value[key] = {name: put(name, tensor) for name, tensor in entry.items()}
+            else:
+                _replace_segments(entry, put)
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            _replace_segments(entry, put)
 
 
 def pack(value: Any) -> Any:

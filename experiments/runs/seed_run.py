@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,8 +43,11 @@ class TrainableAgent(Protocol):
     def policy_state_dict(self, seed: int) -> dict[str, Any]:
         """What one seed needs to act."""
 
-    def state_dict(self, *, include_memory: bool = True) -> dict[str, Any]:
-        """What all seeds need to go on, tensors as copies: they are written while training goes on."""
+    def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
+        """What all seeds need to go on, tensors as copies: they are written while training goes on.
+
+        Those under ``segments`` never change, and are None if their name is among the ``saved`` ones.
+        """
 
 
 class Clock:

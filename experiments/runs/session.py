@@ -46,7 +46,7 @@ class Session:
         self.config, self.folder, self.agent, self.stop = config, folder, agent, stop
         self.seeds, self.clock, self._loop_state = list(seeds), clock, loop_state
         self._start_step, self._start_seconds = 0, 0.0
-        self._writer = checkpoints.CheckpointWriter()
+        self._writer = checkpoints.CheckpointWriter(folder / LAST)
         self._progress = ProgressReport(title="training", total=config.steps, enabled=config.progress)
 
     @property
@@ -63,6 +63,7 @@ class Session:
         """Start the clock and the curves, from a checkpoint if there is one."""
         if state is not None:
             self.clock.resume(state["seconds"])
+            self._writer.resume(state)
         for k, own in enumerate(self.seeds):
             own.begin(None if state is None else state["seeds"][k])
         self.clock.start()
@@ -77,7 +78,7 @@ class Session:
                 own.after_step(env_step, None if tags is None else tags[k])
         if passed(before, env_step, self.config.checkpoint_every) and env_step < self.config.steps:
             self._finish_writing()
-            self._writer.begin(self.folder / LAST, self._state(cut_short=False))
+            self._writer.begin(self._state(cut_short=False))
         elif self._writer.is_written:
             self._finish_writing()
         if self._progress.due:
@@ -115,7 +116,7 @@ class Session:
             WaybillError: if the weights are not finite; last.pt stays as it was.
         """
         self._finish_writing()
-        self._writer.begin(self.folder / LAST, self._state(cut_short=cut_short))
+        self._writer.begin(self._state(cut_short=cut_short))
         self._finish_writing()
 
     def _state(self, *, cut_short: bool) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Session:
             "env_step": self.env_step,
             "seconds": self.clock.seconds,
             "seeds": [own.state_dict() for own in self.seeds],
-            "agent": self.agent.state_dict(include_memory=True),
+            "agent": self.agent.state_dict(saved=self._writer.saved),
             "loop": {**self._loop_state(), "cut_short": cut_short},
         }
 

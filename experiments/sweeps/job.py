@@ -72,6 +72,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
             train.start_run(OmegaConf.create(config), folder=folder, overrides=overrides)
     if not keep_last:
         last.unlink(missing_ok=True)
+        shutil.rmtree(folder / checkpoints.SEGMENTS, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:

@@ -67,31 +67,32 @@ def test_what_is_saved_is_no_part_of_what_goes_on(tmp_path: Path, agent: str) ->
 
 
 def test_the_file_holds_what_was_there_when_it_was_begun(tmp_path: Path) -> None:
-    writer, numbers = CheckpointWriter(), np.arange(5.0)
-    writer.begin(tmp_path / LAST, {"numbers": numbers, "step": 1})
+    writer, numbers = CheckpointWriter(tmp_path / LAST), np.arange(5.0)
+    writer.begin({"numbers": numbers, "step": 1})
     numbers[:] = -1
     assert writer.is_begun
-    writer.begin(tmp_path / LAST, {"numbers": np.arange(3.0), "step": 2})  # waits for the first
+    writer.begin({"numbers": np.arange(3.0), "step": 2})  # waits for the first
     writer.finish()
     assert not writer.is_begun
     assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 2
-    writer.begin(tmp_path / "other.pt", {"numbers": numbers})
+    writer.begin({"numbers": numbers})
     writer.finish()
-    assert checkpoints.load_checkpoint(tmp_path / "other.pt")["numbers"].tolist() == [-1.0] * 5
-    assert {path.name for path in tmp_path.iterdir()} == {LAST, "other.pt"}
+    assert checkpoints.load_checkpoint(tmp_path / LAST)["numbers"].tolist() == [-1.0] * 5
+    assert {path.name for path in tmp_path.iterdir()} == {LAST}
 
 
 def test_what_went_wrong_is_raised_by_whoever_waits_and_the_old_file_stays(tmp_path: Path) -> None:
-    writer = CheckpointWriter()
-    writer.begin(tmp_path / LAST, {"step": 1})
-    writer.begin(tmp_path / LAST, {"step": 2, "bad": lambda: None})
+    writer = CheckpointWriter(tmp_path / LAST)
+    writer.begin({"step": 1})
+    writer.begin({"step": 2, "bad": lambda: None})
     with pytest.raises(Exception, match="pickle"):
-        writer.begin(tmp_path / LAST, {"step": 3})
+        writer.begin({"step": 3})
     assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 1
     writer.finish()  # it is told once
-    writer.begin(tmp_path / "nowhere" / LAST, {"step": 4})
+    lost = CheckpointWriter(tmp_path / "nowhere" / LAST)
+    lost.begin({"step": 4})
     with pytest.raises(OSError, match="nowhere"):
-        writer.finish()
+        lost.finish()
 
 
 def test_training_goes_on_while_a_checkpoint_is_written_and_callbacks_hear_of_it_when_it_is_there(
@@ -146,7 +147,7 @@ def test_what_is_saved_after_an_error_has_a_try_of_its_own(tmp_path: Path, capsy
     loop: Any = make_loop(setup, validation=validation)
     session = session_of(setup, tmp_path, loop, validation, StopRequest())
     session.begin(None)
-    session._writer.begin(tmp_path / "nowhere" / LAST, {"step": 1})
+    session._writer.begin({"step": 1, "bad": lambda: None})
     session.save_unfinished()
     session.close()
     assert capsys.readouterr().err.startswith("saved after 0 steps; once it is mended, go on with: ")

@@ -51,11 +51,16 @@ def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:
-    """Where two nested states differ, wall-clock seconds aside."""
+    """Where two nested states differ, wall-clock seconds and in which files segments lie aside."""
     if isinstance(a, dict) and isinstance(b, dict):
-        if a.keys() != b.keys():
+        if a.keys() - {"files"} != b.keys() - {"files"}:
             return [f"{path}: {a.keys() ^ b.keys()}"]
-        return [line for key in a if key != "seconds" for line in differences(a[key], b[key], f"{path}.{key}")]
+        return [
+            line
+            for key in a
+            if key not in ("seconds", "files")
+            for line in differences(a[key], b[key], f"{path}.{key}")
+        ]
     if isinstance(a, list) and isinstance(b, list):
         pairs = enumerate(zip(a, b, strict=True))
         return [line for i, (x, y) in pairs for line in differences(x, y, f"{path}[{i}]")]
