@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 TESTS := .venv/tests_installed
+JAX := .venv/jax_installed
 ARGS ?=
 OTHER ?= python3.13
 device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs mistakes other check bench gpu clean .venv
+.PHONY: train test proofs mistakes other check bench bench-quick gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -35,8 +36,12 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -p no:cacheprovider tests/test_layers.py
 
-bench: $(STAMP)
-	$(BIN)/python -m experiments.bench device=$(device) $(ARGS)
+bench: $(JAX)
+	$(BIN)/python -m experiments.bench device=$(device) page=docs/performance.md $(ARGS)
+
+# The tables that matter most, in two minutes
+bench-quick: $(JAX)
+	$(BIN)/python -m experiments.bench device=$(device) rounds=1 tables=train,jax $(ARGS)
 
 gpu: $(STAMP)
 	$(BIN)/python -m pytest -m gpu
@@ -48,6 +53,10 @@ $(STAMP): constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
+
+$(JAX): $(STAMP)
+	$(BIN)/pip install -q -c constraints.txt -e ".[jax]"
+	touch $(JAX)
 
 $(TESTS): $(STAMP)
 	$(BIN)/pip install -q -c constraints.txt -e ".[tests]"

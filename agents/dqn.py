@@ -141,7 +141,11 @@ class DQN(QAgent):
             for part, out in parts:
                 chosen = None if weights is None else weights[part]
                 tasks.append(partial(own.read, slots[part], chosen, n_step, self.gamma, out))
-        self.learner.workers.run(tasks)
+        if memory.sparse is not None:
+            self.learner.workers.run(tasks)
+        else:  # done sooner than handed out
+            for task in tasks:
+                task()
         return self._buffers.batch
 
     def means(self) -> list[dict[str, float]]:

@@ -7,6 +7,9 @@ import numpy as np
 from agents.kernels.compiled import fast_kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, algorithm 1
+SMALLEST_MOMENT = np.float32(
+    1e-30
+)  # smaller ones are 0: they move nothing, and a processor is slow with the very smallest
 NEGLIGIBLE = 16_384  # steps after which moments need no correction any more: BETA_2 to that power is below 1e-7
 
 
@@ -56,15 +59,19 @@ def clipped_adamw(  # type: ignore[no-untyped-def]
         if since.size == 0:
             for i in range(value.size):
                 g = gradient[i] * scale
-                m[i] = keep_1 * m[i] + (one - keep_1) * g
-                v[i] = keep_2 * v[i] + (one - keep_2) * g * g
+                mean_t = keep_1 * m[i] + (one - keep_1) * g
+                square_t = keep_2 * v[i] + (one - keep_2) * g * g
+                m[i] = mean_t if abs(mean_t) > SMALLEST_MOMENT else np.float32(0)
+                v[i] = square_t if square_t > SMALLEST_MOMENT else np.float32(0)
                 value[i] -= rate * m[i] / (np.sqrt(v[i]) * size_scale + np.float32(EPSILON))
         else:
             begun = since[s]
             for i in range(value.size):
                 g = gradient[i] * scale
-                m[i] = keep_1 * m[i] + (one - keep_1) * g
-                v[i] = keep_2 * v[i] + (one - keep_2) * g * g
+                mean_t = keep_1 * m[i] + (one - keep_1) * g
+                square_t = keep_2 * v[i] + (one - keep_2) * g * g
+                m[i] = mean_t if abs(mean_t) > SMALLEST_MOMENT else np.float32(0)
+                v[i] = square_t if square_t > SMALLEST_MOMENT else np.float32(0)
                 own = min(age - begun[i], last)
                 value[i] -= corrected[own] * m[i] / (np.sqrt(v[i]) * size_scales[own] + np.float32(EPSILON))
         if target.size > 0 and share > 0:

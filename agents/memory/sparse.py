@@ -124,7 +124,11 @@ class SparseRows:
         held = [int(block) for block in np.flatnonzero(self._live) if block != now]
         names = {f"{prefix}{block}-{self._uses[block]}": block for block in held}
         place = {"free": list(self._free), "block_now": now, "at": self._at, "block": self._block}
-        kept: dict[str, np.ndarray] = {"bits": self.bits[slots], "start": self.start[slots], "block_of": self._block_of[:rows]}
+        kept: dict[str, np.ndarray] = {
+            "bits": self.bits[slots],
+            "start": self.start[slots],
+            "block_of": self._block_of[:rows],
+        }
         kept |= {"uses": self._uses, "end": self._end}
         return {
             "segments": {name: None if name in saved else self._numbers(names[name]) for name in names},

@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import torch
+from omegaconf import OmegaConf
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.dqn import DQN
@@ -25,6 +26,7 @@ from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.machine import cores
+from experiments.config.choices import CONF
 from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.make import GameChoice
 from experiments.runs.seeds import SeedGames
@@ -80,12 +82,16 @@ def single_engine() -> TimedRound:
 
 @dataclass(frozen=True)
 class Case:
-    """A training to time: a game (``refine`` or a Gymnasium id), a network, steps of a round."""
+    """A training to time: a game (``refine`` or a Gymnasium id), a network, steps of a round.
+
+    ``settings`` of our agent are plain ones, as Stable-Baselines3's, or those given.
+    """
 
     name: str
     game: str
     network: Any
     steps: int
+    settings: DQNSettings | None = None
 
     def games(self) -> Any:
         """Its 64 games side by side, as our agents play them."""
@@ -112,22 +118,28 @@ CASES = (
 )
 
 
-class Training:
-    """Our DQN on a case, with plain settings as SB3's: no double, one step, copies to the target network."""
+def as_trained() -> Case:
+    """What ``make train`` does, with the settings of conf/agent/dqn.yaml."""
+    given: Any = OmegaConf.to_container(OmegaConf.load(CONF / "agent" / "dqn.yaml"))
+    settings = DQNSettings(**{key: value for key, value in given.items() if key not in ("_target_", "name")})
+    return Case("refine, candidates 128, as make train", "refine", CandidateSettings(), 8192, settings)
 
-    def __init__(self, case: Case, device: torch.device, *, seeds: int = 1) -> None:
+
+class Training:
+    """Our DQN on a case; its plain settings have no double, one step, copies to the target network."""
+
+    def __init__(self, case: Case, device: torch.device, *, seeds: int = 1, threads: int | None = None) -> None:
         games = [case.games() for _ in range(seeds)]
         self.env = SeedGames(games)
         self.seeds, self.steps, self.env_step = seeds, case.steps, 0
         layout, actions = Layout(*self.env.layout), int(self.env.single_action_space.n)
-        settings = DQNSettings(
+        settings = case.settings or DQNSettings(
             batch_size=BATCH_SIZE,
             updates_per_step=1 / STEPS_PER_UPDATE,
             learning_starts=1024,
             n_step=1,
             double=False,
             memory_capacity=50_000,
-            obs_dtype="float32" if layout.size < 100 else "float16",
         )
         task = Task(
             make_network=partial(case.network.build, layout=layout, n_actions=actions),
@@ -138,13 +150,14 @@ class Training:
             device=device,
             seeds=list(range(seeds)),
             store_masks=not self.env.mask_is_constant,
-            threads=cores(),
+            obs_dtype="float32" if layout.size < 100 else "float16",
+            threads=cores() if threads is None else threads,
         )
         self.agent: DQN = settings.build(task)
         self.obs: Any
         self.infos: Any
         self.obs, self.infos = self.env.reset(seed=0)
-        self.train(2048)
+        self.train(settings.learning_starts + 1024)
 
     def __call__(self) -> float:
         """Environment steps a second (of each seed) over a round."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -20,12 +22,15 @@ from experiments.bench.cases import (
     Case,
     TimedRound,
     Training,
+    as_trained,
     batch_engine,
     sb3_training,
     single_engine,
 )
 from experiments.bench.split import gflops, split_time
+from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
+from groundwork.errors import WaybillError
 
 SEEDS = 8
 ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
@@ -51,33 +56,47 @@ def median_and_range(values: list[float], digits: int = 0) -> str:
     return f"{median(values):,.{digits}f} ({min(values):,.{digits}f} … {max(values):,.{digits}f})"
 
 
-def ratios(a: list[float], b: list[float]) -> str:
+def ratios(a: list[float], b: list[float], digits: int = 1) -> str:
     """Median and range of a over b, round by round."""
-    return median_and_range([x / y for x, y in zip(a, b, strict=True)], 1)
+    return median_and_range([x / y for x, y in zip(a, b, strict=True)], digits)
 
 
-def print_rows(title: str, headings: list[str], rows: list[list[str]]) -> None:
-    """Print a table."""
-    table = Table(title=title, title_justify="left")
-    for k, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if k == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
-    Console(width=160).print(table)
+class Found(NamedTuple):
+    """A table of figures."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+
+    def print(self) -> None:
+        """Show it on the terminal."""
+        table = Table(title=self.title, title_justify="left")
+        for k, heading in enumerate(self.headings):
+            table.add_column(heading, justify="left" if k == 0 else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        Console(width=160).print(table)
+
+    def markdown(self) -> str:
+        """The table for a page, below its title."""
+        lines = [self.headings, ["---"] * len(self.headings), *self.rows]
+        return f"### {self.title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def engine_table(device: torch.device, rounds: int) -> None:
-    """Print how fast the engine steps, without an agent."""
+def engine_table(device: torch.device, rounds: int) -> Found:
+    """How fast the engine steps, without an agent."""
     makers: dict[str, Callable[[], TimedRound]] = {
         f"{ENGINE_GAMES:,} games of {level}, one batch": partial(batch_engine, level) for level in ENGINE_LEVELS
     }
     makers["one gymnasium.make game of refine"] = single_engine
     speeds = time_rounds("engine", makers, rounds)
-    print_rows("engine, env steps a second", ["what", "median"], [[k, median_and_range(v)] for k, v in speeds.items()])
+    return Found(
+        "engine, env steps a second", ["what", "median"], [[k, median_and_range(v)] for k, v in speeds.items()]
+    )
 
 
-def against_sb3_table(device: torch.device, rounds: int) -> None:
-    """Print how fast our DQN and Stable-Baselines3's train."""
+def against_sb3_table(device: torch.device, rounds: int) -> Found:
+    """How fast our DQN and Stable-Baselines3's train."""
     rows = []
     for case in [case for case in CASES if isinstance(case.network, MLPSettings)]:
         makers: dict[str, Callable[[], TimedRound]] = {
@@ -89,15 +108,55 @@ def against_sb3_table(device: torch.device, rounds: int) -> None:
         ours, many, one = speeds["ours"], speeds["many"], speeds["one"]
         theirs = [median_and_range(many), ratios(ours, many), median_and_range(one), ratios(ours, one)]
         rows.append([case.name, median_and_range(ours), *theirs])
-    print_rows(
+    return Found(
         f"training, env steps a second; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps, ours {GAMES} games",
         ["game and network", "ours", f"SB3, {GAMES} games", "ratio", "SB3, one game", "ratio"],
         rows,
     )
 
 
-def split_table(device: torch.device, rounds: int) -> None:
-    """Print where our DQN's time goes, measured over one round of training."""
+def train_table(device: torch.device, rounds: int) -> Found:
+    """How fast ``make train`` trains, without its evaluations and curves: on one thread and on all."""
+    case = as_trained()
+    makers: dict[str, Callable[[], TimedRound]] = {
+        "one thread": partial(Training, case, device, threads=1), "all": partial(Training, case, device)
+    }  # fmt: skip
+    one, every = time_rounds(case.name, makers, rounds).values()
+    return Found(
+        f"training as make train does, env steps a second; {cores()} cores",
+        ["game and network", "one thread", "all cores", "ratio"],
+        [[case.name, median_and_range(one), median_and_range(every), ratios(every, one)]],
+    )
+
+
+def against_jax_table(device: torch.device, rounds: int) -> Found:
+    """How fast our DQN and one that JAX compiles whole train on CartPole-v1, at equal work.
+
+    Raises:
+        WaybillError: in one line, if JAX isn't installed.
+    """
+    if importlib.util.find_spec("jax") is None or importlib.util.find_spec("optax") is None:
+        raise WaybillError('tables=jax needs JAX and Optax: pip install -e ".[jax]"')
+    from experiments.bench.jax_dqn import JAXTraining
+
+    rows = []
+    for case in [case for case in CASES if case.game == "CartPole-v1"]:
+        theirs = partial(
+            JAXTraining, case.network.width, games=GAMES, batch_size=BATCH_SIZE, steps_per_update=STEPS_PER_UPDATE,
+            steps=case.steps,
+        )  # fmt: skip
+        speeds = time_rounds(f"{case.name}, JAX", {"ours": partial(Training, case, device), "jax": theirs}, rounds)
+        ours, jax = speeds["ours"], speeds["jax"]
+        rows.append([case.name, median_and_range(ours), median_and_range(jax), ratios(ours, jax, 2)])
+    return Found(
+        f"training, env steps a second; {GAMES} games, batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps",
+        ["game and network", "ours", "JAX, compiled whole", "ratio"],
+        rows,
+    )
+
+
+def split_table(device: torch.device, rounds: int) -> Found:
+    """Where our DQN's time goes, measured over one round of training."""
     parts = ["engine", "act", "remember", "sample", "update"]
     rows = []
     for case in CASES:
@@ -105,15 +164,15 @@ def split_table(device: torch.device, rounds: int) -> None:
         total = sum(spent[part] for part in parts)
         row = [f"{spent[part]:,.0f} ({spent[part] / total:.0%})" for part in parts]
         rows.append([case.name, *row, f"{spent['floor']:,.0f} ({spent['floor'] / spent['update']:.0%})"])
-    print_rows(
+    return Found(
         f"microseconds an env step; this machine multiplies matrices at {gflops(device):,.0f} GFLOP/s",
         ["game and network", *parts, "products of the update (share of it)"],
         rows,
     )
 
 
-def seeds_table(device: torch.device, rounds: int) -> None:
-    """Print what eight seeds in one process cost."""
+def seeds_table(device: torch.device, rounds: int) -> Found:
+    """What eight seeds in one process cost."""
     rows = []
     for case in CASES[1::2]:
         shorter = Case(case.name, case.game, case.network, case.steps // 4)
@@ -124,11 +183,14 @@ def seeds_table(device: torch.device, rounds: int) -> None:
         speeds = time_rounds(f"{case.name}, {SEEDS} seeds", makers, rounds)
         one, joint = speeds["one"], speeds["all"]
         rows.append([case.name, median_and_range(one), median_and_range(joint), ratios(one, joint)])
-    print_rows(
+    return Found(
         f"{SEEDS} seeds in one process, env steps a second of each",
         ["game and network", "one seed", f"{SEEDS} seeds", f"cost of {SEEDS}, in runs of one"],
         rows,
     )
 
 
-TABLES = {"engine": engine_table, "sb3": against_sb3_table, "split": split_table, "seeds": seeds_table}
+TABLES = {
+    "engine": engine_table, "train": train_table, "jax": against_jax_table, "sb3": against_sb3_table,
+    "split": split_table, "seeds": seeds_table,
+}  # fmt: skip

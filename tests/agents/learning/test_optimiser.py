@@ -239,3 +239,27 @@ def test_round_trip_goes_on_bit_for_bit() -> None:
     for other in results[1:]:
         assert other["steps"] == results[0]["steps"] == 9
         assert all(torch.equal(other[name], results[0][name]) for name in ("mean", "square", "since", "values"))
+
+
+def test_moments_that_die_out_end_at_zero() -> None:
+    """As those of units that no longer act: subnormal numbers would make each step several times slower.
+
+    Weights are those of torch's own AdamW.
+    """
+    optimiser, flat = make(1)
+    theirs = [nn.Parameter(flat.values.clone())]
+    other = torch.optim.AdamW(theirs, lr=1e-3, weight_decay=0.0)
+    optimiser.weight_decay = 0.0
+    assert flat.gradients is not None
+    for step in range(3_000):
+        flat.gradients.copy_(random(*flat.gradients.shape, seed=1) * 0.1 if step == 0 else torch.zeros(()))
+        theirs[0].grad = flat.gradients.clone()
+        take(optimiser, 1e-3, "compiled")
+        other.step()
+    assert (optimiser.mean == 0).all()
+    assert (optimiser.square > 0).all()  # they fall a hundred times slower
+    torch.testing.assert_close(flat.values, theirs[0].data)
+    flat.gradients.fill_(1e-17)  # its square is beyond the smallest float32
+    take(optimiser, 1e-3, "compiled")
+    for moment in (optimiser.mean, optimiser.square):
+        assert (moment.abs()[moment != 0] > 1e-30).all()

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
 import pytest
 import torch
 
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
-from experiments.bench.__main__ import options
-from experiments.bench.cases import GAMES, Case, Training, sb3_training
+from experiments.bench.__main__ import BEGIN, END, describe, options, put_into
+from experiments.bench.cases import GAMES, Case, Training, as_trained, sb3_training
+from experiments.bench.jax_dqn import JAXTraining, has_fallen, physics
 from experiments.bench.split import product_seconds, products, split_time
-from experiments.bench.tables import median_and_range, ratios
+from experiments.bench.tables import Found, median_and_range, ratios
 
 CPU = torch.device("cpu")
 SMALL = Case("small", "CartPole-v1", MLPSettings(width=[16, 12], layer_norm=False), 512)
 
 
 @pytest.mark.parametrize(
-    "argument", ["rounds=0", "rounds=x", "device=gpu", "seeds=2", "rounds", "device=", "tables=update"]
+    "argument",
+    ["rounds=0", "rounds=x", "device=gpu", "seeds=2", "rounds", "device=", "tables=update", "page=README.md"],
 )
 def test_options_that_are_none_are_refused(argument: str) -> None:
-    with pytest.raises(ValueError, match=r"allowed are") as error:
+    with pytest.raises(ValueError, match=r"allowed are|no page with the marks") as error:
         options([argument])
     assert "\n" not in str(error.value)
     assert argument.partition("=")[2] in str(error.value)
 
 
 def test_options() -> None:
-    assert options(["device=cpu", "rounds=7"]) == ("cpu", 7, ["engine", "sb3", "split", "seeds"])
+    all_tables = ["engine", "train", "jax", "sb3", "split", "seeds"]
+    assert options(["device=cpu", "rounds=7"]) == ("cpu", 7, all_tables, None)
+    assert options(["page=docs/performance.md"]).page == Path("docs/performance.md")
     assert options(["device=cpu"])[1] == 3
     assert options(["device=cpu", "tables=split,engine"])[2] == ["split", "engine"]
 
@@ -64,6 +74,53 @@ def test_a_case_trains_and_its_time_is_split(game: str, seeds: int) -> None:
         assert set(spent) == {"engine", "act", "remember", "sample", "update", "floor"}
         assert min(spent.values()) > 0
         assert training.agent.updates - before == 2 * 512 // 4  # the split's round is one of training
+
+
+def test_tables_are_put_between_the_marks_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"# Before\n\n{BEGIN}\nold figures\n{END}\n\nafter\n")
+    table = Found("a title", ["what", "median"], [["one", "2"], ["three", "4"]])
+    put_into(page, ["Of a machine.", table.markdown()])
+    rows = "| what | median |\n| --- | --- |\n| one | 2 |\n| three | 4 |"
+    assert page.read_text() == f"# Before\n\n{BEGIN}\n\nOf a machine.\n\n### a title\n\n{rows}\n\n{END}\n\nafter\n"
+
+
+def test_the_machine_is_described_with_its_speed() -> None:
+    line = describe(CPU)
+    assert re.search(r"^\d+ cores, .+ GFLOP/s on one thread, [\d,]+ on all\.$", line), line
+
+
+def test_a_case_with_the_settings_of_make_train() -> None:
+    case = as_trained()
+    assert case.settings is not None
+    found = case.settings.batch_size, case.settings.updates_per_step, case.settings.n_step, case.settings.double
+    assert found == (128, 1 / 32, 20, True)
+
+
+def test_the_compiled_program_learns_to_keep_the_pole_up() -> None:
+    training = JAXTraining([32, 32], games=GAMES, batch_size=64, steps_per_update=4, steps=16_384)
+    first = training.mean_length()
+    assert training() > 0
+    training.mean_length()
+    assert training() > 0
+    assert training.mean_length() > 3 * first > 30
+
+
+def test_its_games_are_those_of_gymnasium() -> None:
+    """From the same states the same states, in each of two hundred random turns."""
+    env: Any = gymnasium.make("CartPole-v1").unwrapped
+    rng = np.random.default_rng(0)
+    fallen = 0
+    for _ in range(200):
+        env.reset(seed=0)
+        state = rng.uniform(-1, 1, 4) * [2.6, 2.0, 0.25, 2.0]
+        env.state, action = tuple(state), int(rng.integers(2))
+        after, _, over, _, _ = env.step(action)
+        ours = physics(np.float32(state)[None], np.array([action]))
+        np.testing.assert_allclose(np.asarray(ours)[0], after, rtol=1e-4, atol=1e-5)
+        assert bool(has_fallen(ours)[0]) == over
+        fallen += over
+    assert 20 < fallen < 180
 
 
 def test_the_other_side_trains_as_much() -> None:
