@@ -7,9 +7,7 @@ import numpy as np
 from agents.kernels.compiled import fast_kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Kingma & Ba 2015, algorithm 1
-SMALLEST_MOMENT = np.float32(
-    1e-30
-)  # smaller ones are 0: they move nothing, and a processor is slow with the very smallest
+SMALLEST_MOMENT = np.float32(1e-30)  # below it 0: they move nothing, and processors are slow with subnormal numbers
 NEGLIGIBLE = 16_384  # steps after which moments need no correction any more: BETA_2 to that power is below 1e-7
 
 
