@@ -46,7 +46,8 @@ class TrainableAgent(Protocol):
     def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
         """What all seeds need to go on, tensors as copies: they are written while training goes on.
 
-        Those under ``segments`` never change, and are None if their name is among the ``saved`` ones.
+        Those under ``segments`` never change, and are None if their name is among the ``saved`` ones. Agents without
+        segments are not asked with ``saved``.
         """
 
 

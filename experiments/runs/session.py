@@ -127,11 +127,13 @@ class Session:
         """
         for own in self.seeds:
             own.check_weights()
+        saved = self._writer.saved
+        agent = self.agent.state_dict(saved=saved) if saved else self.agent.state_dict()
         return {
             "env_step": self.env_step,
             "seconds": self.clock.seconds,
             "seeds": [own.state_dict() for own in self.seeds],
-            "agent": self.agent.state_dict(saved=self._writer.saved),
+            "agent": agent,
             "loop": {**self._loop_state(), "cut_short": cut_short},
         }
 
