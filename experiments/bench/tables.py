@@ -33,6 +33,7 @@ from experiments.common.progress import ProgressReport
 from groundwork.errors import WaybillError
 
 SEEDS = 8
+_TRAINING = f"env steps a second of training; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps"
 ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
 
 
@@ -109,7 +110,7 @@ def against_sb3_table(device: torch.device, rounds: int) -> Found:
         theirs = [median_and_range(many), ratios(ours, many), median_and_range(one), ratios(ours, one)]
         rows.append([case.name, median_and_range(ours), *theirs])
     return Found(
-        f"training, env steps a second; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps, ours {GAMES} games",
+        f"against Stable-Baselines3, {_TRAINING}, ours {GAMES} games",
         ["game and network", "ours", f"SB3, {GAMES} games", "ratio", "SB3, one game", "ratio"],
         rows,
     )
@@ -149,7 +150,7 @@ def against_jax_table(device: torch.device, rounds: int) -> Found:
         ours, jax = speeds["ours"], speeds["jax"]
         rows.append([case.name, median_and_range(ours), median_and_range(jax), ratios(ours, jax, 2)])
     return Found(
-        f"training, env steps a second; {GAMES} games, batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps",
+        f"against JAX, {_TRAINING}, {GAMES} games",
         ["game and network", "ours", "JAX, compiled whole", "ratio"],
         rows,
     )
