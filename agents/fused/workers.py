@@ -16,7 +16,7 @@ Portion = Callable[[], Any]
 class Workers:
     """This thread and ``threads - 1`` others, each with products on one core: so small they gain nothing from two.
 
-    A pool of the standard library takes 40 microseconds to hand out two tasks and to wait for them, this one 15.
+    A queue each is all they need: to hand out a task takes less than with a pool, which makes an object with a lock.
     """
 
     def __init__(self, threads: int) -> None:

@@ -218,20 +218,13 @@ def update_values(
     arrays.
     """
     count = batch.a_tm1.size
-    if double:
-        legal = look_ahead(sgemm, sizes, at, values, batch.obs_t, batch.mask_t, after, online)
-        chosen_by = online.out
-    else:
-        legal = look_ahead(sgemm, sizes, at, target_values, batch.obs_t, batch.mask_t, after, target)
-        chosen_by = target.out
-    best_packed(chosen_by[:legal, 0], after.row, after.slot, back.a_t, back.place)
-    if double:
+    chooser, room = (values, online) if double else (target_values, target)
+    legal = look_ahead(sgemm, sizes, at, chooser, batch.obs_t, batch.mask_t, after, room)
+    best_packed(room.out[:legal, 0], after.row, after.slot, back.a_t, back.place)
+    if double:  # those alone are scored
         score_taken(sgemm, sizes, at, target_values, batch.obs_t, back.a_t, after, target)
-        for b in range(count):
-            back.out_t[b, 0] = target.out[b, 0]
-    else:
-        for b in range(count):
-            back.out_t[b, 0] = target.out[back.place[b], 0]
+    for b in range(count):
+        back.out_t[b, 0] = target.out[b if double else back.place[b], 0]
     see(sizes, batch.obs_tm1, before)
     score_taken(sgemm, sizes, at, values, batch.obs_tm1, batch.a_tm1, before, online)
     td_errors(

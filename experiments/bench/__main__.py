@@ -7,6 +7,7 @@ run mean something on a shared machine; every figure is a median over rounds tha
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import sys
 from pathlib import Path
@@ -65,6 +66,8 @@ def main() -> None:
         print(__doc__)
         return
     wanted = options(words)
+    if "jax" in wanted.tables and not all(map(importlib.util.find_spec, ("jax", "optax"))):
+        raise WaybillError('tables=jax needs JAX and Optax: pip install -e ".[jax]", or name other tables')
     import torch
 
     from experiments.bench import tables

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from functools import partial
 from statistics import median
@@ -30,7 +29,6 @@ from experiments.bench.cases import (
 from experiments.bench.split import gflops, split_time
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
-from groundwork.errors import WaybillError
 
 SEEDS = 8
 _TRAINING = f"env steps a second of training; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps"
@@ -131,13 +129,7 @@ def train_table(device: torch.device, rounds: int) -> Found:
 
 
 def against_jax_table(device: torch.device, rounds: int) -> Found:
-    """How fast our DQN and one that JAX compiles whole train on CartPole-v1, at equal work.
-
-    Raises:
-        WaybillError: in one line, if JAX isn't installed.
-    """
-    if importlib.util.find_spec("jax") is None or importlib.util.find_spec("optax") is None:
-        raise WaybillError('tables=jax needs JAX and Optax: pip install -e ".[jax]"')
+    """How fast our DQN and one that JAX compiles whole train on CartPole-v1, at equal work; needs the extra ``jax``."""
     from experiments.bench.jax_dqn import JAXTraining
 
     rows = []

@@ -136,19 +136,22 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         WaybillError: in one line, if the file is missing, damaged or of another version, or a segment's file is.
     """
     content = _load(path)
-    files: dict[str, str] = content.get("files", {})
-    if not files:
-        return content
+    files = content.get("files", {})
+    if not isinstance(files, dict):
+        raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours (its files are {files!r})")
     parts: dict[str, Any] = {}
     for file in dict.fromkeys(files.values()):
         if not isinstance(file, str) or Path(file).name != file:
             raise WaybillError(f"checkpoint {str(path)!r} names {file!r}, which is no file of its own")
         own = _load(path.parent / SEGMENTS / file).get("segments")
         parts |= own if isinstance(own, dict) else {}
-    missing = sorted(files.keys() - parts.keys())
-    if missing:
-        raise WaybillError(f"checkpoint {str(path)!r} is not whole: {missing[0]!r} is not in {files[missing[0]]!r}")
-    _replace_segments(content, lambda name, _: parts[name])
+
+    def part(name: str, tensor: Any) -> Any:
+        if tensor is None and name not in parts:
+            raise WaybillError(f"checkpoint {str(path)!r} is not whole: {name!r} is not in {files.get(name)!r}")
+        return parts.get(name, tensor)
+
+    _replace_segments(content, part)
     return content
 
 

@@ -13,7 +13,7 @@ import torch
 
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
-from experiments.bench.__main__ import BEGIN, END, describe, options, put_into
+from experiments.bench.__main__ import BEGIN, END, describe, main, options, put_into
 from experiments.bench.cases import GAMES, Case, Training, as_trained, sb3_training
 from experiments.bench.jax_dqn import JAXTraining, has_fallen, physics
 from experiments.bench.split import product_seconds, products, split_time
@@ -40,6 +40,19 @@ def test_options() -> None:
     assert options(["page=docs/performance.md"]).page == Path("docs/performance.md")
     assert options(["device=cpu"])[1] == 3
     assert options(["device=cpu", "tables=split,engine"])[2] == ["split", "engine"]
+
+
+def test_without_jax_it_is_said_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("sys.argv", ["bench", "tables=engine,jax"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code not in (0, None)
+    told = capsys.readouterr()
+    assert 'tables=jax needs JAX and Optax: pip install -e ".[jax]"' in f"{told.err}{ended.value.code}"
+    assert "GFLOP" not in told.out
 
 
 def test_figures_are_medians_with_their_range() -> None:

@@ -90,6 +90,9 @@ def test_a_damaged_or_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
     shutil.copy(tmp_path / SEGMENTS / "1.pt", file)
     with pytest.raises(WaybillError, match=r"last.pt' is not whole: '2a' is not in '2.pt'"):
         checkpoints.load_checkpoint(tmp_path / LAST)
+    torch.save({"format": 1, **part("1a"), "files": ["1.pt"]}, tmp_path / LAST)
+    with pytest.raises(WaybillError, match=r"last.pt' is damaged or not one of ours \(its files are \['1.pt'\]\)"):
+        checkpoints.load_checkpoint(tmp_path / LAST)
     torch.save({"format": 1, **part("1a"), "files": {"1a": "../secret.pt"}}, tmp_path / LAST)
     with pytest.raises(WaybillError, match=r"names '../secret.pt', which is no file of its own"):
         checkpoints.load_checkpoint(tmp_path / LAST)

@@ -13,6 +13,7 @@ from swept import JOBS, made
 from experiments.common import locks
 from experiments.config.reading import read_setup
 from experiments.runs import train
+from experiments.runs.checkpoints import SEGMENTS
 from experiments.sweeps import job
 from experiments.sweeps.manifest import Planned
 from experiments.sweeps.process import read_record
@@ -45,9 +46,14 @@ def test_it_runs_what_was_frozen_and_only_once(tmp_path: Path) -> None:
     record = read_record(folder)
     assert (record["state"], record["attempts"], record["where"], record["error"]) == ("done", 1, "here", None)
     before = (folder / "result.json").stat().st_mtime_ns
+    (folder / SEGMENTS).mkdir()
+    (folder / SEGMENTS / "1.pt").write_text("what a full memory holds")
+    run(folder)
+    assert (folder / SEGMENTS / "1.pt").is_file()
     run(folder, keep_last=False)
     assert (folder / "result.json").stat().st_mtime_ns == before
     assert not (folder / "last.pt").exists()
+    assert not (folder / SEGMENTS).exists()
 
 
 def test_a_config_that_was_frozen_with_its_classes_runs(tmp_path: Path) -> None:
