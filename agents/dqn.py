@@ -48,6 +48,7 @@ class DQN(QAgent):
             all_legal=not memories[0].stores_masks,
         )  # fmt: skip
         self.learner, self.memories = learner, memories
+        policy.workers = learner.workers
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
         self.updates_per_step, self.learning_starts = updates_per_step, learning_starts

@@ -13,9 +13,10 @@ from agents import losses
 from agents.fused.candidates import CandidateForward, can_fuse_candidates
 from agents.fused.mlp import MLPForward, can_fuse_mlp
 from agents.fused.products import SeedRows
+from agents.fused.workers import Workers
 from agents.networks.base import QNetwork
 from agents.networks.candidates import CandidateNetwork
-from agents.networks.heads import Head
+from agents.networks.heads import Head, ScalarHead
 from agents.networks.layers import remove_noise
 from agents.networks.mlp import MLP
 from agents.networks.weights import FlatParameters, load_weights
@@ -32,6 +33,7 @@ class QPolicy:
     def __init__(self, *, network: QNetwork, head: Head, n_actions: int, device: torch.device) -> None:
         self.network, self.head, self.n_actions, self.device = network, head, n_actions, device
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
+        self.workers = Workers(1)  # or those of a learner
         self._forward: MLPForward | CandidateForward | None = None  # the fused forward pass
         self._put: tuple[np.ndarray, Tensor] | None = None
 
@@ -56,6 +58,7 @@ class QPolicy:
         for parameter in network.parameters():
             parameter.data = parameter.data[seed : seed + 1].clone()
         policy = QPolicy(network=network, head=self.head, n_actions=self.n_actions, device=self.device)
+        policy.workers = self.workers
         policy.flat = None if self.flat is None else FlatParameters(network, gradients=False)
         return policy
 
@@ -78,14 +81,15 @@ class QPolicy:
 
     def best(self, obs: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """The actions of ``greedy``, but with the noise, if any, that the network has at the moment."""
+        if isinstance(self.head, ScalarHead) and self.is_fused and isinstance(self.network, CandidateNetwork):
+            return self._candidate_forward(self.network).best(*self._rows_of(obs, mask)).reshape(-1)
         q, legal = self.scores(obs, mask)
         return losses.masked_argmax(q, legal).flatten().cpu().numpy()
 
     @torch.inference_mode()
     def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """The numbers that actions are chosen by (Q-values or risks), and the mask: [S, N / S, A], on the device."""
-        rows = self.put(obs).unflatten(0, (self.seeds, -1))
-        legal = self._mask(mask, rows.shape[1])
+        rows, legal = self._rows_of(obs, mask)
         if self.is_fused:
             return self._fused_scores(rows, legal), legal
         return self.head.preference(self.network(rows, legal)), legal
@@ -94,13 +98,17 @@ class QPolicy:
         """The same by the fused forward pass; of an MLP in a buffer that the next call overwrites."""
         assert self.flat is not None
         if isinstance(self.network, CandidateNetwork):
-            if not isinstance(self._forward, CandidateForward):
-                self._forward = CandidateForward(self.network, self.flat)
-            return self.head.preference(self._forward(rows, legal))
+            return self.head.preference(self._candidate_forward(self.network)(rows, legal))
         if not isinstance(self._forward, MLPForward) or self._forward.rows != rows.shape[1]:
             assert isinstance(self.network, MLP)
             self._forward = MLPForward(self.network, self.flat, rows.shape[1])
         return torch.from_numpy(self._forward.forward(SeedRows(rows), legal.numpy()))
+
+    def _candidate_forward(self, network: CandidateNetwork) -> CandidateForward:
+        if not isinstance(self._forward, CandidateForward):
+            assert self.flat is not None
+            self._forward = CandidateForward(network, self.flat, self.workers)
+        return self._forward
 
     def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
         """Copies of what one seed needs to act: its weights, as a network of one seed."""
@@ -129,6 +137,11 @@ class QPolicy:
     def forget(self) -> None:
         """Drop the array that was put last, and its tensor."""
         self._put = None
+
+    def _rows_of(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """Observations [S, N / S, D] and mask [S, N / S, A] on the device."""
+        rows = self.put(obs).unflatten(0, (self.seeds, -1))
+        return rows, self._mask(mask, rows.shape[1])
 
     def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:
         if mask is None:

@@ -6,7 +6,7 @@ scored. Halves and seeds are independent of each other and share nothing but thr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, TypeGuard
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from agents import losses
-from agents.fused.workers import Workers
+from agents.fused.workers import Portion, Workers
 from agents.kernels import candidate_passes as passes
 from agents.kernels import candidates as kernels
 from agents.kernels.blas import sgemm
@@ -80,26 +80,57 @@ def _empty(*shape: int) -> np.ndarray:
 
 
 class CandidateForward:
-    """The outputs of a network of S seeds for states that come in batches of any size."""
+    """What a network of S seeds says of states that come in batches of any size, on the threads of ``workers``.
 
-    def __init__(self, network: CandidateNetwork, flat: FlatParameters) -> None:
-        self.network, self.values = network, flat.values.numpy()
+    Each seed's states are seen in two halves, whatever the number of threads; a few are seen at once.
+    """
+
+    few = 16
+
+    def __init__(self, network: CandidateNetwork, flat: FlatParameters, workers: Workers) -> None:
+        self.network, self.values, self._workers = network, flat.values.numpy(), workers
         self._numbers = sgemm(), _sizes(network), _places(flat)
-        self._size = 0  # states that there is room for
-        self._rows: PackedRows
-        self._room: ForwardRoom
+        self._size = 0  # states that each room is for
+        self._rooms: list[tuple[PackedRows, ForwardRoom, np.ndarray]]
 
     def __call__(self, obs: Tensor, mask: Tensor) -> Tensor:
         """[S, B, K, Z] from obs [S, B, D] and mask [S, B, K] bool; 0 for illegal candidates."""
-        count, layout = obs.shape[1], self.network.layout
-        if count > self._size:
-            self._rows, self._room, self._size = _packed_rows(layout, count), _forward_room(self.network, count), count
         outputs = np.zeros((*mask.shape, self.network.outputs), np.float32)
-        for s, (seen, legal) in enumerate(zip(obs.numpy(), mask.numpy(), strict=True)):
-            given = (self.values[s : s + 1], seen, legal, self._rows, self._room)
-            found = passes.look_ahead(*self._numbers, *given)
-            outputs[s, self._rows.row[:found], self._rows.slot[:found]] = self._room.out[:found]
+        self._run(self._score, obs, mask, outputs)
         return torch.from_numpy(outputs)
+
+    def best(self, obs: Tensor, mask: Tensor) -> np.ndarray:
+        """The candidate [S, B] int64 of the largest first output, the first of equals; 0 where none is legal."""
+        actions = np.zeros(mask.shape[:2], np.int64)
+        self._run(self._choose, obs, mask, actions)
+        return actions
+
+    def _run(self, see: Callable[..., None], obs: Tensor, mask: Tensor, out: np.ndarray) -> None:
+        count = obs.shape[1]
+        parts = halves(count) if count >= self.few else [slice(0, count)]
+        self._make_room(len(self.values) * len(parts), parts[0].stop)
+        seen, legal, tasks = obs.numpy(), mask.numpy(), list[Portion]()
+        for s in range(len(seen)):
+            for part in parts:
+                given = self.values[s : s + 1], seen[s, part], legal[s, part]
+                tasks.append(partial(see, *given, self._rooms[len(tasks)], out[s, part]))
+        self._workers.run(tasks)
+
+    def _make_room(self, count: int, size: int) -> None:
+        if size > self._size:
+            self._rooms, self._size = [], size
+        for _ in range(len(self._rooms), count):
+            rows, place = _packed_rows(self.network.layout, self._size), np.zeros(self._size, np.int64)
+            self._rooms.append((rows, _forward_room(self.network, self._size), place))
+
+    def _score(self, values: np.ndarray, obs: np.ndarray, mask: np.ndarray, given: Any, out: np.ndarray) -> None:
+        rows, room, _ = given
+        found = passes.look_ahead(*self._numbers, values, obs, mask, rows, room)
+        out[rows.row[:found], rows.slot[:found]] = room.out[:found]
+
+    def _choose(self, values: np.ndarray, obs: np.ndarray, mask: np.ndarray, given: Any, out: np.ndarray) -> None:
+        rows, room, place = given
+        passes.choose(*self._numbers, values, obs, mask, rows, room, out, place[: len(out)])
 
 
 class CandidatePart:

@@ -200,6 +200,15 @@ def look_ahead(sgemm: Any, sizes: Any, at: Any, values: Any, obs: Any, mask: Any
 
 
 @fast_kernel
+def choose(
+    sgemm: Any, sizes: Any, at: Any, values: Any, obs: Any, mask: Any, rows: Any, room: Any, a: Any, place: Any
+) -> None:  # fmt: skip
+    """The legal candidate a [B] with the largest first output, see ``best_packed``."""
+    count = look_ahead(sgemm, sizes, at, values, obs, mask, rows, room)
+    best_packed(room.out[:count, 0], rows.row, rows.slot, a, place)
+
+
+@fast_kernel
 def score_taken(sgemm: Any, sizes: Any, at: Any, values: Any, obs: Any, a: Any, rows: Any, room: Any) -> None:
     """Outputs of one candidate a [B] of each state, whose entities are packed."""
     see_taken(sizes, obs, a, rows)
