@@ -8,9 +8,13 @@ from groundwork.compiled_code import F, compile_lazily
 
 
 def fast_kernel(function: Any) -> Any:
-    """Compile a loop over numbers; its sums may be reordered so that they are computed eight at a time."""
+    """Compile a loop over numbers; its sums may be reordered so that they are computed eight at a time.
+
+    It becomes part of whatever kernel calls it: compiled apart and once more within its caller it would add in two
+    orders, and which of the two is used would depend on what this process has compiled itself.
+    """
     fast = {"reassoc", "contract", "nsz", "arcp"}
-    return compile_lazily(function, nogil=True, error_model="numpy", fastmath=fast)
+    return compile_lazily(function, nogil=True, error_model="numpy", fastmath=fast, forceinline=True)
 
 
 def exact_kernel(function: F) -> F:
