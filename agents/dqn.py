@@ -15,6 +15,8 @@ from agents.acting.teacher import Teacher
 from agents.agent import QAgent
 from agents.learning.learner import QLearner
 from agents.learning.plasticity import Plasticity
+from agents.learning.resident import ResidentUpdates
+from agents.memory.resident import ResidentMemory
 from agents.memory.ring import SequentialMemory
 from agents.memory.transitions import TransitionBuffers, Transitions
 from agents.networks.layers import draw_noise, is_noisy
@@ -31,7 +33,7 @@ class DQN(QAgent):
         *,
         policy: QPolicy,
         learner: QLearner,
-        memories: Sequence[SequentialMemory],
+        memories: Sequence[SequentialMemory | ResidentMemory],
         explorations: Sequence[EpsilonGreedy],
         noise: Sequence[torch.Generator],
         plasticity: Plasticity,
@@ -52,6 +54,10 @@ class DQN(QAgent):
         self.plasticity, self.noise = plasticity, list(noise) if is_noisy(policy.network) else []
         self.batch_size, self.n_step, self.importance, self.gamma = batch_size, n_step, importance, gamma
         self.updates_per_step, self.learning_starts = updates_per_step, learning_starts
+        on_gpu = [memory for memory in memories if isinstance(memory, ResidentMemory)]
+        self.resident = (
+            ResidentUpdates(learner=learner, memories=on_gpu, batch_size=batch_size, gamma=gamma) if on_gpu else None
+        )
         self._last_env_step = 0
         self._credit = 0.0  # updates that are due, with a fraction
         self._buffers: TransitionBuffers | None = None
@@ -68,7 +74,8 @@ class DQN(QAgent):
         if self.policy.chooses_rows and len(obs) < 4 * explore.sum() < 4 * len(obs):
             actions[~explore] = self.policy.best(obs[~explore], None if mask is None else mask[~explore])
         elif not explore.all():
-            actions = self.policy.best(obs, mask)
+            on_gpu = self.resident is not None
+            actions = self.policy.best_and_values(obs, mask)[0] if on_gpu else self.policy.best(obs, mask)
         return actions
 
     def observe(
@@ -89,30 +96,55 @@ class DQN(QAgent):
         n_games, on_device = len(a_tm1) // self.seeds, self.policy.sent(obs_tm1)
         for s, memory in enumerate(self.memories):
             own = slice(s * n_games, (s + 1) * n_games)
-            memory.add(
-                obs_tm1=obs_tm1[own], mask_tm1=None if mask_tm1 is None else mask_tm1[own], a_tm1=a_tm1[own],
-                r_t=r_t[own], terminated_t=terminated_t[own], truncated_t=truncated_t[own],
-                reset_rows=reset_rows[own], obs_there=None if on_device is None else on_device[own],
-            )  # fmt: skip
+            row: dict[str, Any] = {
+                "obs_tm1": obs_tm1[own], "mask_tm1": None if mask_tm1 is None else mask_tm1[own], "a_tm1": a_tm1[own],
+                "r_t": r_t[own], "terminated_t": terminated_t[own], "truncated_t": truncated_t[own],
+                "reset_rows": reset_rows[own],
+            }  # fmt: skip
+            if isinstance(memory, ResidentMemory):
+                memory.add(**row, obs_there=None if on_device is None else on_device[own])
+            else:
+                memory.add(**row)
 
     def learn(self, env_step: int) -> int:
         """Make the updates that are due after ``env_step`` environment steps, and return how many: see ``means``."""
         n_step = self.n_step(env_step)
         due = self._due(env_step, n_step)
         for _ in range(due):
-            self.batch = batch = self.sample(env_step, n_step)
-            if self.learner.updates == 0:
-                found = self.plasticity.metrics(self.learner.network, batch)
-                self._first = [{f"{name}_at_first": share for name, share in row.items()} for row in found]
-            if self.noise:
-                draw_noise(self.learner.network, self.noise)
-                draw_noise(self.learner.target_network, self.noise)
-            td_error = self.learner.update(batch, env_step)
-            for s, memory in enumerate(self.memories):
-                if memory.priorities is not None:
-                    memory.priorities.update(batch.slots[s], td_error[s].abs())
-            self.plasticity.after_update(self.learner, batch)
+            first = self._note_first if self.learner.updates == 0 else None
+            if self.resident is None:
+                self.batch = self._update(env_step, n_step, first)
+            else:
+                self._draw_noise()
+                beta = self.importance(env_step)
+                self.batch = self.resident.update(env_step, n_step=n_step, beta=beta, first=first)
+            self.plasticity.after_update(self.learner, self.batch)
         return due
+
+    def _update(self, env_step: int, n_step: int, first: Callable[[Transitions], None] | None) -> Transitions:
+        """One update from memories on a CPU; see ``ResidentUpdates.update``."""
+        batch = self.sample(env_step, n_step)
+        if first is not None:
+            first(batch)
+        self._draw_noise()
+        td_error = self.learner.update(batch, env_step)
+        for s, memory in enumerate(self._on_cpu):
+            if memory.priorities is not None:
+                memory.priorities.update(batch.slots[s], td_error[s].abs())
+        return batch
+
+    @property
+    def _on_cpu(self) -> list[SequentialMemory]:
+        return [memory for memory in self.memories if isinstance(memory, SequentialMemory)]
+
+    def _draw_noise(self) -> None:
+        if self.noise:
+            draw_noise(self.learner.network, self.noise)
+            draw_noise(self.learner.target_network, self.noise)
+
+    def _note_first(self, batch: Transitions) -> None:
+        found = self.plasticity.metrics(self.learner.network, batch)
+        self._first = [{f"{name}_at_first": share for name, share in row.items()} for row in found]
 
     def _due(self, env_step: int, n_step: int) -> int:
         """How many updates the steps since the last call have earned; none as long as the memory is too empty."""
@@ -128,16 +160,12 @@ class DQN(QAgent):
         return due
 
     def sample(self, env_step: int, n_step: int) -> Transitions:
-        """A batch [S, B, ...] from the memories; on a CPU in buffers that the next one overwrites."""
-        beta, memory = self.importance(env_step), self.memories[0]
-        if memory.device.type != "cpu":
-            drawn = [x.sample(self.batch_size, n_step, self.gamma, beta=beta) for x in self.memories]
-            columns: list[Any] = [None if x[0] is None else torch.stack(x) for x in zip(*drawn, strict=True)]
-            return Transitions(*columns)
+        """A batch [S, B, ...] from the memories on a CPU, in buffers that the next one overwrites."""
+        beta, memory = self.importance(env_step), self._on_cpu[0]
         if self._buffers is None:
             self._buffers = memory.buffers(self.seeds, self.batch_size)
         tasks = []
-        for own, parts in zip(self.memories, self._buffers.halves, strict=True):
+        for own, parts in zip(self._on_cpu, self._buffers.halves, strict=True):
             slots, weights = own.draw(self.batch_size, n_step, beta=beta)
             for part, out in parts:
                 chosen = None if weights is None else weights[part]

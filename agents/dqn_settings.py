@@ -13,8 +13,10 @@ from agents.acting.exploration import LinearSchedule
 from agents.dqn import DQN
 from agents.learning.learner import MunchausenSettings, QLearner
 from agents.learning.plasticity import Plasticity
+from agents.memory.formats import OBS_DTYPES
 from agents.memory.priorities import Priorities
-from agents.memory.ring import OBS_DTYPES, SequentialMemory
+from agents.memory.resident import ResidentMemory
+from agents.memory.ring import SequentialMemory
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head, heads_with
 from agents.networks.weights import stack
@@ -123,7 +125,7 @@ class DQNSettings(QSettings):
             learner=self._learner(network, networks(0), task),
             memories=[self._memory(task, part[1]) for part in drawn],
             explorations=[self.exploration(task.total_steps, part[2]) for part in drawn],
-            noise=[torch.Generator().manual_seed(int(part[3].generate_state(1)[0])) for part in drawn],
+            noise=[_generator(part[3], task.device) for part in drawn],
             plasticity=Plasticity(
                 make_fresh=networks, redo_every=self.redo_every, redo_threshold=self.redo_threshold,
                 reset_every=self.reset_every, reset_share=self.reset_share, last_reset=int(0.8 * updates),
@@ -143,25 +145,28 @@ class DQNSettings(QSettings):
         share = LinearSchedule(start=0.0, end=1.0, steps=self.n_step_fraction * total_steps)
         return lambda env_step: round(self.n_step * (end / self.n_step) ** share(env_step))
 
-    def _memory(self, task: Task, drawn: np.random.SeedSequence) -> SequentialMemory:
-        """The memory of one seed."""
+    def _memory(self, task: Task, drawn: np.random.SeedSequence) -> SequentialMemory | ResidentMemory:
+        """The memory of one seed, on its device."""
         rows = self.memory_capacity // task.num_envs
         if rows <= self.n_step:
             raise WaybillError(
                 f"agent.memory_capacity={self.memory_capacity} is {rows} steps of each of {task.num_envs} games: "
                 f"it must hold more than agent.n_step={self.n_step}"
             )
+        given: dict[str, Any] = {
+            "capacity": self.memory_capacity, "num_envs": task.num_envs, "obs_size": task.obs_size,
+            "n_actions": task.n_actions, "store_masks": task.store_masks, "longest": self.n_step,
+            "obs_dtype": task.obs_dtype if self.obs_dtype is None else self.obs_dtype,
+            "memory_bytes": self.memory_bytes // len(task.seeds),
+        }  # fmt: skip
+        if task.device.type != "cpu":
+            exponent = self.priority_exponent if self.prioritised else None
+            drawn_by = _generator(drawn, task.device)
+            return ResidentMemory(**given, device=task.device, generator=drawn_by, exponent=exponent)
         generator, priorities = np.random.default_rng(drawn), None
         if self.prioritised:
-            priorities = Priorities(
-                slots=rows * task.num_envs, exponent=self.priority_exponent, device=task.device, generator=generator
-            )
-        return SequentialMemory(
-            capacity=self.memory_capacity, num_envs=task.num_envs, obs_size=task.obs_size, n_actions=task.n_actions,
-            obs_dtype=task.obs_dtype if self.obs_dtype is None else self.obs_dtype, store_masks=task.store_masks,
-            memory_bytes=self.memory_bytes // len(task.seeds), device=task.device, generator=generator,
-            priorities=priorities, longest=self.n_step,
-        )  # fmt: skip
+            priorities = Priorities(slots=rows * task.num_envs, exponent=self.priority_exponent, generator=generator)
+        return SequentialMemory(**given, generator=generator, priorities=priorities)
 
     def _learner(self, network: QNetwork, target_network: QNetwork, task: Task) -> QLearner:
         munchausen = MunchausenSettings(
@@ -174,3 +179,7 @@ class DQNSettings(QSettings):
             target_every=self.target_every, tau=self.tau, batch_size=self.batch_size,
             munchausen=munchausen if self.munchausen else None, threads=task.threads,
         )  # fmt: skip
+
+
+def _generator(drawn: np.random.SeedSequence, device: torch.device) -> torch.Generator:
+    return torch.Generator(device).manual_seed(int(drawn.generate_state(1)[0]))

@@ -24,11 +24,14 @@ def masked_argmax(q: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask, q, torch.finfo(q.dtype).min).argmax(-1)
 
 
-def n_step_return(r: Tensor, terminated: Tensor, truncated: Tensor, gamma: float) -> tuple[Tensor, Tensor, Tensor]:
+def n_step_return(
+    r: Tensor, terminated: Tensor, truncated: Tensor, gamma: float, *, at_most: int | Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Rewards of up to n steps, cut at the end of the episode (Sutton & Barto 2018, eq. 12.1).
 
     Args:
         r, terminated, truncated: [B, n], of n steps in a row; what follows an end is ignored.
+        at_most: only so many of the n steps are taken, 1..n; None: all.
 
     Returns:
         The discounted sum of rewards [B], the discount of the value that follows [B] (gamma to the number of steps, 0
@@ -37,6 +40,8 @@ def n_step_return(r: Tensor, terminated: Tensor, truncated: Tensor, gamma: float
     ended = terminated | truncated  # [B, n]
     alive = torch.ones_like(ended)  # step i counts if no step before it ended
     alive[:, 1:] = ended[:, :-1].cumsum(1) == 0
+    if at_most is not None:
+        alive &= torch.arange(r.shape[1], device=r.device) < at_most
     powers = gamma ** torch.arange(r.shape[1] + 1, device=r.device, dtype=r.dtype)  # [n + 1]
     steps = alive.sum(1)  # [B]
     discount = powers[steps] * ~(terminated & alive).any(1)

@@ -18,6 +18,7 @@ from agents.acting.exploration import EpsilonGreedy
 from agents.acting.policy import QPolicy
 from agents.acting.teacher import Teacher
 from agents.agent import QAgent
+from agents.gpu.sending import send
 from agents.learning.fitter import QFitter
 
 
@@ -47,10 +48,8 @@ class PQN(QAgent):
 
     def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
         """See ``QAgent.best``; the states' values are kept for ``observe``."""
-        q, legal = self.policy.scores(obs, mask)  # [S, N, A]
-        v = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0)  # nothing is to come where nothing is legal
-        self._v = v.flatten().cpu().numpy()
-        return losses.masked_argmax(q, legal).flatten().cpu().numpy()
+        actions, self._v = self.policy.best_and_values(obs, mask)  # nothing is to come where nothing is legal
+        return actions
 
     def observe(
         self,
@@ -66,13 +65,17 @@ class PQN(QAgent):
         """Keep one batch step, see ``DQN.observe``; the values of the states come from the ``act`` before it."""
         assert self._v is not None, "act comes before observe"
         row = {
-            "obs": obs_tm1, "a": np.asarray(a_tm1, np.int64), "r": np.asarray(r_t, np.float32), "v": self._v,
+            "a": np.asarray(a_tm1, np.int64), "r": np.asarray(r_t, np.float32), "v": self._v,
             "terminated": terminated_t, "ended": terminated_t | truncated_t, "reset": reset_rows,
         }  # fmt: skip
         if mask_tm1 is not None:
             row["mask"] = np.asarray(mask_tm1, np.bool_)
-        device = self.policy.device
-        self._rows.append({name: torch.from_numpy(np.array(value)).to(device) for name, value in row.items()})
+        obs_there = self.policy.sent(obs_tm1)
+        if obs_there is None:
+            row["obs"] = obs_tm1
+        kept = {name: np.array(value) for name, value in row.items()}
+        there = dict(zip(kept, send(self.policy.device, *kept.values()), strict=True))
+        self._rows.append(there if obs_there is None else {"obs": obs_there.clone(), **there})
 
     def learn(self, env_step: int) -> int:
         """Once ``rollout`` steps and the state after them are there: fit their returns. Returns the updates made."""
@@ -105,8 +108,8 @@ class PQN(QAgent):
         """Index [S, M] of each minibatch; each seed has an order of its own."""
         orders = np.stack([generator.permutation(size) for generator in self.generators])
         used = size - size % self.minibatches
-        parts = np.split(orders[:, :used], self.minibatches, axis=1)
-        return [torch.from_numpy(part).to(self.policy.device) for part in parts]
+        (there,) = send(self.policy.device, orders[:, :used])
+        return list(there.chunk(self.minibatches, dim=1))
 
     def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; what is played but not learnt is the memory.

@@ -14,6 +14,8 @@ from agents.fused.candidates import CandidateForward, can_fuse_candidates
 from agents.fused.mlp import MLPForward, can_fuse_mlp
 from agents.fused.products import SeedRows
 from agents.fused.workers import Workers
+from agents.gpu.captured import Captured
+from agents.gpu.sending import send
 from agents.networks.base import QNetwork
 from agents.networks.candidates import CandidateNetwork
 from agents.networks.heads import Head, ScalarHead
@@ -35,6 +37,7 @@ class QPolicy:
         self.flat: FlatParameters | None = None  # the network's weights, if a learner holds them as one array
         self.workers = Workers(1)  # or those of a learner
         self._forward: MLPForward | CandidateForward | None = None  # the fused forward pass
+        self._graphs: dict[tuple[int, ...], Captured] = {}  # of acting on a GPU, for each number of rows
         self._put: tuple[np.ndarray, Tensor] | None = None
 
     @property
@@ -87,6 +90,27 @@ class QPolicy:
         return losses.masked_argmax(q, legal).flatten().cpu().numpy()
 
     @torch.inference_mode()
+    def best_and_values(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The actions of ``best`` and their Q-values [N] float32, 0 in rows without a legal action.
+
+        On a GPU this is one copy there, one graph, which must not be used with another kind of noise, one copy back.
+        """
+        rows, legal = self._rows_of(obs, mask)
+        if self.device.type != "cuda":
+            found = self._chosen(rows, legal)
+        else:
+            graph = self._graphs.setdefault(rows.shape, Captured(self._chosen, self.device))
+            found = graph(rows, legal)
+        actions, values = found.flatten(1).cpu().numpy()
+        return actions.astype(np.int64), values.view(np.float32)
+
+    def _chosen(self, rows: Tensor, legal: Tensor) -> Tensor:
+        """Actions, and the bits of their values: int32 [2, S, N]."""
+        q = self._fused_scores(rows, legal) if self.is_fused else self.head.preference(self.network(rows, legal))
+        values = torch.where(legal.any(-1), losses.masked_max(q, legal), 0.0).float()
+        return torch.stack([losses.masked_argmax(q, legal).int(), values.view(torch.int32)])
+
+    @torch.inference_mode()
     def scores(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """The numbers that actions are chosen by (Q-values or risks), and the mask: [S, N / S, A], on the device."""
         rows, legal = self._rows_of(obs, mask)
@@ -122,30 +146,22 @@ class QPolicy:
         """
         load_weights(self.network, state["network"])
 
-    def put(self, obs: np.ndarray) -> Tensor:
-        """Observations [N, D] float32 on the device."""
-        rows = torch.from_numpy(np.ascontiguousarray(obs, np.float32))
-        if self.device.type == "cuda":
-            rows = rows.pin_memory().to(self.device, non_blocking=True)
-        self._put = (obs, rows)
-        return rows
-
     def sent(self, obs: np.ndarray) -> Tensor | None:
-        """The tensor that ``put`` made of this very array; None if it was not the last one put, or since ``forget``."""
+        """This very array [N, D] as it is on the device; None if it was not the last one sent, or since ``forget``."""
         return self._put[1] if self._put is not None and self._put[0] is obs else None
 
     def forget(self) -> None:
-        """Drop the array that was put last, and its tensor."""
+        """Drop the array that was sent last, and its tensor."""
         self._put = None
 
     def _rows_of(self, obs: np.ndarray, mask: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """Observations [S, N / S, D] and mask [S, N / S, A] on the device."""
-        rows = self.put(obs).unflatten(0, (self.seeds, -1))
-        return rows, self._mask(mask, rows.shape[1])
-
-    def _mask(self, mask: np.ndarray | None, rows: int) -> Tensor:
-        if mask is None:
-            one = torch.ones(1, 1, 1, dtype=torch.bool, device=self.device)
-            return one.expand(self.seeds, rows, self.n_actions)
-        legal = torch.from_numpy(np.ascontiguousarray(mask).view(np.bool_)).to(self.device, non_blocking=True)
-        return legal.unflatten(0, (self.seeds, -1))
+        given = [np.asarray(obs, np.float32)]
+        if mask is not None:
+            given.append(np.ascontiguousarray(mask).view(np.bool_))
+        sent = [tensor.unflatten(0, (self.seeds, -1)) for tensor in send(self.device, *given)]
+        self._put = (obs, sent[0].flatten(0, 1))
+        if mask is not None:
+            return sent[0], sent[1]
+        one = torch.ones(1, 1, 1, dtype=torch.bool, device=self.device)
+        return sent[0], one.expand(*sent[0].shape[:2], self.n_actions)

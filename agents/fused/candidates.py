@@ -136,8 +136,8 @@ class CandidateForward:
 class CandidatePart:
     """The fused update of ``size`` transitions of one seed: half of its batch.
 
-    Weights and gradients are flat arrays [1, P]. ``td`` [B] is where TD errors are written; ``sums`` [1, 3] are of
-    loss, q and absolute TD error.
+    Weights and gradients are flat arrays [1, P]. ``td`` [B] is where TD errors are written; ``sums`` [1, 4] are of
+    loss, q, absolute TD error and what lies at the head's ends.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class CandidatePart:
         )  # fmt: skip
         self.q_t = torch.zeros(size, layout.candidates)
         self.place = torch.zeros(size, layout.candidates).long()
-        self.sums = np.zeros((1, 3))
+        self.sums = np.zeros((1, 4))
 
     def gradients(self, batch: Transitions, arrays: Any) -> None:
         """Fill this part's gradients and TD errors from its rows [B, ...], as tensors and as arrays."""
@@ -189,7 +189,9 @@ class CandidatePart:
         total = (loss * batch.weights).mean()
         self.back.d_out[:] = torch.autograd.grad(total, leaf)[0].numpy()
         self.td.copy_(td_error)
-        self.sums += [float(total.detach()), float(self.head.mean(out_tm1).mean()), float(td_error.abs().mean())]
+        means = (total.detach(), self.head.mean(out_tm1).mean(), td_error.abs().mean())
+        at_ends = float(self.head.at_ends(target).mean()) if self.head.has_ends else 0.0
+        self.sums += [*(float(mean) for mean in means), at_ends]
         passes.backward(*self._numbers, self.values, self.own, self.before, self.online, self.back)
 
     def _outputs_of(self, obs: np.ndarray, outputs: Tensor, a: Tensor) -> Tensor:
@@ -215,7 +217,7 @@ class FusedCandidates:
         gradients = online.gradients.numpy()
         self._gradients = gradients, np.zeros_like(gradients)  # of each half, [S, P]
         self._shares = [(part.stop - part.start) / batch_size for part in self._halves]
-        self.sums, self.td = np.zeros((seeds, 3)), torch.empty(seeds, batch_size)
+        self.sums, self.td = np.zeros((seeds, 4)), torch.empty(seeds, batch_size)
         given: dict[str, Any] = {"network": network, "places": _places(online), "double": double, "head": head}
         self._parts = [
             CandidatePart(

@@ -8,16 +8,20 @@ import torch
 from torch import Tensor
 
 from agents.fused.mlp import FusedMLP, can_fuse_mlp
+from agents.gpu.captured import Captured
 from agents.learning.updater import Updater
 from agents.networks.base import QNetwork
 from agents.networks.heads import Head, ScalarHead
 from agents.networks.mlp import MLP
 
+_COLUMNS = ("obs", "mask", "a", "target", "weights")
+
 
 class QFitter(Updater):
     """Minimises a value head's loss between Q(s, a) and a target return.
 
-    With ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``).
+    With ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``); on a
+    GPU an update is replayed as a graph, if ``captured``.
     """
 
     fused: FusedMLP | None
@@ -32,6 +36,7 @@ class QFitter(Updater):
         max_grad_norm: float,
         n_actions: int,
         fused_update: bool = True,
+        captured: bool = True,
     ) -> None:
         super().__init__(
             network=network, head=head, learning_rate=learning_rate, weight_decay=weight_decay,
@@ -39,22 +44,32 @@ class QFitter(Updater):
         )  # fmt: skip
         self.n_actions = n_actions
         self.is_fused = fused_update and isinstance(head, ScalarHead) and can_fuse_mlp(network)
+        device = self.flat.values.device
+        self._run = Captured(self._step, device) if captured and device.type == "cuda" else self._step
 
     def update(self, batch: dict[str, Tensor], env_step: int) -> None:
         """One gradient update on ``obs`` [S, B, D], ``mask`` [S, B, A] (optional), ``a``, ``target``, ``weights``."""
         if "mask" not in batch:
             one = torch.ones(1, 1, 1, dtype=torch.bool, device=batch["a"].device)
             batch["mask"] = one.expand(*batch["a"].shape, self.n_actions)
+        self.optimizer.begin(self.learning_rate(env_step))
         teacher_weight = self.teacher_weight(env_step)
         if self.is_fused and teacher_weight == 0:
             arrays = (batch[name].numpy() for name in ("mask", "a", "target", "weights"))
             self._fused_for(batch["a"].shape[1]).fit(batch["obs"], *arrays)
+            self.optimizer.step()
+        elif teacher_weight == 0:
+            self._run(*(batch[name] for name in _COLUMNS))
         else:
             self._differentiate(batch, teacher_weight)
-        self.optimizer.begin(self.learning_rate(env_step))
-        self.optimizer.step()
+            self.optimizer.step()
         self.updates += 1
         self._counted += 1
+
+    def _step(self, *columns: Tensor) -> None:
+        """The part of an update that a CUDA graph can replay, on a batch's ``_COLUMNS``."""
+        self._differentiate(dict(zip(_COLUMNS, columns, strict=True)), 0.0)
+        self.optimizer.step()
 
     def _fused_for(self, batch_size: int) -> FusedMLP:
         """The fused update for batches of that size, made anew when the size changes."""
@@ -76,4 +91,4 @@ class QFitter(Updater):
         loss = ((loss + taught) * weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
-            self._sums[:, :3] += torch.stack([loss, self.head.mean(outputs).mean(1), td_error.abs().mean(1)], dim=1)
+            self.note(loss, self.head.mean(outputs).mean(1), td_error.abs().mean(1), batch["target"])

@@ -13,7 +13,6 @@ from agents import losses
 from agents.fused.candidates import FusedCandidates, can_fuse_candidates
 from agents.fused.mlp import FusedDQN, can_fuse_mlp
 from agents.fused.workers import Workers
-from agents.learning.cuda_graph import CUDAGraphStep
 from agents.learning.updater import Updater
 from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork, taken
@@ -34,8 +33,7 @@ class QLearner(Updater):
     """Minimises the loss of (double) Q-learning's TD error under a value head, one batch at a time.
 
     The target network is a copy made every ``target_every`` updates or, with ``tau``, a moving average. With
-    ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``, on a CPU);
-    with ``cuda_graph`` an update on a GPU is recorded once and replayed.
+    ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``, on a CPU).
     """
 
     fused: FusedDQN | FusedCandidates | None
@@ -55,7 +53,6 @@ class QLearner(Updater):
         batch_size: int,
         munchausen: MunchausenSettings | None = None,
         fused_update: bool = True,
-        cuda_graph: bool = True,
         threads: int = 1,
     ) -> None:
         super().__init__(
@@ -68,8 +65,6 @@ class QLearner(Updater):
         self.target_flat.values.copy_(self.flat.values)
         self.workers = Workers(threads)
         self.fused = self._fuse(batch_size) if fused_update else None
-        on_gpu = self.flat.values.device.type == "cuda"
-        self._run = CUDAGraphStep(self.step) if on_gpu and cuda_graph else self.step
 
     def _fuse(self, batch_size: int) -> FusedDQN | FusedCandidates | None:
         """The fused update of this network, head and target; None if there is none."""
@@ -86,20 +81,26 @@ class QLearner(Updater):
 
     def update(self, batch: Transitions, env_step: int) -> Tensor:
         """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
+        td_error = self.step(batch, self.begin(env_step))
+        self.finish()
+        return td_error
+
+    def begin(self, env_step: int) -> float:
+        """What an update does before its ``step``; returns the weight of the teacher's loss."""
         self.optimizer.begin(self.learning_rate(env_step))
-        teacher_weight = self.teacher_weight(env_step)
-        # The teacher's loss needs autograd; all ways share what an update leaves behind: weights and optimiser.
-        td_error = self._run(batch) if teacher_weight == 0 else self.step(batch, teacher_weight)
+        return self.teacher_weight(env_step)
+
+    def finish(self) -> None:
+        """What an update does after its ``step``."""
         self.updates += 1
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)
         self._counted += 1
-        return td_error
 
     def step(self, batch: Transitions, teacher_weight: float = 0.0) -> Tensor:
         """The part of an update that a CUDA graph can replay: gradients, optimiser, moving target network.
 
-        Returns the TD errors [S, B].
+        Returns the TD errors [S, B]. The teacher's loss needs autograd; all ways share what an update leaves behind.
         """
         fused = self.fused if teacher_weight == 0 else None
         td_error = self._differentiate(batch, teacher_weight) if fused is None else fused.gradients(batch)
@@ -122,8 +123,7 @@ class QLearner(Updater):
         loss = ((loss + taught) * batch.weights).mean(1)  # [S]
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
-            q_mean = self.head.mean(out_tm1).mean(1)
-            self._sums[:, :3] += torch.stack([loss, q_mean, td_error.abs().mean(1)], dim=1)
+            self.note(loss, self.head.mean(out_tm1).mean(1), td_error.abs().mean(1), target)
         return td_error
 
     def _look_ahead(self, batch: Transitions) -> tuple[Tensor, Callable[[Tensor], Tensor]]:

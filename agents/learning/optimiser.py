@@ -68,7 +68,8 @@ class FlatAdamW:
 
     def _send(self) -> None:
         """Let ``tensor_step`` know this step's numbers."""
-        self._rates.copy_(torch.tensor([self.learning_rate, self._kept()]), non_blocking=True)
+        self._rates[0].fill_(self.learning_rate)
+        self._rates[1].fill_(self._kept())
         self._step.fill_(self.steps)
 
     def _kept(self) -> float:

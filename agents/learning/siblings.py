@@ -49,7 +49,8 @@ class SiblingFitter(Updater):
         self.flat.differentiate(loss.sum())
         with torch.no_grad():
             q_mean = (q.flatten(1, 2) * counted).sum(1) / total
-            self._sums[:, :3] += torch.stack([loss, q_mean, (error.abs() * counted).sum(1) / total], dim=1)
+            share = counted * (counted.shape[1] / total.unsqueeze(1))
+            self.note(loss, q_mean, (error.abs() * counted).sum(1) / total, target.flatten(1, 2), share)
         self.optimizer.begin(self.learning_rate(env_step))
         self.optimizer.step()
         self.updates += 1

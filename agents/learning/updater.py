@@ -15,13 +15,15 @@ from agents.networks.base import QNetwork, taken
 from agents.networks.heads import Head
 from agents.networks.weights import FlatParameters, load_weights
 
-_METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm")
+_METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm", "at_ends")
 
 
 class FusedUpdate(Protocol):
     """An update without autograd, see ``fused``: it fills the gradients and keeps sums for the curves."""
 
-    sums: np.ndarray  # [S, 3], of loss, q and absolute TD error over the updates since somebody set it to zero
+    # [S, 3 or 4], of loss, q, absolute TD error and what lies at the head's ends over the updates since somebody set it
+    # to zero
+    sums: np.ndarray
 
 
 class Updater:
@@ -73,22 +75,40 @@ class Updater:
         outputs = self.network(obs, mask)  # [S, B, A, Z]: all legal actions are compared with the teacher's
         return taken(outputs, a), teacher_weight * self.teacher.loss(self.head.mean(outputs), obs, mask)
 
+    def note(
+        self, loss: Tensor, q: Tensor, td_error_abs: Tensor, target: Tensor, counted: Tensor | float = 1.0
+    ) -> None:  # fmt: skip
+        """Add an update's means [S] to the sums for the curves, and how much of its target [S, B, ...] is at the ends.
+
+        ``counted`` [S, B] has mean 1: how much each target counts.
+        """
+        self._sums[:, :3] += torch.stack([loss, q, td_error_abs], dim=1)
+        if self.head.has_ends:
+            self._sums[:, 4] += (self.head.at_ends(target) * counted).mean(1)
+
     def metrics(self) -> list[dict[str, float]]:
-        """Means over the updates since the last call, for each seed; empty if there were none."""
+        """Means over the updates since the last call, for each seed; empty if there were none.
+
+        at_ends, see ``Head.at_ends``, only for heads that have ends.
+        """
         if self._counted == 0:
             return [{} for _ in self._sums]
         self._collect()
         means = (self._sums / self._counted).tolist()
         self._sums.zero_()
         self._counted = 0
-        return [dict(zip(_METRICS, row, strict=True)) for row in means]
+        count = len(_METRICS) - (not self.head.has_ends)
+        return [dict(zip(_METRICS[:count], row[:count], strict=True)) for row in means]
 
     def _collect(self) -> None:
         """Add what the optimiser and the fused update have summed to the sums of all."""
         self._sums[:, 3] += self.optimizer.norm_sum
         self.optimizer.norm_sum.zero_()
         if self.fused is not None:
-            self._sums[:, :3] += torch.from_numpy(self.fused.sums.astype(np.float32))
+            found = torch.from_numpy(self.fused.sums.astype(np.float32))
+            self._sums[:, :3] += found[:, :3]
+            if found.shape[1] > 3:
+                self._sums[:, 4] += found[:, 3]
             self.fused.sums[:] = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -112,4 +132,5 @@ class Updater:
         self.optimizer.load_state_dict(state["optimizer"])
         self._collect()  # what was summed before does not count
         self.updates, self._counted = state["updates"], state["metrics_counted"]
-        self._sums.copy_(state["metric_sums"])
+        saved = state["metric_sums"]
+        self._sums.zero_()[:, : saved.shape[1]].copy_(saved)  # fewer, of a version before

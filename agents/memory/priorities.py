@@ -1,4 +1,7 @@
-"""Proportional prioritisation (Schaul et al. 2016): slots are drawn as often as their priorities say, by a sum tree."""
+"""Proportional prioritisation (Schaul et al. 2016): slots are drawn as often as their priorities say, by a sum tree.
+
+On a CPU; ``memory.resident`` does it on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.kernels.sum_tree import SMALLEST, update_leaves
+from agents.kernels.sum_tree import update_leaves
 from agents.memory.sum_tree import SumTree, as_array
 from groundwork.errors import WaybillError
 
@@ -18,35 +21,27 @@ class Priorities:
     """What a prioritised memory draws by: slot i with chance p_i / sum p, where p is (|TD error| + 1e-6)**exponent.
 
     Slots are of priority 0, which means that they cannot be drawn, until they are added and after they are removed.
-    Slots may be named on any device. Of a slot named twice the last priority holds.
+    Of a slot named twice the last priority holds.
     """
 
-    def __init__(self, *, slots: int, exponent: float, generator: np.random.Generator, device: torch.device) -> None:
-        self.tree = SumTree(slots=slots, device=device)
-        self.exponent, self.generator, self.device = exponent, generator, device
-        self.largest = torch.ones(1, dtype=torch.float64, device=device)  # priority so far, and that of new slots
+    def __init__(self, *, slots: int, exponent: float, generator: np.random.Generator) -> None:
+        self.tree, self.exponent, self.generator = SumTree(slots=slots), exponent, generator
+        self.largest = torch.ones(1, dtype=torch.float64)  # priority so far, and that of new slots
 
     def add(self, indices: Tensor) -> None:
         """Slots [B] that can be drawn from now on, with the largest priority so far: no TD error is known yet."""
-        self.tree.set(self._here(indices), self.largest.expand(len(indices)))
+        self.tree.set(indices, self.largest.expand(len(indices)))
 
     def remove(self, indices: Tensor) -> None:
         """Slots [B] that cannot be drawn until they are added again."""
-        self.tree.set(self._here(indices), torch.zeros(len(indices), dtype=torch.float64, device=self.device))
+        self.tree.set(indices, torch.zeros(len(indices), dtype=torch.float64))
 
     def update(self, indices: Tensor, td_error_abs: Tensor) -> None:
         """New priorities of drawn slots, both [B]; slots that were removed meanwhile stay so."""
         assert indices.shape == td_error_abs.shape, (indices.shape, td_error_abs.shape)
-        indices, td_error_abs = self._here(indices), self._here(td_error_abs)
-        if self.tree.compiled:
-            nodes, largest = self.tree.nodes.numpy(), self.largest.numpy()
-            errors = as_array(td_error_abs)
-            update_leaves(nodes, self.tree.slots, as_array(indices), errors, float(self.exponent), largest)
-            return
-        values = (td_error_abs.double() + SMALLEST) ** self.exponent
-        values = torch.where(self.tree.get(indices) == 0, 0.0, values)  # [B]
-        self.tree.set(indices, values)
-        self.largest.copy_(torch.cat((self.largest, values)).amax())
+        nodes, largest = self.tree.nodes.numpy(), self.largest.numpy()
+        errors = as_array(td_error_abs.detach())
+        update_leaves(nodes, self.tree.slots, as_array(indices), errors, float(self.exponent), largest)
 
     def sample(self, batch_size: int) -> tuple[Tensor, Tensor]:
         """Slots int64 [B] and the chance that a draw had of each, float64 [B].
@@ -62,7 +57,7 @@ class Priorities:
         if not 0 < total < math.inf:
             raise WaybillError(f"the priorities add up to {total}: a TD error was not finite")
         points = (np.arange(batch_size) + self.generator.random(batch_size)) * (total / batch_size)  # [B]
-        indices = self.tree.find(torch.from_numpy(points).to(self.device))
+        indices = self.tree.find(torch.from_numpy(points))
         return indices, self.tree.get(indices) / total
 
     def weights(self, probabilities: Tensor, filled: int, beta: float) -> Tensor:
@@ -93,7 +88,3 @@ class Priorities:
         self.tree.load(state["values"])
         self.largest.fill_(state["largest"])
         self.generator.bit_generator.state = state["generator"]
-
-    def _here(self, tensor: Tensor) -> Tensor:
-        on_gpu = self.device.type != "cpu"  # the other way round numbers could be read before they have come
-        return tensor.detach().to(self.device, non_blocking=on_gpu)

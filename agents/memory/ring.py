@@ -1,4 +1,4 @@
-"""Sequential experience memory: a ring of T batch steps x N games, from which n-step transitions are sampled."""
+"""Sequential experience memory on a CPU: a ring of T batch steps x N games, from which transitions are sampled."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.memory.formats import OBS_DTYPES, check_bytes, check_fits, pack_mask
 from agents.memory.priorities import Priorities
-from agents.memory.sampling import MemoryColumns, draw_starts, pack_mask, read_compiled, read_tensors
+from agents.memory.sampling import MemoryColumns, draw_starts, read_compiled
 from agents.memory.sparse import SparseRows
 from agents.memory.transitions import PartBuffers, TransitionBuffers, Transitions
 from groundwork.errors import WaybillError
 
-OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
 SPARSE_FROM = 64  # numbers of an observation: smaller ones gain nothing
-_LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
 
 
 class SequentialMemory:
@@ -40,7 +39,6 @@ class SequentialMemory:
         obs_dtype: str,
         store_masks: bool,
         memory_bytes: int,
-        device: torch.device,
         generator: np.random.Generator,
         priorities: Priorities | None = None,
         longest: int = 1,
@@ -48,7 +46,7 @@ class SequentialMemory:
     ) -> None:
         """Room for ``capacity // num_envs`` rows; pages are touched when written.
 
-        With ``sparse`` observations are packed (see ``SparseRows``): by default on a CPU, if they aren't small. Where
+        With ``sparse`` observations are packed (see ``SparseRows``): by default if they aren't small. Where
         ``memory_bytes`` are full before the ring is, the oldest rows are forgotten early.
 
         With ``priorities`` (over rows x games slots) starts are drawn by them; ``longest`` is the most steps that a
@@ -59,13 +57,12 @@ class SequentialMemory:
                 holds fewer than two rows.
         """
         self.n_rows, self.num_envs, self.n_actions = capacity // num_envs, num_envs, n_actions
-        self.device, self.generator = device, generator
-        self.priorities, self.longest = priorities, longest
+        self.generator, self.priorities, self.longest = generator, priorities, longest
         if self.n_rows < 2:
             raise WaybillError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         self.shape = (self.n_rows, num_envs)
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
-        sparse = device.type == "cpu" and obs_size >= SPARSE_FROM if sparse is None else sparse
+        sparse = obs_size >= SPARSE_FROM if sparse is None else sparse
         a_obs, name = (
             (16 + obs_size // 64, "packed, its numbers not counted")
             if sparse
@@ -81,20 +78,20 @@ class SequentialMemory:
                 rows=self.n_rows, num_envs=num_envs, obs_size=obs_size, dtype=dtype, limit_bytes=room
             )
         self.obs_size, self.obs_dtype = obs_size, dtype
-        self.obs = torch.empty(*self.shape, 0 if sparse else obs_size, dtype=dtype, device=device)
-        self.mask_bits = torch.empty(*self.shape, mask_size, dtype=torch.uint8, device=device) if store_masks else None
-        self.a = torch.zeros(self.shape, dtype=torch.int32, device=device)
-        self.r = torch.zeros(self.shape, dtype=torch.float32, device=device)
-        self.terminated = torch.zeros(self.shape, dtype=torch.bool, device=device)
-        self.truncated = torch.zeros(self.shape, dtype=torch.bool, device=device)
-        self.valid = torch.zeros(self.shape, dtype=torch.bool)  # on the CPU, where starts are drawn
+        self.obs = torch.empty(*self.shape, 0 if sparse else obs_size, dtype=dtype)
+        self.mask_bits = torch.empty(*self.shape, mask_size, dtype=torch.uint8) if store_masks else None
+        self.a = torch.zeros(self.shape, dtype=torch.int32)
+        self.r = torch.zeros(self.shape, dtype=torch.float32)
+        self.terminated = torch.zeros(self.shape, dtype=torch.bool)
+        self.truncated = torch.zeros(self.shape, dtype=torch.bool)
+        self.valid = torch.zeros(self.shape, dtype=torch.bool)
         self.cursor = 0  # row to write next
         self.filled = 0  # rows that are remembered, at most T
         self._written = 0  # rows that were ever written to, at most T
         self._valid_slots = self.valid.view(-1).numpy()
         kept = self.obs, self.mask_bits, self.a, self.r, self.terminated, self.truncated
         self.columns = MemoryColumns(*(None if x is None else x.flatten(0, 1) for x in kept))  # [T * N, ...]
-        self.arrays = self.columns.as_arrays() if device.type == "cpu" else None
+        self.arrays = self.columns.as_arrays()
 
     def __len__(self) -> int:
         """Rows in the memory, of ``num_envs`` steps each."""
@@ -110,19 +107,16 @@ class SequentialMemory:
         terminated_t: np.ndarray,
         truncated_t: np.ndarray,
         reset_rows: np.ndarray,
-        obs_there: Tensor | None = None,
     ) -> None:
         """Append one batch step: obs [N, D], mask [N, A], the others [N]; ``reset_rows`` marks ignored actions.
-
-        ``obs_there`` is obs on the memory's device, if it has been sent there already.
 
         Raises:
             WaybillError: if an observation does not fit into the number format.
         """
-        self._check_fits(obs_tm1)
+        check_fits(obs_tm1, self.obs_dtype)
         row = self.cursor
         if self.sparse is None:
-            self.obs[row].copy_(_tensor(obs_tm1) if obs_there is None else obs_there)
+            self.obs[row].copy_(_tensor(obs_tm1))
         else:
             self._pack(row, _tensor(obs_tm1))
         if self.mask_bits is not None:
@@ -151,19 +145,6 @@ class SequentialMemory:
                 self.priorities.remove(oldest * self.num_envs + torch.arange(self.num_envs))
             self.filled -= 1
 
-    def _check_fits(self, obs: np.ndarray) -> None:
-        limit = _LARGEST.get(self.obs_dtype)
-        if limit is None:
-            return
-        low, high, is_bytes = float(obs.min()), float(obs.max()), self.obs_dtype == torch.uint8
-        if not (high <= limit and low >= (0 if is_bytes else -limit)):
-            name, worst = str(self.obs_dtype).removeprefix("torch."), high if high > limit else low
-            raise WaybillError(
-                f"an observed {worst:g} does not fit into agent.obs_dtype={name}: use agent.obs_dtype=float32"
-            )
-        if is_bytes and (obs != np.trunc(obs)).any():
-            raise WaybillError("observed fractions do not fit into agent.obs_dtype=uint8: use agent.obs_dtype=float16")
-
     def _prioritise(self, row: int) -> None:
         """Forget the row that was overwritten; the one whose longest transition is stored now can be drawn."""
         assert self.priorities is not None
@@ -191,9 +172,6 @@ class SequentialMemory:
             WaybillError: if there is nothing to draw from yet.
         """
         slots, weights = self.draw(batch_size, n_step, beta=beta)
-        if self.arrays is None:
-            how: dict[str, Any] = {"n_step": n_step, "num_envs": self.num_envs, "gamma": gamma, "weights": weights}
-            return read_tensors(self.columns, torch.from_numpy(slots).to(self.device), n_actions=self.n_actions, **how)
         buffers = self.buffers(1, batch_size)
         for part, out in buffers.halves[0]:
             self.read(slots[part], None if weights is None else weights[part], n_step, gamma, out)
@@ -215,11 +193,10 @@ class SequentialMemory:
             valid = self._valid_slots
             return draw_starts(self.generator, valid, oldest=oldest, count=count, batch_size=batch_size), None
         drawn, chances = self.priorities.sample(batch_size)
-        return drawn.cpu().numpy(), self.priorities.weights(chances, self.filled * self.num_envs, beta)
+        return drawn.numpy(), self.priorities.weights(chances, self.filled * self.num_envs, beta)
 
     def read(self, slots: np.ndarray, weights: Tensor | None, n_step: int, gamma: float, out: PartBuffers) -> None:
-        """Read the transitions that start at ``slots`` [B] into buffers, on a CPU; see ``draw``."""
-        assert self.arrays is not None
+        """Read the transitions that start at ``slots`` [B] into buffers; see ``draw``."""
         read_compiled(
             self.arrays, slots, n_step=n_step, num_envs=self.num_envs, gamma=gamma, weights=weights, out=out,
             sparse=self.sparse,
@@ -283,17 +260,3 @@ class SequentialMemory:
 
 def _tensor(values: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values))
-
-
-def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int) -> None:
-    """Refuse a memory of so many steps of ``per_step`` bytes that doesn't fit; ``holds`` says what a step is.
-
-    Raises:
-        WaybillError: in one line, with the most steps that fit.
-    """
-    if capacity * per_step > memory_bytes:
-        raise WaybillError(
-            f"a memory of {capacity:,} steps of {per_step:,} bytes ({holds}) needs "
-            f"{capacity * per_step / 2**30:.1f} GiB, but memory_bytes is {memory_bytes / 2**30:.1f} GiB: "
-            f"lower memory_capacity to {memory_bytes // per_step:,}"
-        )

@@ -1,7 +1,7 @@
 """Sampling from a memory's columns: starts are drawn, and n-step transitions are made of the rows that follow.
 
 A slot is a row of one game: number ``row * N + game`` of T * N, in the order of the ring. Two ways give the same
-transitions: ``read_compiled`` on a CPU, ``read_tensors`` on any device.
+transitions: ``read_compiled`` for ``SequentialMemory`` on a CPU, ``read_tensors`` for ``ResidentMemory`` on a GPU.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agents import losses
 from agents.kernels import gather
+from agents.memory.formats import unpack_mask
 from agents.memory.sparse import SparseRows
 from agents.memory.transitions import PartBuffers, Transitions
 
@@ -31,19 +32,6 @@ class MemoryColumns(NamedTuple):
     def as_arrays(self) -> MemoryColumns:
         """The same columns as NumPy arrays that share the tensors' memory, which must be on a CPU."""
         return MemoryColumns(*(None if column is None else column.numpy() for column in self))
-
-
-def pack_mask(mask: np.ndarray) -> np.ndarray:
-    """Eight actions to a byte: [N, A] bool or int8 -> uint8 [N, ceil(A / 8)]."""
-    return np.packbits(np.ascontiguousarray(mask).view(np.bool_), axis=1, bitorder="little")
-
-
-def unpack_mask(bits: Tensor, n_actions: int) -> Tensor:
-    """The inverse of ``pack_mask``: uint8 [B, ceil(A / 8)] -> bool [B, A]."""
-    if bits.device.type == "cpu":  # several times faster than shifting
-        return torch.from_numpy(np.unpackbits(bits.numpy(), axis=1, count=n_actions, bitorder="little").view(np.bool_))
-    shifts = torch.arange(8, device=bits.device, dtype=torch.uint8)
-    return ((bits.unsqueeze(2) >> shifts) & 1).flatten(1)[:, :n_actions].bool()
 
 
 def draw_starts(
@@ -88,14 +76,17 @@ def read_compiled(
 
 
 def read_tensors(
-    columns: MemoryColumns, slots: Tensor, *, n_step: int, num_envs: int, gamma: float, weights: Tensor | None,
-    n_actions: int,
+    columns: MemoryColumns, slots: Tensor, *, n_step: int | Tensor, longest: int, num_envs: int, gamma: float,
+    weights: Tensor, n_actions: int,
 ) -> Transitions:  # fmt: skip
-    """Transitions of up to ``n_step`` steps that start at ``slots`` [B], by tensor operations on their device."""
-    steps_on = torch.arange(n_step, device=slots.device) * num_envs
+    """Transitions of up to ``n_step`` steps (at most ``longest``) that start at ``slots`` [B], by tensor operations.
+
+    What is launched depends on shapes and ``longest`` alone.
+    """
+    steps_on = torch.arange(longest, device=slots.device) * num_envs
     flat = (slots.unsqueeze(1) + steps_on) % len(columns.a)  # [B, n]
     r, terminated, truncated = (c[flat] for c in (columns.r, columns.terminated, columns.truncated))  # [B, n]
-    r_t, discount_t, steps = losses.n_step_return(r, terminated, truncated, gamma)
+    r_t, discount_t, steps = losses.n_step_return(r, terminated, truncated, gamma, at_most=n_step)
     last = (slots + steps * num_envs) % len(columns.a)  # the row after the window, wrapped
 
     def mask(at: Tensor) -> Tensor:
@@ -106,5 +97,5 @@ def read_tensors(
     return Transitions(
         obs_tm1=columns.obs.index_select(0, slots), mask_tm1=mask(slots), a_tm1=columns.a[slots].long(),
         r_t=r_t, discount_t=discount_t, obs_t=columns.obs.index_select(0, last), mask_t=mask(last),
-        weights=torch.ones_like(r_t) if weights is None else weights.to(r_t), slots=slots,
+        weights=weights, slots=slots,
     )  # fmt: skip

@@ -17,18 +17,16 @@ class SumTree:
     are the slots. Its numbers are float64: in float32 the sum of 100,000 numbers near 1 is known to about 0.01, so that
     slots of smaller numbers would be found too seldom or never, and their neighbours too often.
 
-    On a CPU it is walked by compiled loops (``compiled``), elsewhere level by level for a whole batch: as many tensor
-    operations as there are levels, none of which waits for the device.
+    It is walked by compiled loops.
     """
 
-    def __init__(self, *, slots: int, device: torch.device) -> None:
+    def __init__(self, *, slots: int) -> None:
         if slots < 1:
             raise WaybillError(f"priorities need a slot, but slots={slots}")
-        self.slots, self.device = slots, device
+        self.slots = slots
         self.levels = (slots - 1).bit_length()
         self.size = 1 << self.levels  # slots, and zeros up to a power of two
-        self.nodes = torch.zeros(2 * self.size, dtype=torch.float64, device=device)
-        self.compiled = device.type == "cpu"
+        self.nodes = torch.zeros(2 * self.size, dtype=torch.float64)
 
     def values(self) -> Tensor:
         """A view of all slots' values, [slots]."""
@@ -42,7 +40,7 @@ class SumTree:
             self.nodes[1 << level : 2 << level] = children[::2] + children[1::2]
 
     def total(self) -> float:
-        """The sum of all values (waits for the device)."""
+        """The sum of all values."""
         return float(self.nodes[1])
 
     def get(self, indices: Tensor) -> Tensor:
@@ -55,23 +53,12 @@ class SumTree:
         A value of 0 takes the slot out: it is not found any more.
 
         Raises:
-            WaybillError: in one line and on a CPU only, if a slot does not exist, or a value is negative or NaN.
+            WaybillError: in one line, if a slot does not exist, or a value is negative or NaN.
         """
         assert indices.shape == values.shape, (indices.shape, values.shape)
         if not indices.numel():
             return
-        if self.compiled:
-            set_leaves(self.nodes.numpy(), self.slots, as_array(indices), as_array(values.double()))
-            return
-        # Slots named twice are all written the last value, as a device keeps no order between its writes.
-        ordered, order = torch.sort(indices, stable=True)  # [B]
-        last = torch.searchsorted(ordered, indices, right=True) - 1  # [B]
-        node = indices + self.size
-        self.nodes.index_copy_(0, node, values.double()[order[last]])
-        for _ in range(self.levels):
-            node = node >> 1
-            sums = self.nodes.index_select(0, 2 * node) + self.nodes.index_select(0, 2 * node + 1)
-            self.nodes.index_copy_(0, node, sums)
+        set_leaves(self.nodes.numpy(), self.slots, as_array(indices), as_array(values.double()))
 
     def find(self, points: Tensor) -> Tensor:
         """The slots at which the running sum passes each of ``points`` in [0, total): float64 [B] -> int64 [B].
@@ -80,16 +67,9 @@ class SumTree:
         rounding leads past the last child above zero, that child is taken: a slot of value 0 is never found as long as
         the total is above 0.
         """
-        if self.compiled:
-            indices = torch.empty(len(points), dtype=torch.int64)
-            find_leaves(self.nodes.numpy(), as_array(points), indices.numpy())
-            return indices
-        node = torch.ones(len(points), dtype=torch.int64, device=self.device)
-        for _ in range(self.levels):
-            left, right = self.nodes.index_select(0, 2 * node), self.nodes.index_select(0, 2 * node + 1)
-            stays = (left > 0) & ((points < left) | (right == 0))
-            node, points = 2 * node + (~stays).long(), torch.where(stays, points, points - left)
-        return node - self.size
+        indices = torch.empty(len(points), dtype=torch.int64)
+        find_leaves(self.nodes.numpy(), as_array(points), indices.numpy())
+        return indices
 
 
 def as_array(tensor: Tensor) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.memory.ring import OBS_DTYPES, SPARSE_FROM, check_bytes
+from agents.memory.formats import OBS_DTYPES, check_bytes
+from agents.memory.ring import SPARSE_FROM
 from agents.memory.sparse import SparseRows
 from groundwork.errors import WaybillError
 

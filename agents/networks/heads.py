@@ -24,6 +24,7 @@ class Head:
     name: ClassVar[str]  # as in agent.head=NAME
     takes_returns: ClassVar[bool] = False  # a given return [...] is a target for ``loss``
     has_risk: ClassVar[bool] = False  # actions may be chosen by their ``lowest`` returns
+    has_ends: ClassVar[bool] = False  # what it can express has ends: see ``at_ends``
 
     @property
     def outputs(self) -> int:
@@ -53,6 +54,13 @@ class Head:
     def preference(self, outputs: Tensor) -> Tensor:
         """What actions are chosen by [...], in acting and for the target: Q-values, unless a head says otherwise."""
         return self.mean(outputs)
+
+    def at_ends(self, target: Tensor) -> Tensor:
+        """What share of a target lies at or beyond the lowest or highest value that the head can express, [...].
+
+        Only where it ``has_ends``.
+        """
+        raise NotImplementedError
 
     def _check(self, per_sample: Tensor, *outputs: Tensor) -> None:
         for each in outputs:
@@ -140,6 +148,8 @@ class HistogramHead(Head):
     v_min: float
     v_max: float
 
+    has_ends: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         _check_atoms(self.atoms)
         if not -math.inf < self.v_min < self.v_max < math.inf:
@@ -186,6 +196,10 @@ class CategoricalHead(HistogramHead):
         probabilities = torch.where(discount_t > 0, out_t, 0.0).softmax(-1)
         return losses.categorical_projection(probabilities, losses.bootstrap(r_t, discount_t, atoms), atoms)
 
+    def at_ends(self, target: Tensor) -> Tensor:
+        """See ``Head``: the probability of the two outermost atoms."""
+        return target[..., 0] + target[..., -1]
+
     def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Head``."""
         self._check(target[..., 0], out_tm1, target)
@@ -218,6 +232,10 @@ class HLGaussHead(HistogramHead):
         """See ``Head``: a return [...]."""
         self._check(r_t, out_t)
         return losses.bootstrap(r_t, discount_t, self.mean(out_t))
+
+    def at_ends(self, target: Tensor) -> Tensor:
+        """See ``Head``: 1 where a return lies in the lowest or highest bin or beyond."""
+        return ((target < self.v_min + self.width) | (target > self.v_max - self.width)).float()
 
     def loss(self, *, out_tm1: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Head``. The target's mean is that of its histogram: returns beyond the support count as its ends."""

@@ -106,12 +106,12 @@ def linear(inputs: int, outputs: int, *, noisy: bool = False) -> SeedLinear:
 
 
 def draw_noise(network: nn.Module, generators: list[torch.Generator]) -> None:
-    """New noise for all noisy layers of a network of S seeds, from one CPU generator each."""
+    """New noise for all noisy layers of a network of S seeds, from one generator each, on the network's device."""
     layers = [module for module in network.modules() if isinstance(module, NoisyLinear)]
     sizes = [layer.noise_size for layer in layers]
-    drawn = torch.stack([torch.randn(sum(sizes), generator=generator) for generator in generators])  # [S, sum]
+    drawn = torch.stack([torch.randn(sum(sizes), generator=x, device=x.device) for x in generators])  # [S, sum]
     for layer, normal in zip(layers, drawn.split(sizes, dim=1), strict=True):
-        layer.set_noise(normal.to(layer.weight.device))
+        layer.set_noise(normal)
 
 
 def remove_noise(network: nn.Module) -> None:

@@ -44,6 +44,13 @@ def device_of(config: Config) -> torch.device:
     return device
 
 
+def use_tensor_cores() -> None:
+    """Let a GPU multiply float32 numbers as TensorFloat-32: ten bits of a fraction, sums as before."""
+    import torch
+
+    torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.fp32_precision = "tf32"
+
+
 def process_seconds() -> float | None:
     """Seconds since this process began, the interpreter's start included; None where the system doesn't tell (Linux
     does: field 22 of /proc/self/stat, in clock ticks since the machine was switched on, proc_pid_stat(5)).

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.callbacks.callback import NoLearner, RunView
 from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common.files import write_whole
-from experiments.common.machine import device_of
+from experiments.common.machine import device_of, use_tensor_cores
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
 from experiments.config.keys import as_override
@@ -183,7 +183,8 @@ def prepare(setup: Setup) -> None:
         WaybillError: if its device isn't there, or a callback is not what it must be.
     """
     read_callbacks(setup.plain)
-    device_of(setup.config)  # a missing device is said before the engine is compiled
+    if device_of(setup.config).type == "cuda":  # a missing device is said before the engine is compiled
+        use_tensor_cores()
     torch.set_num_threads(setup.config.network_threads)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ class LevelConfig:
     the other companies play: random, greedy or planner. ``planner_effort`` is the number of searches that the planner
     makes (``players/planner.py``): how long it may think; ``planner_beliefs`` the states that the one draws which knows
     only what its seat knows (``players/planner_seen.py``). ``rung`` is the level's place on the ladder, from 1 for the
-    easiest; None if it is not on it. It says nothing of the games.
+    easiest; None if it is not on it. ``returns`` are the lowest and highest return of a game, in starting cashes, for
+    what has to know them beforehand. Neither says anything of the games.
 
     Raises:
         WaybillError: in one line, when a number is outside its range or names an unknown good.
@@ -89,6 +91,7 @@ class LevelConfig:
     rivals: list[str] = field(default_factory=list)
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     rung: int | None = field(default=None, compare=False)
+    returns: list[float] = field(default_factory=lambda: [-5.0, 25.0], compare=False)
 
     @property
     def goods(self) -> list[str]:
@@ -99,6 +102,8 @@ class LevelConfig:
         for name, (low, high) in _RANGES.items():
             self._need(low <= getattr(self, name) <= high, f"{name}={getattr(self, name)} is not in {low}..{high}")
         self._need(self.rung is None or 1 <= self.rung <= 1000, f"rung={self.rung} is not in 1..1000 or null")
+        fine = len(self.returns) == 2 and -math.inf < self.returns[0] < self.returns[1] < math.inf
+        self._need(fine, f"returns={self.returns} are not two finite numbers, the lower one first")
         raw, goods, recipes = len(self.raw_goods), len(self.goods), len(self.recipes)
         self._need(1 <= raw <= min(4, self.deposits), f"{raw} raw goods, allowed are 1..4 and at most one a deposit")
         self._need(goods <= st.MAX_GOODS, f"{goods} goods, allowed are 1..{st.MAX_GOODS}")
@@ -164,7 +169,7 @@ class LevelConfig:
 
     def numbers(self) -> dict[str, Any]:
         """All that decides its games, as plain data."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "rung"}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _BESIDE}
 
     def script(self) -> np.ndarray:
         """Who decides for each seat, int64 [MAX_SEATS]: seat 0 from outside, then the rivals by their rules."""
@@ -204,6 +209,8 @@ class LevelConfig:
                 out["inputs"][j], out["input_units"][j] = number[good], units
         return array
 
+
+_BESIDE = ("rung", "returns")  # no game depends on them
 
 _RANGES = {
     "side": (6, st.MAX_SIDE), "deposits": (1, st.MAX_DEPOSITS), "towns": (1, st.MAX_TOWNS), "horizon": (2, 2000),

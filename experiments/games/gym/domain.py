@@ -48,6 +48,7 @@ class GymDomain:
     wrappers: list[Any] = field(default_factory=list)
     training_wrappers: list[Any] = field(default_factory=list)
     train_steps: int = 100_000
+    returns: list[float] = field(default_factory=lambda: [-5.0, 25.0])  # what a learnt distribution has to reach
 
     def __post_init__(self) -> None:
         for given in self.wrappers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,6 +45,7 @@ class WaybillDomain:
 
     label: str = "waybill"
     train_steps: int = 1
+    returns: list[float] = field(default_factory=lambda: [-5.0, 25.0])  # what a learnt distribution has to reach
 
     def training_games(self, setup: Setup) -> Any:
         """All training games in one batch."""

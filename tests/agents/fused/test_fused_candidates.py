@@ -28,6 +28,8 @@ def assert_same(general: QLearner, fused: QLearner, seeds: int) -> None:
     assert (general.flat.values - start).abs().amax(1).min() > 5e-3
     for own, other in zip(fused.metrics(), general.metrics(), strict=True):
         assert own == pytest.approx(other, rel=1e-3, abs=1e-4)
+        assert ("at_ends" in own) == general.head.has_ends
+        assert own.get("at_ends", 0.1) > 0.01  # of returns of a deviation of 2, between -3 and 3
 
 
 @pytest.mark.parametrize("head", ["scalar", "quantile", "cvar", "categorical", "hl_gauss"])

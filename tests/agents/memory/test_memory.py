@@ -10,7 +10,7 @@ import pytest
 import torch
 from remembered import Games, Row, make_memory, naive_transition
 
-from agents.memory.sampling import pack_mask, unpack_mask
+from agents.memory.formats import pack_mask, unpack_mask
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -56,9 +56,11 @@ def filled(obs_dtype: str, masks: bool, rows: int, seed: int) -> SequentialMemor
 
 
 def by_tensors(memory: SequentialMemory, slots: Tensor, n_step: int, weights: Tensor | None = None) -> Transitions:
+    weights = torch.ones(len(slots)) if weights is None else weights
     return read_tensors(
-        memory.columns, slots, n_step=n_step, num_envs=memory.num_envs, gamma=0.9, weights=weights, n_actions=11
-    )
+        memory.columns, slots, n_step=n_step, longest=6, num_envs=memory.num_envs, gamma=0.9, weights=weights,
+        n_actions=11,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("obs_dtype", ["float16", "float32", "uint8"])

@@ -14,22 +14,16 @@ from torch import Tensor
 from agents.memory.priorities import Priorities
 from agents.memory.sum_tree import SumTree
 
-CPU = torch.device("cpu")
-WAYS = pytest.mark.parametrize("compiled", [True, False], ids=["loops", "tensors"])
 
-
-def make_tree(slots: int, compiled: bool, values: list[float] | None = None) -> SumTree:
-    tree = SumTree(slots=slots, device=CPU)
-    tree.compiled = compiled
+def make_tree(slots: int, values: list[float] | None = None) -> SumTree:
+    tree = SumTree(slots=slots)
     if values is not None:
         tree.set(torch.arange(slots), doubles(values))
     return tree
 
 
-def make(slots: int = 8, *, compiled: bool = True, exponent: float = 0.5, seed: int = 0) -> Priorities:
-    made = Priorities(slots=slots, exponent=exponent, generator=np.random.default_rng(seed), device=CPU)
-    made.tree.compiled = compiled
-    return made
+def make(slots: int = 8, *, exponent: float = 0.5, seed: int = 0) -> Priorities:
+    return Priorities(slots=slots, exponent=exponent, generator=np.random.default_rng(seed))
 
 
 def ints(values: Any) -> Tensor:
@@ -67,12 +61,11 @@ def assert_consistent(tree: SumTree) -> None:
     assert torch.equal(sums, children[::2] + children[1::2])
 
 
-@WAYS
 @pytest.mark.parametrize("slots", [1, 2, 3, 8, 13, 100])
-def test_the_tree_is_its_naive_twin(slots: int, compiled: bool) -> None:
+def test_the_tree_is_its_naive_twin(slots: int) -> None:
     """Eighths add up exactly, so slots agree even where a point lies on a border."""
     rng = np.random.default_rng(slots)
-    tree, twin = make_tree(slots, compiled), NaiveTree(slots)
+    tree, twin = make_tree(slots), NaiveTree(slots)
     for _ in range(400):
         size = int(rng.integers(1, 9))
         indices = rng.integers(0, slots, size).tolist()  # often twice the same
@@ -87,34 +80,30 @@ def test_the_tree_is_its_naive_twin(slots: int, compiled: bool) -> None:
             assert tree.find(doubles(points)).tolist() == [twin.find(point) for point in points]
 
 
-def test_both_ways_agree_to_the_last_bit_and_nothing_drifts() -> None:
+def test_nothing_drifts() -> None:
     rng = np.random.default_rng(0)
-    loops, tensors = make_tree(77, True), make_tree(77, False)
+    tree = make_tree(77)
     for step in range(1500):
-        indices = torch.from_numpy(rng.integers(0, 77, 20))
-        values = torch.from_numpy(10.0 ** rng.uniform(-12, 12, 20) * (rng.random(20) < 0.8))
-        loops.set(indices, values)
-        tensors.set(indices, values)
-        assert torch.equal(loops.nodes, tensors.nodes)
-        points = torch.from_numpy(rng.random(30) * loops.total())
-        assert torch.equal(loops.find(points), tensors.find(points))
+        tree.set(
+            torch.from_numpy(rng.integers(0, 77, 20)),
+            torch.from_numpy(10.0 ** rng.uniform(-12, 12, 20) * (rng.random(20) < 0.8)),
+        )
         if step % 100 == 0:
-            assert_consistent(loops)
-    assert loops.total() == pytest.approx(math.fsum(loops.values().tolist()), rel=1e-14)
-    loaded = make_tree(77, True)
-    loaded.load(loops.values())
-    assert torch.equal(loaded.nodes, loops.nodes)
+            assert_consistent(tree)
+    assert tree.total() == pytest.approx(math.fsum(tree.values().tolist()), rel=1e-14)
+    loaded = make_tree(77)
+    loaded.load(tree.values())
+    assert torch.equal(loaded.nodes, tree.nodes)
 
 
-@WAYS
-def test_a_slot_of_value_zero_is_never_found(compiled: bool) -> None:
+def test_a_slot_of_value_zero_is_never_found() -> None:
     """Neither at the borders nor one rounding step beside them, nor at the total or beyond it."""
     rng = np.random.default_rng(1)
     for _ in range(150):
         slots = int(rng.integers(1, 40))
         values = 10.0 ** rng.uniform(-20, 20, slots) * (rng.random(slots) < 0.4)
         values[rng.integers(slots)] = rng.random() + 1e-9
-        tree = make_tree(slots, compiled, values.tolist())
+        tree = make_tree(slots, values.tolist())
         borders = np.concatenate((values.cumsum(), values[::-1].cumsum(), [tree.total()]))
         points = np.concatenate((borders, np.nextafter(borders, np.inf), np.nextafter(borders, 0), [0.0]))
         found = tree.find(torch.from_numpy(points))
@@ -122,19 +111,17 @@ def test_a_slot_of_value_zero_is_never_found(compiled: bool) -> None:
         assert (found < slots).all()
 
 
-@WAYS
-def test_one_slot(compiled: bool) -> None:
-    tree = make_tree(1, compiled, [3.0])
+def test_one_slot() -> None:
+    tree = make_tree(1, [3.0])
     assert tree.total() == 3.0
     assert tree.find(doubles([0.0, 1.5, 3.0])).tolist() == [0, 0, 0]
     tree.set(ints([0, 0, 0]), doubles([1.0, 5.0, 2.0]))
     assert tree.total() == 2.0  # the last one holds
 
 
-@WAYS
-def test_tiny_and_huge_values(compiled: bool) -> None:
+def test_tiny_and_huge_values() -> None:
     least, most = 5e-324, 1e308
-    tree = make_tree(5, compiled, [least, 0.0, 0.0, least, 0.0])
+    tree = make_tree(5, [least, 0.0, 0.0, least, 0.0])
     assert tree.find(doubles([0.0, least, 2 * least])).tolist() == [0, 3, 3]
     tree.set(ints([1]), doubles([most]))
     assert tree.total() == most
@@ -144,7 +131,7 @@ def test_tiny_and_huge_values(compiled: bool) -> None:
 
 
 def test_what_does_not_fit_the_tree_is_refused_in_one_line() -> None:
-    tree = make_tree(5, True, [1.0] * 5)
+    tree = make_tree(5, [1.0] * 5)
     for indices in ([0, 5], [-1, 0]):
         with pytest.raises(ValueError, match="^a priority is set for a slot that does not exist$"):
             tree.set(ints(indices), doubles([9.0, 9.0]))
@@ -153,13 +140,12 @@ def test_what_does_not_fit_the_tree_is_refused_in_one_line() -> None:
             tree.set(ints([0, 1]), doubles([9.0, value]))
     assert tree.values().tolist() == [1.0] * 5  # all or nothing
     with pytest.raises(ValueError, match="^priorities need a slot, but slots=0$"):
-        SumTree(slots=0, device=CPU)
+        SumTree(slots=0)
 
 
-@WAYS
-def test_priorities_of_a_worked_example(compiled: bool) -> None:
+def test_priorities_of_a_worked_example() -> None:
     """exponent 0.5 and TD errors 4, 9, 0: priorities 2, 3 and 0.001; a new slot gets the largest so far, 1 at first."""
-    made = make(5, compiled=compiled)
+    made = make(5)
     made.add(ints([0, 1, 2]))
     assert made.tree.values().tolist() == [1.0, 1.0, 1.0, 0.0, 0.0]
     made.update(ints([0, 1, 2, 3]), torch.tensor([4.0, 9.0, 0.0, 100.0], requires_grad=True))
@@ -175,9 +161,8 @@ def test_priorities_of_a_worked_example(compiled: bool) -> None:
     assert made.tree.values().tolist() == pytest.approx([0.0, 4.0, 1.0, 0.0, 0.0], rel=1e-6)
 
 
-@WAYS
-def test_slots_are_drawn_as_often_as_their_priorities_say(compiled: bool) -> None:
-    made = make(11, compiled=compiled, exponent=0.7, seed=3)
+def test_slots_are_drawn_as_often_as_their_priorities_say() -> None:
+    made = make(11, exponent=0.7, seed=3)
     td = np.random.default_rng(5).exponential(size=11)
     made.add(torch.arange(11))
     made.update(torch.arange(11), torch.from_numpy(td))
@@ -215,9 +200,8 @@ def test_importance_weights_are_literal_numbers() -> None:
     assert made.weights(doubles([0.1, 0.4]), filled=10, beta=0.0).tolist() == [1.0, 1.0]
 
 
-@WAYS
-def test_nothing_to_sample_is_said_in_one_line(compiled: bool) -> None:
-    made = make(compiled=compiled)
+def test_nothing_to_sample_is_said_in_one_line() -> None:
+    made = make()
     with pytest.raises(ValueError, match="^there is nothing to sample: all priorities are zero$"):
         made.sample(4)
     made.add(ints([2]))
@@ -230,7 +214,7 @@ def test_nothing_to_sample_is_said_in_one_line(compiled: bool) -> None:
         made.update(ints([2]), torch.tensor([bad]))
         with pytest.raises(ValueError, match=f"^the priorities add up to {bad}: a TD error was not finite$"):
             made.sample(4)
-        made = make(compiled=compiled)
+        made = make()
 
 
 def play(made: Priorities, *, steps: int, seed: int) -> list[tuple[Tensor, Tensor]]:
@@ -252,16 +236,8 @@ def assert_same_draws(ours: list[tuple[Tensor, Tensor]], theirs: list[tuple[Tens
         torch.testing.assert_close(probabilities.cpu(), others.cpu(), rtol=rel, atol=0.0)
 
 
-def test_both_ways_of_prioritising_agree() -> None:
-    """Up to the last bits of the power."""
-    loops, tensors = make(37), make(37, compiled=False)
-    assert_same_draws(play(loops, steps=800, seed=1), play(tensors, steps=800, seed=1), rel=1e-12)
-    assert loops.largest.item() == pytest.approx(tensors.largest.item(), rel=1e-14)
-
-
-@WAYS
-def test_round_trip_goes_on_as_before(compiled: bool) -> None:
-    made, restored = make(13, compiled=compiled), make(13, compiled=compiled, seed=99)
+def test_round_trip_goes_on_as_before() -> None:
+    made, restored = make(13), make(13, seed=99)
     play(made, steps=50, seed=1)
     play(restored, steps=9, seed=2)
     file = io.BytesIO()
@@ -281,11 +257,3 @@ def test_priorities_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="^the saved priorities do not fit: they are of 9 slots there and 8 here$"):
         made.load_state_dict(other.state_dict())
     assert made.tree.total() == 0  # nothing was taken over
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_draws_what_a_cpu_draws() -> None:
-    generator = np.random.default_rng(0)
-    on_gpu = Priorities(slots=37, exponent=0.5, generator=generator, device=torch.device("cuda"))
-    assert_same_draws(play(make(37), steps=300, seed=1), play(on_gpu, steps=300, seed=1), rel=1e-12)

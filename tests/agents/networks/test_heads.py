@@ -141,6 +141,22 @@ def test_hl_gauss_targets_mean_what_they_should() -> None:
     assert 5.8 < end.item() + 1 < 5.9
 
 
+def test_what_lies_at_the_ends_by_hand() -> None:
+    """Atoms -2, -1, 0, 1, 2: 1.5 is half an atom of 2; bins of 1 from -2.5 to 2.5, the outermost from 1.5 on."""
+    categorical, hl_gauss = make("categorical"), make("hl_gauss", v_min=-2.5, v_max=2.5)
+    returns = torch.tensor([[-9.0, -1.75, -1.0, 0.0, 1.5, 7.0]])
+    target = categorical.bootstrap(returns, torch.zeros(1, 6), torch.zeros(1, 6, 5))
+    torch.testing.assert_close(categorical.at_ends(target), torch.tensor([[1.0, 0.75, 0.0, 0.0, 0.5, 1.0]]))
+    returns = torch.tensor([[-9.0, -1.6, -1.4, 0.0, 1.4, 1.6, 9.0]])
+    assert hl_gauss.at_ends(returns).tolist() == [[1, 1, 0, 0, 0, 1, 1]]
+    assert [make(name).has_ends for name in ("scalar", "quantile", "categorical", "hl_gauss")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 def outputs_for(head: heads.Head, mean: Tensor) -> Tensor:
     """Outputs [..., Z] that are certain of a return, one of -1, 0 and 1."""
     if isinstance(head, heads.CategoricalHead | heads.HLGaussHead):

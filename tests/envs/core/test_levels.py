@@ -44,6 +44,14 @@ def test_every_level_file_loads_and_is_named_after_its_file(name: str) -> None:
     assert record["n_goods"] == len(level.goods)
 
 
+def test_returns_are_the_levels_own_and_no_part_of_the_game() -> None:
+    highest = {name: levels.load_level(name).returns[1] for name in levels.names()}
+    assert highest == {"haul": 10, "refine": 25, "chain": 40, "rivals": 30, "fog": 30}
+    other = dataclasses.replace(levels.load_level("haul"), returns=[-1.0, 1.0])
+    assert other == levels.load_level("haul")
+    assert "returns" not in other.numbers()
+
+
 def test_haul_and_refine_are_there() -> None:
     assert {"haul", "refine"} <= set(levels.names())
 
@@ -75,6 +83,9 @@ def test_a_level_record_by_literals() -> None:
     [
         ({"side": 5}, "side=5 is not in 6..32"),
         ({"side": 33}, "side=33 is not in 6..32"),
+        ({"returns": [3.0, 1.0]}, "returns=[3.0, 1.0] are not two finite numbers, the lower one first"),
+        ({"returns": [3.0]}, "returns=[3.0] are not two finite numbers"),
+        ({"returns": [0.0, float("inf")]}, "returns=[0.0, inf] are not two finite numbers"),
         ({"deposits": 0}, "deposits=0"),
         ({"towns": 9}, "towns=9"),
         ({"horizon": 1}, "horizon=1"),

@@ -84,7 +84,7 @@ def test_a_run_of_before_is_read_and_saved_without_classes(tmp_path: Path, path:
     if "level" in before:
         gone = ("planner_beam", "planner_width")
         later["level"] = {key: x for key, x in before["level"].items() if key not in gone} | {"planner_effort": 3}
-        later["level"]["planner_beliefs"] = 4
+        later["level"] |= {"planner_beliefs": 4, "returns": [-5.0, 25.0]}
         later["dated"] = False
         later["selfplay"] = {**before["selfplay"], "league": [], "league_share": 0.3}
         later["curriculum"] = {**before["curriculum"], "made": 0.0, "own_advice": True}

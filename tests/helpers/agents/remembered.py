@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
 from agents.memory.priorities import Priorities
 from agents.memory.ring import SequentialMemory
 
 Row = dict[str, Any]
-CPU = torch.device("cpu")
 
 
 def make_memory(**changes: Any) -> SequentialMemory:
     """20 rows of 3 games, 2 numbers each and 11 actions."""
     values: dict[str, Any] = {
         "capacity": 60, "num_envs": 3, "obs_size": 2, "n_actions": 11, "obs_dtype": "float32", "store_masks": True,
-        "memory_bytes": 2**20, "device": CPU, "generator": np.random.default_rng(0),
+        "memory_bytes": 2**20, "generator": np.random.default_rng(0),
     }  # fmt: skip
     return SequentialMemory(**(values | changes))
 
@@ -26,7 +24,7 @@ def make_memory(**changes: Any) -> SequentialMemory:
 def make_prioritised(*, rows: int = 20, num_envs: int = 3, seed: int = 0, **changes: Any) -> SequentialMemory:
     """The same with priorities."""
     generator = np.random.default_rng(seed)
-    priorities = Priorities(slots=rows * num_envs, exponent=1.0, generator=generator, device=CPU)
+    priorities = Priorities(slots=rows * num_envs, exponent=1.0, generator=generator)
     return make_memory(
         capacity=rows * num_envs, num_envs=num_envs, generator=generator, priorities=priorities, **changes
     )
