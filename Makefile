@@ -45,7 +45,8 @@ bench-quick: $(JAX)
 	$(BIN)/python -m experiments.bench device=$(device) rounds=1 tables=train,jax $(ARGS)
 
 gpu: $(STAMP)
-	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m pytest -m gpu tests
+	$(BIN)/python -m experiments.bench device=cuda tables=train,regimes,split $(ARGS)
 	$(BIN)/python -m experiments.bench device=cuda $(ARGS)
 
 .venv: $(STAMP)

@@ -1,8 +1,9 @@
 """Measures speed side by side in one run: ``make bench`` or ``python -m experiments.bench [device=cuda] [rounds=5]``.
 
-``tables=engine,split`` makes only some of the tables; known are engine, train, jax, sb3, split and seeds (jax needs the
-extra of that name). ``page=docs/performance.md`` also puts them into that page, between its marks. Only ratios within a
-run mean something on a shared machine; every figure is a median over rounds that take turns.
+``tables=engine,split`` makes only some of the tables; known are engine, train, jax, sb3, split, seeds (jax needs the
+extra of that name) and, unless it is named only with device=cuda, regimes. ``page=docs/performance.md`` also puts them
+into that page, between its marks. Only ratios within a run mean something on a shared machine; every figure is a median
+over rounds that take turns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from experiments.common.files import write_whole
 from experiments.common.machine import cores
 from groundwork.errors import WaybillError
 
-TABLE_NAMES = ("engine", "train", "jax", "sb3", "split", "seeds")
+TABLE_NAMES = ("engine", "train", "jax", "sb3", "split", "seeds", "regimes")
 BEGIN, END = "<!-- measured: make bench writes what follows -->", "<!-- end of what is measured -->"
 
 
@@ -37,7 +38,7 @@ def options(arguments: list[str]) -> Options:
     Raises:
         WaybillError: for anything else.
     """
-    given = {"device": "auto", "rounds": "3", "tables": ",".join(TABLE_NAMES), "page": ""}
+    given = {"device": "auto", "rounds": "3", "tables": "", "page": ""}
     for argument in arguments:
         name, _, value = argument.partition("=")
         if name not in given or not value:
@@ -49,7 +50,9 @@ def options(arguments: list[str]) -> Options:
         raise WaybillError(f"rounds={given['rounds']}, allowed are 1 and more")
     if given["device"] not in ("auto", "cpu", "cuda"):
         raise WaybillError(f"device={given['device']}, allowed are auto, cpu and cuda")
-    tables = given["tables"].split(",")
+    tables = given["tables"].split(",") if given["tables"] else [
+        name for name in TABLE_NAMES if name != "regimes" or given["device"] == "cuda"
+    ]  # fmt: skip
     if not set(tables) <= set(TABLE_NAMES):
         raise WaybillError(f"tables={given['tables']}, allowed are some of {','.join(TABLE_NAMES)}")
     page = Path(given["page"]) if given["page"] else None

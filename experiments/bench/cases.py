@@ -22,6 +22,7 @@ from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
 from agents.sb3.settings import SB3DQNSettings
 from agents.settings import Task
+from envs.waybill.core import levels
 from envs.waybill.env import WaybillEnv
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.vector_env import WaybillVectorEnv
@@ -33,6 +34,7 @@ from experiments.runs.seeds import SeedGames
 
 ENGINE_GAMES, SINGLE_STEPS = 1024, 4000
 GAMES, BATCH_SIZE, STEPS_PER_UPDATE = 64, 128, 4
+REPLAYED = BATCH_SIZE // STEPS_PER_UPDATE  # transitions that updates see for each environment step
 MAPS_PER_GAME = 8
 TimedRound = Callable[[], float]  # one timed round: environment steps a second
 
@@ -82,9 +84,10 @@ def single_engine() -> TimedRound:
 
 @dataclass(frozen=True)
 class Case:
-    """A training to time: a game (``refine`` or a Gymnasium id), a network, steps of a round.
+    """A training to time: a game (a level or a Gymnasium id), a network, steps of a round.
 
-    ``settings`` of our agent are plain ones, as Stable-Baselines3's, or those given.
+    ``settings`` of our agent are plain ones, as Stable-Baselines3's, or those given. Whatever the batch is, updates see
+    as many transitions for each step.
     """
 
     name: str
@@ -92,12 +95,16 @@ class Case:
     network: Any
     steps: int
     settings: DQNSettings | None = None
+    count: int = GAMES
+    batch_size: int = BATCH_SIZE
 
     def games(self) -> Any:
-        """Its 64 games side by side, as our agents play them."""
-        if self.game == "refine":
-            return WaybillVectorEnv(num_envs=GAMES, maps=(TRAIN_SEEDS, GAMES * MAPS_PER_GAME), copy=False)
-        return GymBatch(game=GameChoice(self.game), num_envs=GAMES)
+        """Its games side by side, as our agents play them."""
+        if self.game in levels.names():
+            maps = (TRAIN_SEEDS, min(self.count * MAPS_PER_GAME, 1024))
+            threads = 1 if self.count == GAMES else cores()
+            return WaybillVectorEnv(level=self.game, num_envs=self.count, maps=maps, copy=False, threads=threads)
+        return GymBatch(game=GameChoice(self.game), num_envs=self.count)
 
     def sb3_games(self, count: int) -> DummyVecEnv:
         """Its games as Stable-Baselines3 plays them: a list of single environments."""
@@ -121,7 +128,8 @@ CASES = (
 def as_trained() -> Case:
     """What ``make train`` does, with the settings of conf/agent/dqn.yaml."""
     given: Any = OmegaConf.to_container(OmegaConf.load(CONF / "agent" / "dqn.yaml"))
-    settings = DQNSettings(**{key: value for key, value in given.items() if key not in ("_target_", "name")})
+    others = ("_target_", "name", "v_min", "v_max")  # the latter are the level's, and not asked for
+    settings = DQNSettings(**{key: value for key, value in given.items() if key not in others})
     return Case("refine, candidates 128, as make train", "refine", CandidateSettings(), 8192, settings)
 
 
@@ -131,19 +139,19 @@ class Training:
     def __init__(self, case: Case, device: torch.device, *, seeds: int = 1, threads: int | None = None) -> None:
         games = [case.games() for _ in range(seeds)]
         self.env = SeedGames(games)
-        self.seeds, self.steps, self.env_step = seeds, case.steps, 0
+        self.seeds, self.steps, self.env_step, self.count = seeds, case.steps, 0, case.count
         layout, actions = Layout(*self.env.layout), int(self.env.single_action_space.n)
         settings = case.settings or DQNSettings(
-            batch_size=BATCH_SIZE,
-            updates_per_step=1 / STEPS_PER_UPDATE,
+            batch_size=case.batch_size,
+            updates_per_step=REPLAYED / case.batch_size,
             learning_starts=1024,
             n_step=1,
             double=False,
-            memory_capacity=50_000,
+            memory_capacity=max(50_000, 64 * case.count),
         )
         task = Task(
             make_network=partial(case.network.build, layout=layout, n_actions=actions),
-            num_envs=GAMES,
+            num_envs=case.count,
             obs_size=layout.size,
             n_actions=actions,
             total_steps=10**6,
@@ -157,7 +165,7 @@ class Training:
         self.obs: Any
         self.infos: Any
         self.obs, self.infos = self.env.reset(seed=0)
-        self.train(settings.learning_starts + 1024)
+        self.train(settings.learning_starts + max(1024, 4 * case.count, 4 * case.batch_size // REPLAYED))
 
     def __call__(self) -> float:
         """Environment steps a second (of each seed) over a round."""
@@ -168,7 +176,7 @@ class Training:
     def train(self, steps: int) -> None:
         """Train for that many environment steps: act, step, remember, update."""
         agent, env = self.agent, self.env
-        for _ in range(steps // GAMES):
+        for _ in range(steps // self.count):
             mask, obs_tm1 = self.infos["action_mask"], self.obs
             groups = self.infos.get("action_group", env.action_groups)
             a_tm1 = agent.act(obs_tm1, mask, groups, env_step=self.env_step)
@@ -182,7 +190,7 @@ class Training:
                 truncated_t=truncated_t,
                 reset_rows=self.infos["reset"],
             )
-            self.env_step += GAMES
+            self.env_step += self.count
             agent.learn(self.env_step)
 
 

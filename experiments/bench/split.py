@@ -34,13 +34,19 @@ class Stopwatch:
 
 
 def split_time(training: Training) -> dict[str, float]:
-    """Microseconds for each environment step: engine, act, remember, sample, update; and the update's floor."""
+    """Microseconds for each environment step: engine, act, remember, sample, update; and the update's floor.
+
+    On a GPU sampling is a part of the update.
+    """
     agent, device = training.agent, training.agent.policy.device
     watches = {}
-    places = {
-        "engine": (training.env, "step"), "act": (agent, "act"), "remember": (agent, "observe"),
-        "sample": (agent, "sample"), "update": (agent.learner, "update"),
+    places: dict[str, tuple[Any, str]] = {
+        "engine": (training.env, "step"), "act": (agent, "act"), "remember": (agent, "observe")
     }  # fmt: skip
+    if agent.resident is None:
+        places |= {"sample": (agent, "sample"), "update": (agent.learner, "update")}
+    else:
+        places |= {"update": (agent.resident, "update")}
     for name, (owner, attribute) in places.items():
         watches[name] = Stopwatch(getattr(owner, attribute), device)
         setattr(owner, attribute, watches[name])
@@ -48,13 +54,14 @@ def split_time(training: Training) -> dict[str, float]:
     for owner, attribute in places.values():
         delattr(owner, attribute)
     spent = {name: 1e6 * watch.seconds / (training.steps // GAMES * GAMES) for name, watch in watches.items()}
-    return spent | {"floor": 1e6 * floor(training) / STEPS_PER_UPDATE}
+    return {"sample": 0.0} | spent | {"floor": 1e6 * floor(training) / STEPS_PER_UPDATE}
 
 
 def floor(training: Training) -> float:
     """Seconds that the matrix products of an update take alone, measured here; all of them dense."""
     agent = training.agent
-    batch = agent.sample(training.env_step, 1)
+    batch = agent.batch
+    assert batch is not None
     return sum(product_seconds(shape, agent.policy.device) for shape in products(agent.policy.network, batch))
 
 

@@ -11,12 +11,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
 from experiments.bench.cases import (
     BATCH_SIZE,
     CASES,
     ENGINE_GAMES,
     GAMES,
+    REPLAYED,
     STEPS_PER_UPDATE,
     Case,
     TimedRound,
@@ -30,7 +32,7 @@ from experiments.bench.split import gflops, split_time
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
 
-SEEDS = 8
+SEEDS, LARGE_BATCH = 8, 16_384
 _TRAINING = f"env steps a second of training; batch {BATCH_SIZE}, an update for {STEPS_PER_UPDATE} steps"
 ENGINE_LEVELS = ("refine", "chain", "rivals", "fog")
 
@@ -183,7 +185,29 @@ def seeds_table(device: torch.device, rounds: int) -> Found:
     )
 
 
+def regimes_table(device: torch.device, rounds: int) -> Found:
+    """What large batches bring where products are cheap: as many transitions are replayed for each step."""
+    rows = []
+    for game, network, count in (
+        ("CartPole-v1", MLPSettings(width=[256, 256], layer_norm=False), 4096), ("rivals", CandidateSettings(), 1024),
+    ):  # fmt: skip
+        size = LARGE_BATCH if device.type == "cuda" else LARGE_BATCH // 16
+        strict = Case(game, game, network, 16_384 if device.type == "cuda" else 1024)
+        large = Case(game, game, network, max(8 * count, 4 * size // REPLAYED), count=count, batch_size=size)
+        makers: dict[str, Callable[[], TimedRound]] = {
+            "strict": partial(Training, strict, device), "large": partial(Training, large, device)
+        }  # fmt: skip
+        one, other = time_rounds(f"{game}, {size:,} a batch", makers, rounds).values()
+        named = f"{median_and_range(other)}; {count:,} games, batch {size:,}"
+        rows.append([game, median_and_range(one), named, ratios(other, one)])
+    return Found(
+        f"batches, env steps a second of training; {REPLAYED} transitions replayed for each step",
+        ["game", f"{GAMES} games, batch {BATCH_SIZE}", "large", "ratio"],
+        rows,
+    )
+
+
 TABLES = {
     "engine": engine_table, "train": train_table, "jax": against_jax_table, "sb3": against_sb3_table,
-    "split": split_table, "seeds": seeds_table,
+    "split": split_table, "seeds": seeds_table, "regimes": regimes_table,
 }  # fmt: skip

@@ -8,9 +8,12 @@ from functools import partial
 from typing import Any
 from unittest import mock
 
+import chain
 import numpy as np
 import pytest
 import torch
+from chain import Chain
+from expert import build_expert
 from pretended import World, pretended_gpus
 from random_games import RandomGames
 
@@ -128,6 +131,22 @@ def test_graphs_do_what_single_operations_do(case: Any) -> None:
     assert lately["copies from a device"] == steps
     assert lately["copies to a device"] <= steps * (1 + seeds) + (lately["replays"] - steps if case[1] == "pqn" else 0)
     assert lately["replays"] > steps + 10
+
+
+@pytest.mark.parametrize("head", ["scalar", "hl_gauss"])
+def test_expert_iteration_is_at_home_there_too(head: str) -> None:
+    """It plays as it does on a CPU, whose random numbers it has; nothing of it is one graph."""
+    changes: dict[str, Any] = {"head": head, "atoms": 31, "v_min": -0.3, "v_max": 1.3, "turns": 2, "candidates": 2}
+    with pretended_gpus() as world:
+        games = [Chain(num_envs=8) for _ in range(2)]
+        there = build_expert(games[0], (0, 1), device=f"cuda:{PLACE}", **changes)
+        actions = [chain.play(there, games[0], 0, 96)]  # type: ignore[arg-type]
+        assert world.counts["copies from a device"] > 20
+        assert (there.updates, there.policy.device) == (2, torch.device("cuda", PLACE))
+        here = build_expert(games[1], (0, 1), **changes)
+        actions.append(chain.play(here, games[1], 0, 96))  # type: ignore[arg-type]
+        there.load_state_dict(there.state_dict())
+    assert actions[0] == actions[1]
 
 
 @pytest.mark.parametrize("kind", ["dqn", "pqn"])

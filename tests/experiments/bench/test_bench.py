@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from pretended import pretended_gpus
 
 from agents.networks.candidates import CandidateSettings
 from agents.networks.mlp import MLPSettings
@@ -40,6 +42,8 @@ def test_options() -> None:
     assert options(["page=docs/performance.md"]).page == Path("docs/performance.md")
     assert options(["device=cpu"])[1] == 3
     assert options(["device=cpu", "tables=split,engine"])[2] == ["split", "engine"]
+    assert options(["device=cuda"])[2] == [*all_tables, "regimes"]
+    assert options(["device=cpu", "tables=regimes"])[2] == ["regimes"]
 
 
 def test_without_jax_it_is_said_before_anything_is_measured(
@@ -87,6 +91,25 @@ def test_a_case_trains_and_its_time_is_split(game: str, seeds: int) -> None:
         assert set(spent) == {"engine", "act", "remember", "sample", "update", "floor"}
         assert min(spent.values()) > 0
         assert training.agent.updates - before == 2 * 512 // 4  # the split's round is one of training
+
+
+@pytest.mark.parametrize(("game", "count", "size"), [("CartPole-v1", 128, 512), ("rivals", 32, 64)])
+def test_larger_batches_replay_as_many_transitions_for_each_step(game: str, count: int, size: int) -> None:
+    network = SMALL.network if game == "CartPole-v1" else CandidateSettings(width=8)
+    training = Training(Case("large", game, network, 1024, count=count, batch_size=size), CPU)
+    before, steps = training.agent.updates, training.env_step
+    training()
+    assert training.env_step - steps == 1024
+    assert (training.agent.updates - before) * size == 32 * 1024
+
+
+def test_a_gpu_s_time_is_split_too_though_it_draws_within_the_update() -> None:
+    with pretended_gpus():
+        training = Training(dataclasses.replace(SMALL, steps=128), torch.device("cuda", 0))
+        spent = split_time(training)
+    assert spent.pop("sample") == 0
+    assert set(spent) == {"engine", "act", "remember", "update", "floor"}
+    assert min(spent.values()) > 0
 
 
 def test_tables_are_put_between_the_marks_of_a_page(tmp_path: Path) -> None:

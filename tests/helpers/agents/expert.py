@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from chain import RIGHT, Chain, make_task
 
 from agents.acting.teacher import TeacherSettings
@@ -48,8 +49,9 @@ class Copies:
 
 
 def build_expert(
-    env: Chain, seeds: tuple[int, ...] = (0,), teacher: TeacherSettings | None = None, **changes: Any
-) -> ExpertIteration:
+    env: Chain, seeds: tuple[int, ...] = (0,), teacher: TeacherSettings | None = None, device: str = "cpu",
+    **changes: Any,
+) -> ExpertIteration:  # fmt: skip
     """An agent on the games of ``env``."""
     defaults: dict[str, Any] = {
         "gamma": GAMMA, "turns": 3, "candidates": 3, "batch_size": 32, "updates_per_step": 1 / 16,
@@ -58,5 +60,5 @@ def build_expert(
     }  # fmt: skip
     own = env.n // len(seeds)
     branches = [Copies(env, k * own, own) for k in range(len(seeds))]
-    task = replace(make_task(own, seeds, 20_000, teacher), branches=branches)
+    task = replace(make_task(own, seeds, 20_000, teacher), branches=branches, device=torch.device(device))
     return ExpertSettings(**(defaults | changes)).build(task)
