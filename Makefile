@@ -47,7 +47,6 @@ bench-quick: $(JAX)
 gpu: $(STAMP)
 	$(BIN)/python -m pytest -m gpu tests
 	$(BIN)/python -m experiments.bench device=cuda tables=train,regimes,split $(ARGS)
-	$(BIN)/python -m experiments.bench device=cuda $(ARGS)
 
 .venv: $(STAMP)
 
