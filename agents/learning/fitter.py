@@ -21,7 +21,7 @@ class QFitter(Updater):
     """Minimises a value head's loss between Q(s, a) and a target return.
 
     With ``fused_update`` the gradients of networks that allow it are computed without autograd (see ``fused``); on a
-    GPU an update is replayed as a graph, if ``captured``.
+    GPU an update is replayed as a graph.
     """
 
     fused: FusedMLP | None
@@ -36,7 +36,6 @@ class QFitter(Updater):
         max_grad_norm: float,
         n_actions: int,
         fused_update: bool = True,
-        captured: bool = True,
     ) -> None:
         super().__init__(
             network=network, head=head, learning_rate=learning_rate, weight_decay=weight_decay,
@@ -45,7 +44,7 @@ class QFitter(Updater):
         self.n_actions = n_actions
         self.is_fused = fused_update and isinstance(head, ScalarHead) and can_fuse_mlp(network)
         device = self.flat.values.device
-        self._run = Captured(self._step, device) if captured and device.type == "cuda" else self._step
+        self._run = Captured(self._step, device) if device.type == "cuda" else self._step
 
     def update(self, batch: dict[str, Tensor], env_step: int) -> None:
         """One gradient update on ``obs`` [S, B, D], ``mask`` [S, B, A] (optional), ``a``, ``target``, ``weights``."""

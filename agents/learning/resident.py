@@ -21,16 +21,14 @@ class ResidentUpdates:
     """
 
     def __init__(
-        self, *, learner: QLearner, memories: Sequence[ResidentMemory], batch_size: int, gamma: float,
-        captured: bool = True,
+        self, *, learner: QLearner, memories: Sequence[ResidentMemory], batch_size: int, gamma: float
     ) -> None:  # fmt: skip
-        """Without ``captured`` each operation is launched by itself."""
         self.learner, self.memories, self.batch_size, self.gamma = learner, memories, batch_size, gamma
         device = memories[0].device
         self._n_step = torch.zeros((), dtype=torch.int64, device=device)
         self._beta = torch.zeros((), dtype=torch.float64, device=device)
         generators = [memory.generator for memory in memories]
-        self._run = Captured(self._learn, device, generators) if captured else self._learn
+        self._run = Captured(self._learn, device, generators)
 
     def update(
         self, env_step: int, *, n_step: int, beta: float, first: Callable[[Transitions], None] | None = None

@@ -43,7 +43,8 @@ class ResidentMemory:
             raise WaybillError(f"memory_capacity={capacity} is under two steps of num_envs={num_envs} games: raise it")
         dtype, mask_size = OBS_DTYPES[obs_dtype], -(-n_actions // 8) if store_masks else 0
         holds = f"observation {obs_size:,} x {obs_dtype}, mask {n_actions if store_masks else 0:,} bits"
-        check_bytes(capacity, obs_size * dtype.itemsize + mask_size + 18, holds, memory_bytes)
+        # Beside them action, reward, three flags and a chance.
+        check_bytes(capacity, obs_size * dtype.itemsize + mask_size + 19, holds, memory_bytes)
         slots = self.n_rows * num_envs
 
         def column(dtype: torch.dtype, *shape: int) -> Tensor:  # zeros: a slot that was never written is read as finite

@@ -237,8 +237,10 @@ class SequentialMemory:
         """Go on with the rows and the generator of that state.
 
         Raises:
-            WaybillError: in one line, if it comes from a memory of another size.
+            WaybillError: in one line, if it comes from a memory of another size or kind.
         """
+        if isinstance(state["generator"], Tensor):
+            raise WaybillError("the saved memory does not fit: it is one of a GPU, this run's is on a CPU")
         self.generator.bit_generator.state = state["generator"]
         if "columns" not in state:
             return

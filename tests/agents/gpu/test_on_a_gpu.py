@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -48,8 +49,9 @@ def test_a_replayed_update_is_the_update(head: str, seeds: int, exponent: float 
     for captured in (False, True):
         learner = make_learner(copy.deepcopy(network), head, True, learning_rate=lambda step: 1e-3 / (1 + step))
         memories = [memory_of(device, seed, exponent) for seed in range(seeds)]
-        updates = ResidentUpdates(learner=learner, memories=memories, batch_size=12, gamma=0.9, captured=captured)
-        batches = [updates.update(k, n_step=1 + k % 3, beta=0.4 + k / 50) for k in range(20)]
+        updates = ResidentUpdates(learner=learner, memories=memories, batch_size=12, gamma=0.9)
+        with mock.patch("agents.gpu.captured.WARM_UP", 3 if captured else 10**9):
+            batches = [updates.update(k, n_step=1 + k % 3, beta=0.4 + k / 50) for k in range(20)]
         found.append((batches[-1].slots.cpu(), learner.flat.values.cpu(), learner.metrics()))
     assert torch.equal(found[0][0], found[1][0])
     torch.testing.assert_close(found[1][1], found[0][1], rtol=1e-3, atol=1e-4)

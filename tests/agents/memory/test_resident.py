@@ -140,10 +140,14 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
     ):
         memory.load_state_dict(make_memory().state_dict())
     with pytest.raises(
-        ValueError, match=r"^a memory of 60 steps of 28 bytes \(observation 2 x float32, mask 11 bits\)"
+        ValueError, match=r"^the saved memory does not fit: it is one of a GPU, this run's is on a CPU$"
     ):
-        make(memory_bytes=60 * 28 - 1)
-    make(memory_bytes=60 * 28)
+        make_memory().load_state_dict(memory.state_dict())
+    with pytest.raises(
+        ValueError, match=r"^a memory of 60 steps of 29 bytes \(observation 2 x float32, mask 11 bits\)"
+    ):
+        make(memory_bytes=60 * 29 - 1)
+    make(memory_bytes=60 * 29)
     with pytest.raises(ValueError, match="^memory_capacity=3 is under two steps of num_envs=3 games: raise it$"):
         make(rows=1)
     halves = make(obs_dtype="float16")
