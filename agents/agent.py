@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from agents.acting.exploration import EpsilonGreedy
 from agents.acting.policy import QPolicy
+from agents.acting.tally import SOURCES, ActionTally
 from agents.acting.teacher import Teacher
 from agents.learning import transfer
 from agents.learning.updater import Updater
@@ -35,6 +36,7 @@ class QAgent:
         self.teacher = updater.teacher = teacher
         self.policy.flat = updater.flat
         self.all_legal = all_legal
+        self.tally = ActionTally(len(explorations))
 
     @property
     def seeds(self) -> int:
@@ -69,8 +71,12 @@ class QAgent:
         explore = self.explorers(env_step, len(obs))
         actions = self.best(obs, mask, explore)
         self.explore(actions, explore, mask, groups)
-        self.follow_advice(actions, advice, env_step)
-        self.follow_teacher(actions, obs, mask, env_step)
+        source = np.where(explore, SOURCES.index("random"), SOURCES.index("policy"))
+        source[self.follow_advice(actions, advice, env_step)] = SOURCES.index("advice")
+        source[self.follow_teacher(actions, obs, mask, env_step)] = SOURCES.index("teacher")
+        if groups is not None:
+            groups = groups[actions] if groups.ndim == 1 else groups[np.arange(len(actions)), actions]
+        self.tally.add(source, groups)
         return actions
 
     def best(self, obs: np.ndarray, mask: np.ndarray | None, explore: np.ndarray) -> np.ndarray:
@@ -97,18 +103,26 @@ class QAgent:
                 shape = (len(rows), self.policy.n_actions)
                 actions[rows] = part.actions(None if mask is None else mask[rows], of_rows, shape)
 
-    def follow_advice(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> None:
-        """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N], -1 for none."""
-        if advice is not None:
-            count = len(actions) // self.seeds
-            chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
-            chosen &= advice >= 0
-            actions[chosen] = advice[chosen]
+    def follow_advice(self, actions: np.ndarray, advice: np.ndarray | None, env_step: int) -> np.ndarray:
+        """Replace the ``actions`` [S * N] of games that follow a rule now by its ``advice`` [S * N], -1 for none.
 
-    def follow_teacher(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
+        Returns which, bool [S * N].
+        """
+        if advice is None:
+            return np.zeros(len(actions), np.bool_)
+        count = len(actions) // self.seeds
+        chosen = np.concatenate([part.followers(env_step, count) for part in self.explorations])
+        chosen &= advice >= 0
+        actions[chosen] = advice[chosen]
+        return chosen
+
+    def follow_teacher(
+        self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int
+    ) -> np.ndarray:
         """Replace some of the ``actions`` [S * N] by the teacher's, see ``Teacher.replace_actions``."""
-        if self.teacher is not None:
-            self.teacher.replace_actions(actions, obs, mask, env_step)
+        if self.teacher is None:
+            return np.zeros(len(actions), np.bool_)
+        return self.teacher.replace_actions(actions, obs, mask, env_step)
 
     def begin_with(
         self, saved: Sequence[Mapping[str, Tensor]], *, mode: str, fresh: QNetwork, shrink_perturb: float
@@ -153,6 +167,14 @@ class QAgent:
         """
         return self._updater.metrics()
 
+    def gradient_norms(self, seed: int) -> dict[str, float]:
+        """Norms of the last update's gradient of one seed, before clipping, by the network's submodules."""
+        return self._updater.gradient_norms(seed)
+
+    def after_next_update(self, call: Callable[[], None]) -> None:
+        """Call back once, right after the next gradient update."""
+        self._updater.after_next = [*self._updater.after_next, call]
+
     def epsilon(self, env_step: int) -> float:
         """Chance to explore at that step (of the first game, if there is a ladder)."""
         return self.explorations[0].schedule(env_step)
@@ -170,6 +192,7 @@ class QAgent:
         return self._updater.state_dict() | {
             "exploration": [part.state_dict() for part in self.explorations],
             "teacher": None if self.teacher is None else self.teacher.state_dict(),
+            "tally": self.tally.state_dict(),
         }
 
     def load_shared_state(self, state: dict[str, Any]) -> None:
@@ -183,3 +206,5 @@ class QAgent:
             part.load_state_dict(kept)
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
+        if "tally" in state:  # not in a version before
+            self.tally.load_state_dict(state["tally"])

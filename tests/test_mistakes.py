@@ -14,6 +14,7 @@ SMALL = (
     "agent=greedy",
     "level.horizon=5",
     "evaluation.final_maps=2",
+    "diagnostics.pictures=false",
     "level.planner_effort=1",
     "device=cpu",
 )

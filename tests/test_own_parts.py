@@ -197,7 +197,14 @@ def test_gymnasium_takes_parts_by_their_modules() -> None:
 def test_the_three_commands_of_the_page(tmp_path: Path) -> None:
     (text,) = blocks((EXAMPLE / "README.md").read_text(), "")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    small = ["steps=300", "seeds=2", "agent.learning_starts=100", "evaluation.maps=2", "evaluation.final_maps=2"]
+    small = [
+        "steps=300",
+        "seeds=2",
+        "diagnostics.pictures=false",
+        "agent.learning_starts=100",
+        "evaluation.maps=2",
+        "evaluation.final_maps=2",
+    ]
     small += ["num_envs=8", "train_maps=8", "evaluation.every=200", "progress=false"]
     for line, more in zip(text.splitlines(), (small, [], []), strict=True):
         words = line.removeprefix("python ").split()

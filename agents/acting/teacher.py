@@ -52,15 +52,21 @@ class Teacher:
             q_teacher = self.policy.head.mean(self.policy.network(obs, mask))
         return losses.distillation(q, q_teacher, mask, self.settings.temperature)
 
-    def replace_actions(self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int) -> None:
-        """Replace a random share of the ``actions`` [S * N] by the teacher's best ones for obs [S * N, D]."""
+    def replace_actions(
+        self, actions: np.ndarray, obs: np.ndarray, mask: np.ndarray | None, env_step: int
+    ) -> np.ndarray:
+        """Replace a random share of the ``actions`` [S * N] by the teacher's best ones for obs [S * N, D].
+
+        Returns which, bool [S * N].
+        """
         share = self.settings.acting * self._share(env_step)
         if share == 0:
-            return
+            return np.zeros(len(actions), np.bool_)
         games = len(actions) // len(self.generators)
         replaced = np.concatenate([generator.random(games) < share for generator in self.generators])
         if replaced.any():
             actions[replaced] = self.policy.best(obs, mask)[replaced]
+        return replaced
 
     def load(self, weights: Mapping[str, Tensor]) -> None:
         """Take over weights [S, ...].

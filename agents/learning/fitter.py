@@ -62,8 +62,7 @@ class QFitter(Updater):
         else:
             self._differentiate(batch, teacher_weight)
             self.optimizer.step()
-        self.updates += 1
-        self._counted += 1
+        self.updated()
 
     def _step(self, *columns: Tensor) -> None:
         """The part of an update that a CUDA graph can replay, on a batch's ``_COLUMNS``."""

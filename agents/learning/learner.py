@@ -92,10 +92,9 @@ class QLearner(Updater):
 
     def finish(self) -> None:
         """What an update does after its ``step``."""
-        self.updates += 1
+        self.updated()
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)
-        self._counted += 1
 
     def step(self, batch: Transitions, teacher_weight: float = 0.0) -> Tensor:
         """The part of an update that a CUDA graph can replay: gradients, optimiser, moving target network.

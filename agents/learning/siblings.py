@@ -53,8 +53,7 @@ class SiblingFitter(Updater):
             self.note(loss, q_mean, (error.abs() * counted).sum(1) / total, target.flatten(1, 2), share)
         self.optimizer.begin(self.learning_rate(env_step))
         self.optimizer.step()
-        self.updates += 1
-        self._counted += 1
+        self.updated()
 
 
 def _apart(values: Tensor, tried: Tensor) -> Tensor:

@@ -48,6 +48,24 @@ class Updater:
         self.fused = None
         self._sums = torch.zeros(len(self.flat.values), len(_METRICS), device=self.flat.values.device)
         self._counted = 0  # updates since the last read of the sums
+        self.after_next: list[Callable[[], None]] = []  # to be called once the next update is done
+
+    def updated(self) -> None:
+        """Count an update that is done, and call whoever waits for it."""
+        self.updates += 1
+        self._counted += 1
+        if self.after_next:
+            waiting, self.after_next = self.after_next, []
+            for call in waiting:
+                call()
+
+    def gradient_norms(self, seed: int) -> dict[str, float]:
+        """Norms of one seed's last gradient, before clipping, by the network's submodules."""
+        squares: dict[str, float] = {}
+        for name, gradient in self.flat.gradient_views.items():
+            part = name.partition(".")[0]
+            squares[part] = squares.get(part, 0.0) + float(gradient[seed].square().sum())
+        return {part: square**0.5 for part, square in squares.items()}
 
     def set_weights(self, values: Tensor) -> None:
         """Go on with weights [S, P], in the order of ``FlatParameters``; the optimiser starts anew."""

@@ -54,6 +54,8 @@ class SB3Policy:
         """The best action of each row, int64 [N]. SB3's DQN ignores the mask here as it does in training."""
         return self._scores(obs, mask).argmax(1).cpu().numpy()
 
+    __call__ = greedy
+
     def policy_state_dict(self) -> dict[str, Any]:
         """Copies of the policy's weights."""
         return {"network": {name: value.clone() for name, value in self.policy.state_dict().items()}}
@@ -158,9 +160,9 @@ class SB3Agent:
         """int64 [N], see ``SB3Policy.greedy``."""
         return self.policy.greedy(obs, mask)
 
-    def greedy_policy(self, seed: int) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
+    def greedy_policy(self, seed: int) -> SB3Policy:
         """Acts greedily with the weights of now, see ``SB3Policy.greedy``; there is one seed."""
-        return self.policy.greedy
+        return self.policy
 
     def policy_state_dict(self, seed: int = 0) -> dict[str, Any]:
         """Just what is needed to act, for ``SB3Policy.load_policy``; there is one seed."""

@@ -28,6 +28,7 @@ from experiments.bench.cases import (
     sb3_training,
     single_engine,
 )
+from experiments.bench.diagnosed import measure_costs
 from experiments.bench.split import gflops, split_time
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
@@ -207,7 +208,24 @@ def regimes_table(device: torch.device, rounds: int) -> Found:
     )
 
 
+def diagnostics_table(device: torch.device, rounds: int) -> Found:
+    """What the diagnostics cost beside the training of ``make train``."""
+    costs = measure_costs(rounds)
+    rows = [
+        [name, f"{1000 * cost.own:,.0f}", f"{cost.own / costs.interval:.2%}", f"{1000 * cost.drawing:,.0f}"]
+        for name, cost in costs.parts.items()
+    ]
+    own, drawing = (sum(column) for column in zip(*costs.parts.values(), strict=True))
+    rows.append(["all", f"{1000 * own:,.0f}", f"{own / costs.interval:.2%}", f"{1000 * drawing:,.0f}"])
+    return Found(
+        f"diagnostics of one evaluation, for each of which there are {costs.interval:.1f} s of training",
+        ["part", "ms of the training", "share of it", "ms of the process that draws"],
+        rows,
+    )
+
+
 TABLES = {
     "engine": engine_table, "train": train_table, "jax": against_jax_table, "sb3": against_sb3_table,
     "split": split_table, "seeds": seeds_table, "regimes": regimes_table,
+    "diagnostics": diagnostics_table,
 }  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 WINDOW = 100
 
@@ -89,12 +91,35 @@ class Curves:
 
     def add(self, tags: Mapping[str, float], env_step: int) -> None:
         """One point for each tag."""
+        for tag, value in tags.items():
+            self._open().add_scalar(tag, value, env_step)
+
+    def add_histograms(self, tags: Mapping[str, np.ndarray], env_step: int) -> None:
+        """One distribution for each tag, of any numbers."""
+        for tag, values in tags.items():
+            self._open().add_histogram(tag, values, env_step, bins="auto")
+
+    def add_picture(self, tag: str, picture: bytes, env_step: int) -> None:
+        """One picture, the bytes of a PNG or GIF."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        with Image.open(io.BytesIO(picture)) as opened:
+            width, height = opened.size
+        image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=picture)
+        self._open().file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), env_step)
+
+    def add_layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """What the tab CUSTOM SCALARS shows: chapters of charts of several tags each."""
+        kind = "Multiline"
+        lines = {name: {title: [kind, list(tags)] for title, tags in own.items()} for name, own in charts.items()}
+        self._open().add_custom_scalars(lines)
+
+    def _open(self) -> Any:
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._writer = SummaryWriter(str(self._folder), purge_step=self._from_step + 1 if self._from_step else None)
-        for tag, value in tags.items():
-            self._writer.add_scalar(tag, value, env_step)
+        return self._writer
 
     def close(self) -> None:
         """Write what is waiting and close the file."""

@@ -16,6 +16,7 @@ from omegaconf import MISSING, OmegaConf
 from envs.waybill.core.levels import LevelConfig
 from experiments.config.choices import PARTS
 from experiments.config.curriculum import CurriculumConfig
+from experiments.config.diagnostics import DiagnosticsConfig
 from experiments.config.errors import check_device, need
 from experiments.config.groups import ActionsConfig, EncodingConfig, EvaluationConfig, RewardConfig
 from experiments.config.keys import file_name, sweep_name
@@ -59,6 +60,7 @@ class Config:
     checkpoint_every: int = 100_000
     stop_at_score: float | None = None
     progress: bool = True
+    diagnostics: DiagnosticsConfig = field(default_factory=DiagnosticsConfig)
 
     def __post_init__(self) -> None:
         need(0 <= self.seed < 2**16, "seed", self.seed, "0..65535")

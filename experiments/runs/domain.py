@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agents.acting.rollouts import Branches
     from agents.acting.search import LookaheadSettings
     from agents.networks.base import Layout
+    from experiments.diagnostics.diagnostics import GameWatch
+    from experiments.diagnostics.visited import EvaluationWatch
 
 ActGreedily = Callable[[np.ndarray, np.ndarray], np.ndarray]  # obs [N, D], mask [N, A] → int64 [N]
 # (number of the fresh weights, share of the way to them) → dormant units before and after
@@ -121,8 +123,11 @@ class Evaluator(Protocol):
     def warm_up(self) -> None:
         """Do what only the first call does, so that it isn't taken for training time."""
 
-    def __call__(self, policy: Any) -> FinishedGames:
-        """Play one game a map or seed to its end: ``ActGreedily``, or ``ThinksAhead`` where games can be copied."""
+    def __call__(self, policy: Any, watches: Sequence[EvaluationWatch] = ()) -> FinishedGames:
+        """Play one game a map or seed to its end: ``ActGreedily``, or ``ThinksAhead`` where games can be copied.
+
+        ``watches`` look on at the first of them, at least at those that are played at once.
+        """
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,7 @@ class Domain(Protocol):
 
     config_class: ClassVar[type[Config]]
     players: ClassVar[Sequence[str]]  # agents that don't learn
+    action_groups: ClassVar[Sequence[str]]  # what the groups of actions in infos are called; () if there are none
 
     def training_games(self, setup: Setup) -> GameBatch:
         """The games to train on."""
@@ -195,6 +201,9 @@ class Domain(Protocol):
 
     def validation(self, setup: Setup) -> Evaluator:
         """The games that choose the best policy."""
+
+    def game_watch(self, setup: Setup, env: Any) -> GameWatch | None:
+        """Looks on at evaluations in ``env``, one of the evaluator's, for the diagnostics; None if nobody knows how."""
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOut:
         """The games of the result.

@@ -15,6 +15,7 @@ from experiments.common.compiling import announce_compilation
 from experiments.common.machine import device_of, threads_of
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import Setup, brings_own_loop
+from experiments.diagnostics.painter import Painter
 from experiments.runs import seeds, transfer
 from experiments.runs.domain import Curriculum, Evaluator, GameBatch, SelfPlay, n_actions_of, network_layout
 from experiments.runs.seed_run import Clock, SeedRun
@@ -253,7 +254,7 @@ def train(
 
 def session_of(setup: Setup, folder: Path, loop: Loop, validation: Evaluator, stop: StopRequest) -> Session:
     """The session that a loop reports to, with a part for each of the run's seeds."""
-    clock = Clock()
+    clock, painter = Clock(), Painter()
     own = [
         SeedRun(
             seed=k,
@@ -264,6 +265,7 @@ def session_of(setup: Setup, folder: Path, loop: Loop, validation: Evaluator, st
             window=loop.windows[k],
             curriculum=loop.curriculum(one, k),
             clock=clock,
+            painter=painter,
         )
         for k, (one, own_folder) in enumerate(zip(seeds.split(setup), seeds.folders(folder, setup), strict=True))
     ]
@@ -273,6 +275,7 @@ def session_of(setup: Setup, folder: Path, loop: Loop, validation: Evaluator, st
         agent=loop.agent,
         seeds=own,
         clock=clock,
+        painter=painter,
         loop_state=loop.state_dict,
         stop=stop,
     )

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,9 +16,13 @@ import torch
 from experiments.callbacks.callback import Evaluation, RunView
 from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common.curves import Curves, EpisodeWindow
+from experiments.common.files import write_whole
 from experiments.common.machine import process_seconds
 from experiments.common.progress import StepsFile
 from experiments.config.reading import Setup
+from experiments.diagnostics.charts import CHARTS
+from experiments.diagnostics.diagnostics import Diagnostics
+from experiments.diagnostics.painter import Painter
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import BEST
 from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
@@ -56,15 +61,22 @@ class Clock:
 
     def __init__(self) -> None:
         self._before, self._start, self.resumed = 0.0, time.perf_counter(), False
+        self._stopped: float | None = None
 
     @property
     def seconds(self) -> float:
         """Seconds so far."""
+        if self._stopped is not None:
+            return self._stopped
         return self._before + time.perf_counter() - self._start
 
     def start(self) -> None:
         """Count from now on, beside what was counted before a resumption."""
         self._start = time.perf_counter()
+
+    def stop(self) -> None:
+        """Count no further: training is over."""
+        self._stopped = self.seconds
 
     def resume(self, seconds: float) -> None:
         """Take over what an interrupted run has counted."""
@@ -87,6 +99,7 @@ class SeedRun:
     window: EpisodeWindow
     curriculum: Curriculum | None
     clock: Clock
+    painter: Painter
     env_step: int = 0
     best_score: float | None = None
     best_step: int = 0
@@ -98,6 +111,11 @@ class SeedRun:
         self._curves: Curves | None = None
         view = RunView(self, folder=self.folder, config=self.setup.plain, choices=self.setup.names)
         self.calls = Calls(read_callbacks(self.setup.plain), view)
+        env, domain = self.validation.env, self.setup.domain
+        self._diagnostics = Diagnostics(
+            settings=self.setup.config.diagnostics, gamma=self.setup.gamma, agent=self.agent, seed=self.seed,
+            games=domain.game_watch(self.setup, env), layout=env.layout,
+        )  # fmt: skip
         self._steps = StepsFile(self.folder, total=self.setup.config.steps)
 
     def begin(self, state: Mapping[str, Any] | None) -> None:
@@ -106,6 +124,8 @@ class SeedRun:
             self._load_state_dict(state)
         self._curves = Curves(folder=self.folder, from_step=self.env_step)
         self.calls.begin()
+        if self.setup.config.diagnostics.parts:
+            self._curves.add_layout(CHARTS)
         if state is None:
             self.evaluate()  # what it can before it has learnt anything: where the curve begins
 
@@ -115,6 +135,7 @@ class SeedRun:
         config = self.setup.config
         if tags is not None:
             self._add({**self.window.tags(), **tags})
+        self._add(self._diagnostics.since())
         if passed(before, env_step, config.evaluation.every):
             self.evaluate()
         if self.curriculum is not None and (moved := self.curriculum.after_step(env_step)):
@@ -148,7 +169,7 @@ class SeedRun:
         """
         self.check_weights()
         greedy = self.agent.greedy_policy(self.seed)
-        games = self.validation(greedy)
+        games = self.validation(greedy, self._diagnostics.watch())
         score = float(games.score.mean())
         self._evaluated_step = self.env_step
         self.scores.append([self.env_step, score])
@@ -170,6 +191,24 @@ class SeedRun:
             since = None if self.clock.resumed else process_seconds()
             times = {"seconds": self.clock.seconds, "seconds_since_start": since}
             self.reached = {"score": score, "env_step": self.env_step, **times}
+        self._show(greedy, score)
+
+    def _show(self, policy: Any, score: float) -> None:
+        """What the evaluation's games tell beside their score; pictures come into the curves once they are drawn."""
+        shown, step, curves = self._diagnostics.evaluated(policy, score, self.env_step), self.env_step, self._curves
+        assert curves is not None
+        self._add(shown.scalars)
+        curves.add_histograms(shown.histograms, step)
+        if not self.setup.config.diagnostics.pictures or not shown.drawings:
+            return
+        is_last = self.env_step >= self.setup.config.steps or self.reached is not None
+        if not is_last and not self.painter.has_room:
+            self.painter.left_out += 1
+            return
+        for drawing in shown.drawings:
+            self.painter.draw(drawing, partial(curves.add_picture, drawing.tag, env_step=step))
+        for file in shown.files:
+            self.painter.draw(file, partial(_write, self.folder / file.tag))
 
     def _add(self, tags: Mapping[str, float]) -> None:
         if tags:
@@ -197,6 +236,7 @@ class SeedRun:
             "curve": [list(point) for point in self.scores],
             "reached": self.reached,
             "window": self.window.state_dict(),
+            "diagnostics": self._diagnostics.state_dict(),
             "climb": None if self.curriculum is None else self.curriculum.state_dict(),
         }
 
@@ -206,6 +246,8 @@ class SeedRun:
         self.scores = [list(point) for point in state.get("curve", [])]
         self.reached = is_reached(state.get("reached"), self.setup.config.stop_at_score)
         self.window.load_state_dict(state["window"])
+        if "diagnostics" in state:  # not in a version before
+            self._diagnostics.load_state_dict(state["diagnostics"])
         if self.curriculum is not None:
             self.curriculum.load_state_dict(state["climb"])
         if (self.folder / BEST).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
@@ -220,6 +262,11 @@ def _tensors(state: Any, name: str = "") -> Iterator[tuple[str, torch.Tensor]]:
             yield from _tensors(value, f"{name}.{key}" if name else str(key))
     elif isinstance(state, torch.Tensor) and state.is_floating_point():
         yield name, state
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, lambda temporary: temporary.write_bytes(content))
 
 
 def is_reached(reached: Mapping[str, Any] | None, stop_at_score: float | None) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from experiments.common.progress import ProgressReport
 from experiments.common.stopping import INTERRUPTED, Interrupted, StopRequest
 from experiments.config.errors import first_line
 from experiments.config.schema import Config
+from experiments.diagnostics.diagnostics import CountsActions, exploration_scalars
+from experiments.diagnostics.painter import Painter
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST
 from experiments.runs.commands import resume_command
@@ -30,6 +32,7 @@ class Session:
         clock: the same that the seeds have.
         loop_state: what the loop itself has to remember (environment, observations) as arrays and plain data.
         stop: set by Ctrl-C and SIGTERM.
+        painter: draws the seeds' pictures.
     """
 
     def __init__(
@@ -42,10 +45,11 @@ class Session:
         clock: Clock,
         loop_state: Callable[[], dict[str, Any]],
         stop: StopRequest,
+        painter: Painter,
     ) -> None:
         self.config, self.folder, self.agent, self.stop = config, folder, agent, stop
         self.seeds, self.clock, self._loop_state = list(seeds), clock, loop_state
-        self._start_step, self._start_seconds = 0, 0.0
+        self._start_step, self._start_seconds, self._painter = 0, 0.0, painter
         self._writer = checkpoints.CheckpointWriter(folder / LAST)
         self._progress = ProgressReport(title="training", total=config.steps, enabled=config.progress)
 
@@ -73,6 +77,8 @@ class Session:
         """What is due after a step of the loop; False when it must stop."""
         before = self.env_step
         tags = self._tags(env_step) if passed(before, env_step, self.config.log_every) else None
+        if tags is not None:
+            self._painter.deliver()
         for k, own in enumerate(self.seeds):
             if own.reached is None:
                 own.after_step(env_step, None if tags is None else tags[k])
@@ -90,6 +96,9 @@ class Session:
         for own in self.seeds:
             own.complete()
         self.save()
+        self.clock.stop()
+        if self.stop.signal is None:
+            self._painter.finish()
         self.close()
         if self.stop.signal is not None:
             code = 128 + self.stop.signal if self.stop.signal != signal.SIGINT else INTERRUPTED
@@ -100,6 +109,7 @@ class Session:
         """Take the progress bar down and close the curves."""
         with contextlib.suppress(Exception):  # what went wrong was said, or is on its way
             self._writer.finish()
+        self._painter.close()
         self._progress.close()
         for own in self.seeds:
             own.close()
@@ -167,6 +177,10 @@ class Session:
             "train/n_updates": self.agent.updates,
         }
         tags = [shared | {f"train/{name}": x for name, x in means.items()} for means in self.agent.means()]
+        if isinstance(self.agent, CountsActions) and "exploration" in self.config.diagnostics.parts:
+            names = self.seeds[0].setup.domain.action_groups
+            for row, counts in zip(tags, self.agent.tally.take(), strict=True):
+                row |= exploration_scalars(counts, names)
         for own in self.seeds:
             own.check_weights(env_step)
         return tags

@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from experiments.config import reading
 from experiments.config.choices import without_targets
 from experiments.config.keys import flat
 from experiments.config.reading import Setup
+from experiments.diagnostics.visited import EvaluationWatch
 from experiments.runs.domain import ActGreedily, Evaluator
 from experiments.runs.loop import make_loop, train
 from experiments.runs.train import prepare
@@ -194,9 +195,9 @@ class Reported:
         """Do what only the first call does, see ``domain.Evaluator``."""
         self._validation.warm_up()
 
-    def __call__(self, policy: ActGreedily) -> Any:
+    def __call__(self, policy: ActGreedily, watches: Sequence[EvaluationWatch] = ()) -> Any:
         """Play the games, and report the mean score if they are the last seed's."""
-        games = self._validation(policy)
+        games = self._validation(policy, watches)
         self._scores.append(float(games.score.mean()))
         if len(self._scores) == self._seeds:
             self.means.append(float(np.mean(self._scores)))

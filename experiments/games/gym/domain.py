@@ -41,6 +41,7 @@ class GymDomain:
 
     config_class: ClassVar[type[Config]] = Config
     players: ClassVar[tuple[str, ...]] = ("random",)
+    action_groups: ClassVar[tuple[str, ...]] = ()
 
     id: str
     label: str = "gym"
@@ -93,6 +94,9 @@ class GymDomain:
             return BatchEvaluator(batch=batch, first_seed=FIRST_VALIDATION_SEED, max_steps=steps)
         batch.close()
         return self._evaluator(setup, FIRST_VALIDATION_SEED, episodes)
+
+    def game_watch(self, setup: Setup, env: Any) -> None:
+        """None: nothing is known of what these games show."""
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutEpisodes:
         """The held-out episodes, or those asked for."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.diagnostics.visited import EvaluationWatch
 from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.checks import MASK, GameChecks
 from experiments.games.gym.make import GameChoice, make
@@ -45,12 +46,15 @@ class EpisodeEvaluator:
     def warm_up(self) -> None:
         """Do nothing: the first call does what all others do."""
 
-    def __call__(self, policy: ActGreedily) -> Episodes:
-        """Play one episode a seed; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
-        parts = [self._play(policy, seeds) for seeds in self._seeds]
+    def __call__(self, policy: ActGreedily, watches: Sequence[EvaluationWatch] = ()) -> Episodes:
+        """Play one episode a seed; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A].
+
+        ``watches`` look on at the first 128.
+        """
+        parts = [self._play(policy, seeds, watches if k == 0 else ()) for k, seeds in enumerate(self._seeds)]
         return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _play(self, policy: ActGreedily, seeds: Sequence[int]) -> Episodes:
+    def _play(self, policy: ActGreedily, seeds: Sequence[int], watches: Sequence[EvaluationWatch]) -> Episodes:
         # New environments each time: a game may remember more than its reset forgets (MinAtar: the last action).
         envs = [make(self.game) for _ in seeds]
         checks = GameChecks(self.game.id, envs[0].observation_space, self._shapes)
@@ -59,6 +63,8 @@ class EpisodeEvaluator:
         count = len(envs)
         games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
         running = list(range(count))
+        for watch in watches:
+            watch.begin(envs)
 
         def where(row: int) -> str:
             return f"episode of seed {seeds[running[row]]}, step {games.length[running[row]]}"
@@ -67,13 +73,21 @@ class EpisodeEvaluator:
             rows = checks.rows([observations[i] for i in running], where)
             mask = checks.masks([masks[i] for i in running], np.zeros(len(running), np.bool_), where)
             legal = np.ones((len(running), self._shapes.n_actions), np.int8) if mask is None else mask
-            actions = (policy(rows, legal) + self._shapes.first_action).tolist()
+            chosen = policy(rows, legal)
+            actions = (chosen + self._shapes.first_action).tolist()
             r = np.zeros(len(running), object)
+            over = np.zeros(len(running), np.bool_)
             for row, (i, action) in enumerate(zip(running, actions, strict=True)):
                 observations[i], r[row], terminated, truncated, info = envs[i].step(action)
-                masks[i] = info.get(MASK)
+                masks[i], over[row] = info.get(MASK), terminated
                 games.length[i], games.cut[i] = step, not (terminated or truncated)
-            games.score[running] += checks.rewards(r.tolist(), where)
+            r_t = checks.rewards(r.tolist(), where)
+            games.score[running] += r_t
+            for watch in watches:
+                watch.turn(
+                    games=np.array(running), obs_tm1=rows, mask_tm1=legal, a_tm1=chosen, r_t=r_t, terminated_t=over,
+                    env=envs, infos={},
+                )  # fmt: skip
             running = [i for i in running if games.cut[i]]
             if not running:
                 break
@@ -95,14 +109,22 @@ class BatchEvaluator:
     def warm_up(self) -> None:
         """Do nothing: the first call does what all others do."""
 
-    def __call__(self, policy: ActGreedily) -> Episodes:
+    def __call__(self, policy: ActGreedily, watches: Sequence[EvaluationWatch] = ()) -> Episodes:
         """Play one episode a game; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
         count = self.env.num_envs
         games = Episodes(np.zeros(count), np.zeros(count, np.int64), np.ones(count, np.bool_))
         obs, infos = self.env.reset(seed=self._first_seed)
+        for watch in watches:
+            watch.begin(self.env)
         for _ in range(self._max_steps):
-            obs, r, terminated, truncated, infos = self.env.step(policy(obs, infos["action_mask"]))
+            obs_tm1, mask_tm1, a_tm1 = obs, infos["action_mask"], policy(obs, infos["action_mask"])
+            obs, r, terminated, truncated, infos = self.env.step(a_tm1)
             running = games.cut.copy()
+            for watch in watches:
+                watch.turn(
+                    games=np.flatnonzero(running), obs_tm1=obs_tm1[running], mask_tm1=mask_tm1[running],
+                    a_tm1=a_tm1[running], r_t=r[running], terminated_t=terminated[running], env=self.env, infos=infos,
+                )  # fmt: skip
             games.score[running] += r[running]
             games.length[running] += 1
             games.cut[running & (terminated | truncated)] = False

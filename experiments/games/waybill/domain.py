@@ -19,6 +19,7 @@ from experiments.config.schema import Config, WaybillConfig
 from experiments.games.waybill import environments
 from experiments.games.waybill.config import waybill_config
 from experiments.games.waybill.curriculum import LadderCurriculum, make_curriculum
+from experiments.games.waybill.diagnosis.watching import WaybillWatch
 from experiments.games.waybill.evaluation import MapEvaluator
 from experiments.games.waybill.held_out import CACHE, HeldOutMaps, requested_maps
 from experiments.games.waybill.ladder import LadderGames
@@ -44,6 +45,8 @@ class WaybillDomain:
     players: ClassVar[tuple[str, ...]] = tuple(RULE_PLAYERS)
 
     label: str = "waybill"
+    action_groups: ClassVar[tuple[str, ...]] = VERBS
+
     train_steps: int = 1
     returns: list[float] = field(default_factory=lambda: [-5.0, 25.0])  # what a learnt distribution has to reach
 
@@ -62,6 +65,12 @@ class WaybillDomain:
     def validation(self, setup: Setup) -> MapEvaluator:
         """Plays a policy on the validation maps."""
         return MapEvaluator(setup=setup, first_map=VALIDATION_SEEDS, maps=setup.config.evaluation.maps)
+
+    def game_watch(self, setup: Setup, env: Any) -> WaybillWatch:
+        """Shows boards, the funnel, and what orders rest on."""
+        config = waybill_config(setup)
+        shaped, states = config.reward.name == "shaped", config.diagnostics.states
+        return WaybillWatch(layout=env.layout, gamma=setup.gamma, shaped=shaped, states=states)
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutMaps:
         """The held-out maps, or those asked for."""

@@ -10,6 +10,7 @@ import numpy as np
 from envs.waybill.core.levels import LevelConfig
 from experiments.common.progress import ProgressReport
 from experiments.config.reading import Setup
+from experiments.diagnostics.visited import EvaluationWatch
 from experiments.games.waybill.environments import batch_env
 from experiments.runs.domain import ActGreedily, ThinksAhead, ValuesStates
 
@@ -67,10 +68,15 @@ class MapEvaluator:
         env.reset(seed=0)
         env.step(np.zeros(env.num_envs, np.int64))
 
-    def __call__(self, policy: ActGreedily | ThinksAhead) -> MapGames:
-        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A]."""
+    def __call__(self, policy: ActGreedily | ThinksAhead, watches: Sequence[EvaluationWatch] = ()) -> MapGames:
+        """Play one game a map; ``policy`` gives actions int64 [N] from obs [N, D] and mask [N, A].
+
+        ``watches`` look on at the first 128.
+        """
         if not isinstance(policy, ThinksAhead):
-            return _joined([_play_batch(env, policy, self._gamma) for env in self._parts])
+            first, *others = self._parts
+            begun = [_play_batch(first, policy, self._gamma, watches)]
+            return _joined(begun + [_play_batch(env, policy, self._gamma) for env in others])
         turns = self.env.level.horizon
         total = turns * len(self._parts)
         with ProgressReport(title=policy.title, total=total, enabled=self._progress) as report:
@@ -103,9 +109,11 @@ def _joined(games: Sequence[MapGames]) -> MapGames:
     return MapGames(score, bankrupt, reward, length, won, games[0].contested, made, foreseen)
 
 
-def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
+def _play_batch(env: Any, policy: ActGreedily, gamma: float, watches: Sequence[EvaluationWatch] = ()) -> MapGames:
     """Play one game in each row of the batch to its end."""
     obs, infos = env.reset(seed=0)
+    for watch in watches:
+        watch.begin(env)
     count = len(obs)
     foreseen = None
     if isinstance(policy, ValuesStates):
@@ -122,7 +130,13 @@ def _play_batch(env: Any, policy: ActGreedily, gamma: float) -> MapGames:
     )
     running, discount = np.ones(count, np.bool_), 1.0
     while running.any():
-        obs, r_t, terminated, truncated, infos = env.step(policy(obs, infos["action_mask"]))
+        obs_tm1, mask_tm1, a_tm1 = obs, infos["action_mask"], policy(obs, infos["action_mask"])
+        obs, r_t, terminated, truncated, infos = env.step(a_tm1)
+        for watch in watches:
+            watch.turn(
+                games=np.flatnonzero(running), obs_tm1=obs_tm1[running], mask_tm1=mask_tm1[running],
+                a_tm1=a_tm1[running], r_t=r_t[running], terminated_t=terminated[running], env=env, infos=infos,
+            )  # fmt: skip
         if foreseen is not None:
             foreseen.returned[running] += discount * r_t[running]
             discount *= gamma

@@ -13,6 +13,7 @@ from composing import CONF, composed
 from typed import command, refused
 
 from experiments.config import choices, reading
+from experiments.config.diagnostics import PARTS_SHOWN
 from experiments.config.schema import GROUPS
 
 BEFORE = sorted((Path(__file__).parent / "before").glob("*.yaml"))  # as the version before the moves wrote them
@@ -77,6 +78,7 @@ def test_a_run_of_before_is_read_and_saved_without_classes(tmp_path: Path, path:
     assert "_target_" not in yaml.safe_dump(setup.plain)
     without = {group: choices.without_target(before[group]) for group in ("env", "agent", "network")}
     later: dict[str, Any] = {
+        "diagnostics": {"parts": list(PARTS_SHOWN), "pictures": True, "states": 1024},
         "callbacks": {},
         "schedule_steps": None,
         "evaluation": {**before["evaluation"], "search": None},

@@ -73,7 +73,7 @@ def test_a_score_that_is_no_number_is_never_the_best(tmp_path: Path, capsys: pyt
         def tags(self) -> dict[str, float]:
             return {}
 
-    own.validation = lambda policy: Games()  # type: ignore[assignment]
+    own.validation = lambda policy, watches: Games()  # type: ignore[assignment]
     own.begin(None)
     for step, best in ((1, 3.0), (2, 3.0), (3, 4.0)):
         own.env_step = step

@@ -22,7 +22,7 @@ CONFIGS = ROOT / "tests" / "conf"
 RUN = (
     "steps=240", "num_envs=8", "train_maps=8", "log_every=100", "checkpoint_every=100000", "evaluation.every=120",
     "evaluation.maps=2", "evaluation.final_maps=2", "evaluation.episodes=2", "evaluation.final_episodes=2",
-    "evaluation.max_steps=60", "threads=1", "device=cpu", "progress=false",
+    "evaluation.max_steps=60", "threads=1", "device=cpu", "progress=false", "diagnostics.pictures=false",
 )  # fmt: skip
 LEVEL = ("level.horizon=20", "level.planner_effort=1")
 AGENTS = {

@@ -27,6 +27,7 @@ COMMON = (
     "threads=1",
     "device=cpu",
     "progress=false",
+    "diagnostics.pictures=false",
 )
 DQN = (
     "network.width=16",

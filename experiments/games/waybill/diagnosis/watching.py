@@ -1,0 +1,154 @@
+"""What an evaluation's games show: where is built, the funnel, reward and shaping, what orders rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from envs.waybill.core.state import MAX_GOODS
+from envs.waybill.maps.pool import VALIDATION_SEEDS
+from envs.waybill.observation.candidates import HINTS, ORDER_AT, ORDER_FEATURES, ORDER_GOOD_AT
+from envs.waybill.observation.entities import ENTITY_FEATURES, ENTITY_KINDS
+from experiments.diagnostics import drawings
+from experiments.diagnostics.painter import Drawing
+from experiments.diagnostics.visited import WATCHED_GAMES, Visited
+from experiments.games.waybill.diagnosis.boards import SMALL, Snapshot, animation, board_sheet
+
+BOARDS = 6  # final boards in a picture
+_ENTITIES = ("deposits", "towns", "workshops", "carts", "rivals")
+# Of the globals: their columns, by what they say
+_GLOBALS: dict[str, Sequence[int]] = {
+    "time left": range(3), "cash": range(3, 9), "size": range(9, 12), "next sale": (12,), "rivals": range(13, 16),
+}  # fmt: skip
+_TOLERANCE = 1e-5  # of a reward, in starting cashes
+
+
+class WaybillWatch:
+    """Looks on at an evaluation on a level's maps; see ``GameWatch``."""
+
+    def __init__(self, *, layout: Any, gamma: float, shaped: bool, states: int) -> None:
+        """``shaped`` says that rewards should be raw ones plus γΦ(s') − Φ(s); ``states`` are those to be looked at."""
+        self._layout, self._gamma, self._shaped, self._most = layout, gamma, shaped, max(1, states // WATCHED_GAMES)
+
+    def begin(self, env: Any) -> None:
+        """See ``EvaluationWatch``."""
+        batch, count = env.batch, len(env.batch.seeds)
+        self._level, self._maps = batch.level, batch.pool.seed[batch.states["map"]].tolist()
+        self._before = batch.states[:WATCHED_GAMES].copy()
+        self._kept: list[list[bytes]] = [[] for _ in self._before]
+        self._orders: list[np.ndarray] = []
+        self._last: list[bytes] = [b""] * min(BOARDS, count)
+        self._potential = batch.potential.copy()
+        self._raw, self._extra = np.zeros(count), np.zeros(count)
+        self._turns = self._wrong = self._like = 0
+        self._advice = batch.advice.copy() if batch.space.groups is not None else None
+        self._stage_names = env.columns["stages"]
+        self._stages = np.zeros((count, len(self._stage_names)), np.bool_)
+        self._scores = np.zeros(count, np.int64)
+
+    def turn(
+        self, *, games: np.ndarray, obs_tm1: np.ndarray, mask_tm1: np.ndarray, a_tm1: np.ndarray, r_t: np.ndarray,
+        terminated_t: np.ndarray, env: Any, infos: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """See ``EvaluationWatch``."""
+        raw, potential = infos["raw_reward"][games], infos["potential"]
+        self._raw[games] += raw
+        self._extra[games] += r_t - raw
+        self._turns += len(games)
+        if self._shaped:
+            due = self._gamma * potential[games] - self._potential[games]
+            self._wrong += int((np.abs(r_t - raw - due) > _TOLERANCE).sum())
+        if self._advice is not None:
+            self._like += int((a_tm1 == self._advice[games]).sum())
+            self._advice = infos["advice"]
+        self._potential = potential.copy()
+        self._stages[games] = infos["stages"][games]
+        self._scores[games] = infos["score"][games]
+        self._keep(games, env)
+
+    def _keep(self, games: np.ndarray, env: Any) -> None:
+        """The states of the first games before the turn, and of the very first all orders and the end."""
+        states = env.batch.states
+        for game in games[: np.searchsorted(games, len(self._before))].tolist():
+            if len(self._kept[game]) < self._most or game == 0:
+                self._kept[game].append(self._before[game].tobytes())
+            if game < len(self._last):
+                self._last[game] = states[game].tobytes()
+        if len(games) and games[0] == 0:
+            self._orders.append(env.batch.given[0, 0].copy())
+        self._before = states[: len(self._before)].copy()
+
+    def scalars(self) -> dict[str, float]:
+        """See ``GameWatch``: raw reward and what shaping adds, a game, and where that is not what it should be.
+
+        Also how often the order was what the greedy rule would have chosen among the candidates.
+        """
+        found = {"reward/raw": float(self._raw.mean()), "reward/shaping": float(self._extra.mean())}
+        if self._advice is not None:
+            found["behaviour/like_greedy"] = self._like / max(1, self._turns)
+        if self._shaped:
+            found["reward/shaping_wrong"] = self._wrong / max(1, self._turns)
+        return found
+
+    def drawings(self) -> list[Drawing]:
+        """See ``GameWatch``: a game as an animation, boards at the end, the funnel."""
+        orders = np.array(self._orders, self._orders[0].dtype)
+        episode = {"level": self._level, "map_seed": self._maps[0], "states": [*self._kept[0], self._last[0]]}
+        ends = [
+            Snapshot(state, self._maps[game], f"{self._map(game)}: {self._scores[game]:+,}")
+            for game, state in enumerate(self._last)
+        ]
+        half = (len(ends) + 1) // 2
+        built = {"level": self._level, "rows": [row for row in (ends[:half], ends[half:]) if row]}
+        shares = [*self._stages.mean(0).tolist(), float((self._scores > 0).mean())]
+        reached = dict(zip([*self._stage_names, "profit"], shares, strict=True))
+        title = f"share of {len(self._scores)} validation games that come to each stage"
+        return [
+            Drawing("games/episode", animation, {**episode, "orders": orders}),
+            Drawing("games/built", board_sheet, built),
+            Drawing("games/funnel", drawings.funnel, {"stages": reached, "title": title}),
+        ]
+
+    def states_drawn(self, tag: str, visited: Visited, rows: Mapping[str, np.ndarray]) -> Drawing:
+        """See ``GameWatch``: small boards."""
+        boards = [[self._snapshot(visited, k) for k in chosen] for chosen in rows.values()]
+        given = {"level": self._level, "rows": boards, "titles": list(rows), "side": SMALL}
+        return Drawing(tag, board_sheet, given)
+
+    def _snapshot(self, visited: Visited, k: int) -> Snapshot:
+        game, turn = int(visited.game[k]), int(visited.turn[k])
+        return Snapshot(self._kept[game][turn], self._maps[game], f"{self._map(game)}, turn {turn}")
+
+    def _map(self, game: int) -> str:
+        seed = self._maps[game]
+        return f"validation map {seed - VALIDATION_SEEDS}" if seed >= VALIDATION_SEEDS else f"map {seed}"
+
+    def shares(self, obs: np.ndarray, attributed: np.ndarray) -> dict[str, float]:
+        """See ``GameWatch``: each state's groups are summed, and their sizes averaged over the states."""
+        found = {name: total for name, total in _group_sums(obs, attributed, self._layout).items() if total.any()}
+        sizes = {name: float(np.abs(total).mean()) for name, total in found.items()}
+        whole = sum(sizes.values())
+        return {name: size / whole for name, size in sizes.items()} if whole > 0 else {}
+
+
+def _group_sums(obs: np.ndarray, attributed: np.ndarray, layout: Any) -> dict[str, np.ndarray]:
+    """The sum of each state's attributions [K, D] in each group of an observation's numbers, [K]."""
+    count, g, e, k = len(obs), layout.globals, layout.candidates_at, layout.pointers_at
+    sums = {name: attributed[:, list(columns)].sum(1) for name, columns in _GLOBALS.items()}
+    rows = attributed[:, g:e].reshape(count, layout.entities, layout.entity_features)
+    seen = obs[:, g:e].reshape(rows.shape)
+    for kind, name in enumerate(_ENTITIES[:ENTITY_KINDS]):
+        own = (rows[:, :, 1:ENTITY_FEATURES] * seen[:, :, 1 + kind, None]).sum((1, 2))
+        sums[name] = sums.get(name, 0.0) + own
+    sums["entity places"] = rows[:, :, ENTITY_FEATURES:].sum((1, 2))
+    if layout.candidates:
+        orders = attributed[:, e:k].reshape(count, layout.candidates, layout.candidate_features).sum(1)  # [K, Fc]
+        hints = [ORDER_AT + column for column in HINTS]
+        own = np.setdiff1d(np.arange(ORDER_AT, ORDER_FEATURES), hints)
+        sums["order kind"] = orders[:, 1 : ORDER_GOOD_AT + MAX_GOODS].sum(1)
+        sums["order numbers"] = orders[:, own].sum(1)
+        sums["order hints"] = orders[:, hints].sum(1)
+        sums["order places"] = orders[:, ORDER_FEATURES:].sum(1)
+    return sums

@@ -1,0 +1,93 @@
+"""The process that draws beside training: pictures come in order, faults are told, it ends with its starter."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments.diagnostics import drawings
+from experiments.diagnostics.painter import Drawing, Painter
+
+
+def test_pictures_come_in_the_order_in_which_they_were_asked_for() -> None:
+    painter, came = Painter(), []
+    for k in range(3):
+        given = {"values": {"a": 0.1 * k, "b": 1 - 0.1 * k}, "title": "shares"}
+        painter.draw(Drawing(f"t{k}", drawings.shares, given), lambda picture, k=k: came.append((k, picture)))
+    painter.finish()
+    assert [k for k, _ in came] == [0, 1, 2]
+    assert all(Image.open(io.BytesIO(picture)).size == (520, 174) for _, picture in came)
+    assert came[0][1] != came[2][1]
+
+
+def test_a_picture_that_cannot_be_drawn_is_told_once_and_the_others_come(capfd: pytest.CaptureFixture[str]) -> None:
+    painter, came = Painter(), []
+    bad, good = ({"values": values, "title": "t"} for values in (3, {"a": 1.0}))
+    for given in (bad, bad, good):
+        painter.draw(Drawing("t", drawings.shares, given), came.append)
+    painter.finish()
+    said = capfd.readouterr().err
+    assert len(came) == 1
+    assert said.count("note: a picture of the diagnostics could not be drawn, training goes on:") == 1
+    assert "TypeError" in said
+
+
+def test_a_painter_that_was_killed_loses_one_picture_and_another_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+    painter, came = Painter(), []
+    for k in range(4):
+        given = {"values": {"a": 1.0}, "title": "t" if k else "x" * 10**6}  # the first takes long
+        painter.draw(Drawing("t", drawings.shares, given), lambda picture, k=k: came.append(k))
+    assert painter._process is not None
+    painter._process.kill()
+    while len(painter._waiting) == 4:
+        painter.deliver()
+    painter.finish()
+    assert came == [1, 2, 3]
+    assert "the process that draws has ended" in capfd.readouterr().err
+
+
+def test_it_draws_at_the_lowest_priority_and_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+    program = (
+        "import time, sys\n"
+        "from experiments.diagnostics import drawings\n"
+        "from experiments.diagnostics.painter import Drawing, Painter\n"
+        "painter = Painter()\n"
+        "painter.draw(Drawing('t', drawings.shares, {'values': {'a': 1.0}, 'title': 't'}), len)\n"
+        "while painter._waiting: time.sleep(0.01); painter.deliver()\n"
+        "print(painter._process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    pid = int(starter.stdout.readline())
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    starter.send_signal(signal.SIGKILL)
+    starter.wait()
+    for _ in range(200):
+        if not Path(f"/proc/{pid}").exists() or "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("the painter goes on without its starter")
+
+
+def test_each_drawing_is_a_picture() -> None:
+    q = np.linspace(-1, 3, 50)
+    pictures = [
+        drawings.calibration(q, q**2, (q[:5], q[:5]), "reward"),
+        drawings.funnel({"dig": 1.0, "sell": 0.25}, "games"),
+        drawings.information_plane(
+            {"state": [(1.0, 0.5), (2.0, 1.0)], "meet": [(3.0, 2.0), (1.0, 1.0)]}, [0, 100], 9.0
+        ),
+    ]
+    for picture in pictures:
+        image = Image.open(io.BytesIO(picture)).convert("L")
+        assert np.asarray(image).std() > 5
