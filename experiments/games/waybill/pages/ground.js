@@ -1,0 +1,24 @@
+// Layer 3, drawing: the land of a board, with numbers of rows and columns, in units of a hundredth of a tile.
+
+const TILE = 100;
+const EDGE = 46; // room for the numbers
+
+function middleOf(tile, side) {
+  return [(tile % side) * TILE + TILE / 2, Math.floor(tile / side) * TILE + TILE / 2];
+}
+
+function drawGround(page) {
+  const { side } = page.map;
+  const whole = side * TILE;
+  const step = side > 16 ? 2 : 1;
+  const numbers = [];
+  for (let k = 0; k < side; k += step) {
+    const at = k * TILE + TILE / 2;
+    numbers.push(svg("text", { x: at, y: -EDGE * 0.4, class: "number" }, String(k)));
+    numbers.push(svg("text", { x: -EDGE * 0.5, y: at, class: "number" }, String(k)));
+  }
+  return svg("g", { class: "ground" },
+    svg("image", { href: byId("land").src, width: whole, height: whole, preserveAspectRatio: "none" }),
+    svg("rect", { class: "frame", width: whole, height: whole }),
+    svg("g", { "aria-hidden": "true" }, numbers));
+}
