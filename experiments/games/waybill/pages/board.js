@@ -4,14 +4,16 @@ function makeBoard(page, game, view, k) {
   const { side } = page.map;
   const size = Math.max(TILE, side * TILE * 0.044);
   const layers = Object.fromEntries(["roads", "sites", "buildings", "tags", "order", "carts", "marks"].map((name) => [name, svg("g", { class: name })]));
-  const box = `${-EDGE} ${-EDGE} ${side * TILE + EDGE * 1.4} ${side * TILE + EDGE * 1.4}`;
+  const edge = edgeOf(side);
+  const whole = side * TILE + edge * 1.4;
+  const box = `${-edge} ${-edge} ${whole} ${whole}`;
   const node = svg("svg", { class: "board", viewBox: box, tabindex: 0, role: "application",
     "aria-roledescription": "map", "aria-label": `Map of ${game.player}: arrow keys move over tiles, comma and full stop go from thing to thing` },
     drawGround(page), Object.values(layers));
   const board = { page, game, view, k, node, layers, size, carts: new Map(), unit: 4 };
   followPointer(board);
   new ResizeObserver(() => {
-    board.unit = (side * TILE + EDGE * 1.4) / Math.max(1, node.clientWidth);
+    board.unit = whole / Math.max(1, node.clientWidth);
     node.style.setProperty("--u", board.unit);
     drawBoard(board);
   }).observe(node);
@@ -130,7 +132,7 @@ function drawMark(board) {
 
 function tileUnder(board, event) {
   const box = board.node.getBoundingClientRect();
-  const at = [event.clientX - box.left, event.clientY - box.top].map((px) => Math.floor((px * board.unit - EDGE) / TILE));
+  const at = [event.clientX - box.left, event.clientY - box.top].map((px) => Math.floor((px * board.unit - edgeOf(board.page.map.side)) / TILE));
   const inside = at.every((k) => k >= 0 && k < board.page.map.side);
   return inside ? at[1] * board.page.map.side + at[0] : null;
 }

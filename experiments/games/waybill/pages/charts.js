@@ -29,7 +29,7 @@ function drawChart(chart) {
   chart.x = x;
   chart.y = y;
   chart.cursor = svg("line", { class: "now", y1: PAD.top, y2: CHART_HEIGHT - PAD.bottom });
-  chart.dots = spec.series.map((series) => svg("circle", { class: "dot", r: 3.5, style: `--own: ${series.colour}` }));
+  chart.dots = spec.series.map((series) => svg("circle", { r: 3.5, ...toned("dot", series.colour) }));
   node.replaceChildren(...drawAxes(chart, low, high), ...spec.series.map((series) => drawLine(series, x, y)), chart.cursor, ...chart.dots);
   moveCursor(chart);
 }
@@ -73,7 +73,7 @@ function drawLine(series, x, y) {
       pen = "L";
     }
   }
-  return svg("path", { class: `line${series.dashed ? " dashed" : ""}`, d: paths.join(""), style: `--own: ${series.colour}` });
+  return svg("path", { d: paths.join(""), ...toned(`line${series.dashed ? " dashed" : ""}`, series.colour) });
 }
 
 function moveCursor(chart) {
@@ -87,7 +87,7 @@ function moveCursor(chart) {
     const dot = chart.dots[k];
     dot.toggleAttribute("hidden", value === null || turn >= series.values.length);
     if (value !== null) dot.setAttribute("transform", `translate(${x(turn)} ${y(value)})`);
-    const mark = el("span", { class: `swatch${series.dashed ? " dashed" : ""}`, style: `--own: ${series.colour}` });
+    const mark = el("span", toned(`swatch${series.dashed ? " dashed" : ""}`, series.colour));
     return el("li", {}, mark, series.name, " ", el("b", {}, value === null ? "–" : spec.form.format(value)));
   });
   chart.legend.replaceChildren(...rows);

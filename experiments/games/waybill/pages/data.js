@@ -50,9 +50,11 @@ function shareDriven(cart) {
   return cart.leg_turns > 0 ? 1 - cart.leg_left / cart.leg_turns : 1;
 }
 
+// [row, column, aside]: at the ends of its way a cart stands aside (1), so that what is there can be seen.
 function spotOf(cart, share, ways, side) {
   const way = ways[`${cart.leg_from}-${cart.leg_to}`];
-  return way ? along(way, share, side) : [Math.floor(cart.leg_to / side), cart.leg_to % side];
+  const spot = way ? along(way, share, side) : [Math.floor(cart.leg_to / side), cart.leg_to % side];
+  return [...spot, Math.abs(2 * share - 1) ** 4];
 }
 
 // A cart between two turns: on along its way, or to the end of it if it is at the beginning of another one then.

@@ -58,13 +58,24 @@ function cartThing(page, cart, whose) {
   return { title: `Cart ${cart.number}${whose}`, rows };
 }
 
-function drawDetails(page, game, view, k) {
+function drawDetails(page, game, view, tile) {
   const facts = factsOf(page, game, view.turn, view.layer);
-  const tile = view.board === k ? view.hovered ?? view.tile : null;
-  if (tile === null) return [el("p", { class: "hint" }, "Point at the map, tap it, or move over it with the arrow keys: what is there is told here.")];
   return thingsOn(page, game, facts, tile).map((thing, number) => el("div", { class: number === 0 ? "thing land" : "thing" },
     el("strong", {}, thing.title),
     thing.rows.length > 0 ? el("dl", {}, thing.rows.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, String(value))))) : null));
+}
+
+// Beside its tile, on the side where there is more room; never over the board's edge.
+function placeBeside(board, node, tile) {
+  const { side } = board.page.map;
+  const [x, y] = middleOf(tile, side).map((at) => (at + edgeOf(side)) / board.unit);
+  const [box, outer] = [board.node.getBoundingClientRect(), board.node.parentNode.getBoundingClientRect()];
+  const [wide, high] = [box.width, box.height];
+  const gap = (TILE * 0.6) / board.unit;
+  const left = x < wide / 2 ? x + gap : x - gap - node.offsetWidth;
+  const top = Math.min(Math.max(4, y - node.offsetHeight / 2), high - node.offsetHeight - 4);
+  node.style.left = `${box.left - outer.left + Math.min(Math.max(4, left), Math.max(4, wide - node.offsetWidth - 4))}px`;
+  node.style.top = `${box.top - outer.top + Math.max(4, top)}px`;
 }
 
 // --- moving over the map by keys ---

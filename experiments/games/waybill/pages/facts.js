@@ -17,7 +17,7 @@ function siteFact(page, turn, site, layer) {
   }
   const known = turn.known[layer];
   const own = turn.companies[layer].buildings.some((building) => building.site === site);
-  const fact = { ...fixed, site, known: known.seen[site] >= 0, seen: known.seen[site], owner: -1 };
+  const fact = { ...fixed, site, known: known.seen[site] >= 0, seen: known.seen[site], owner: -1, remembered: known.seen[site] < turn.turn };
   if (!fact.known) return { kind: "unknown", site, known: false };
   if (town >= 0) return { ...fact, reserve: null, prices: known.prices[town] };
   return { ...fact, reserve: known.reserves[site], prices: null, owner: own ? layer : known.taken[site] ? "another" : -1 };

@@ -5,24 +5,31 @@ function makeGame(page, game, view, k) {
   parts.details.setAttribute("aria-live", "polite");
   const board = makeBoard(page, game, view, k);
   const node = el("section", { class: "game", "aria-label": game.player },
-    el("div", { class: "map" }, board.node),
+    el("div", { class: "map" }, board.node, parts.details, el("p", { class: "hint" }, "Point at the map, tap it, or move over it with the arrow keys to be told what is there.")),
     el("div", { class: "side" },
       el("div", { class: "card" }, parts.status, parts.happened),
       el("div", { class: "card" }, parts.decision),
-      el("div", { class: "card under" }, parts.details),
       el("div", { class: "card" }, parts.companies)));
   return { game, board, parts, node, k };
 }
 
 function drawGame(page, view, shown) {
-  const { game, parts, k } = shown;
+  const { game, parts } = shown;
   const facts = factsOf(page, game, view.turn, view.layer);
   drawBoard(shown.board);
   parts.status.replaceChildren(...drawStatus(page, game, facts));
   parts.happened.replaceChildren(...drawHappened(facts));
   parts.decision.replaceChildren(...drawDecision(page, game, facts));
   parts.companies.replaceChildren(...drawCompanies(page, game, facts));
-  parts.details.replaceChildren(...drawDetails(page, game, view, k));
+  showDetails(page, view, shown);
+}
+
+function showDetails(page, view, { game, board, parts, k }) {
+  const tile = view.board === k ? view.hovered ?? view.tile : null;
+  parts.details.hidden = tile === null;
+  if (tile === null) return;
+  parts.details.replaceChildren(...drawDetails(page, game, view, tile));
+  placeBeside(board, parts.details, tile);
 }
 
 // --- charts ---
@@ -100,6 +107,7 @@ function drawHead(page, view) {
   byId("layer").closest("label").hidden = layers.length < 2;
   byId("layer").addEventListener("change", (event) => view.set({ layer: event.target.value === "all" ? "all" : Number(event.target.value) }));
   byId("theme").addEventListener("click", switchTheme);
+  byId("theme").setAttribute("aria-pressed", String(window.matchMedia("(prefers-color-scheme: dark)").matches));
   byId("help-button").addEventListener("click", () => byId("help").showModal());
 }
 
@@ -127,19 +135,32 @@ function start() {
   drawHead(page, view);
   makeTimeline(page, view);
   makeKeys(view);
-  drawMoments(page, view);
-  drawKinds(page, view);
-  drawEvents(page, view);
   let charts = drawCharts(page, view);
   view.onChange((changed) => {
     const any = (...names) => names.some((name) => changed.has(name));
-    if (any("turn", "layer")) shown.forEach((one) => drawGame(page, view, one));
-    else if (changed.has("at")) shown.forEach((one) => drawCarts(one.board));
-    if (any("tile", "hovered", "board")) shown.forEach((one) => (drawMark(one.board), one.parts.details.replaceChildren(...drawDetails(page, one.game, view, one.k))));
-    if (changed.has("layer")) (drawMoments(page, view), (byId("layer").value = String(view.layer)));
-    if (any("layer", "kinds")) (drawKinds(page, view), drawEvents(page, view));
+    for (const one of shown) {
+      if (any("turn", "layer")) drawGame(page, view, one);
+      else if (changed.has("at")) drawCarts(one.board);
+      if (any("tile", "hovered", "board")) {
+        drawMark(one.board);
+        showDetails(page, view, one);
+      }
+    }
+    if (changed.has("layer")) {
+      drawStrips(page, view);
+      drawMoments(page, view);
+      byId("subtitle").hidden = view.layer !== "all" && view.layer > 0; // the player's score, which others do not know
+      byId("layer").value = String(view.layer);
+    }
+    if (any("layer", "kinds")) {
+      drawKinds(page, view);
+      drawEvents(page, view);
+    }
     if (any("layer", "town")) charts = drawCharts(page, view);
-    if (changed.has("turn")) (charts.forEach(moveCursor), markEvents(view));
+    if (changed.has("turn")) {
+      charts.forEach(moveCursor);
+      markEvents(view);
+    }
     if (any("turn", "layer")) byId("books").replaceChildren(...page.games.map((game) => drawBooks(page, game, factsOf(page, game, view.turn, view.layer))));
     if (any("turn", "playing", "speed", "layer")) drawTimeline(page, view);
     if (any("turn", "playing", "layer")) tellTurn(page, view);

@@ -4,8 +4,9 @@ function drawStatus(page, game, facts) {
   const company = facts.own;
   const figure = (label, value, tone = "") => el("div", { class: `figure ${tone}` }, el("dt", {}, label), el("dd", {}, value));
   const state = { playing: "", over: "over", bankrupt: "bankrupt" }[company.status];
+  const named = page.games.length > 1 || facts.me > 0 || state;
   return [
-    el("h2", {}, companyName(page, game, facts.me), state ? el("span", { class: `state ${state}` }, state) : null),
+    el("h2", { class: named ? null : "unseen" }, companyName(page, game, facts.me), state ? el("span", { class: `state ${state}` }, state) : null),
     el("dl", { class: "figures" },
       figure("turn", `${facts.turn} / ${page.map.horizon}`),
       figure("cash", NUMBER.format(company.cash), company.cash < 0 ? "bad" : ""),
@@ -31,7 +32,7 @@ function drawCompanies(page, game, facts) {
     const cells = company ? [company.cash, company.score, company.buildings.length, company.carts.length].map((number) => NUMBER.format(number)) : ["hidden", "", "", ""];
     const gone = company?.status === "bankrupt";
     return el("tr", { class: gone ? "gone" : null },
-      el("th", { scope: "row" }, el("span", { class: "swatch", style: `--own: ${page.map.colours.companies[seat]}` }), companyName(page, game, seat), gone ? " (bankrupt)" : ""),
+      el("th", { scope: "row" }, el("span", toned("swatch", page.map.colours.companies[seat])), companyName(page, game, seat), gone ? " (bankrupt)" : ""),
       [facts.sales[seat] === undefined ? "" : NUMBER.format(facts.sales[seat]), ...cells].map((cell) => el("td", {}, cell)));
   });
   return [el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, rows)))];

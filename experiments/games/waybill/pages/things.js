@@ -5,15 +5,14 @@ function drawSite(page, fact, size) {
   const [x, y] = middleOf(tile, page.map.side);
   if (!fact.known && fact.layerHides) return svg("g");
   const parts = fact.kind === "town" ? drawTown(fact, x, y, size) : drawDeposit(page, fact, x, y, size);
-  return svg("g", { class: `site${fact.known ? "" : " dim"}` }, parts);
+  return svg("g", { class: `site${fact.known ? (fact.remembered ? " remembered" : "") : " dim"}` }, parts);
 }
 
 function drawTown(fact, x, y, size) {
-  const r = size * 0.17;
   return [
     symbol("town", x, y, size),
-    svg("circle", { class: "town-badge", cx: x + size * 0.38, cy: y - size * 0.34, r }),
-    svg("text", { class: "town-name", x: x + size * 0.38, y: y - size * 0.34, "font-size": r * 1.35 }, fact.name),
+    svg("circle", { class: "town-badge", cx: x + size * 0.38, cy: y - size * 0.34 }),
+    svg("text", { class: "town-name", x: x + size * 0.38, y: y - size * 0.34 }, fact.name),
   ];
 }
 
@@ -29,7 +28,7 @@ function drawDeposit(page, fact, x, y, size) {
     svg("rect", { class: "bar", x: x - w / 2, y: y + size * 0.37, width: w, height: h, rx: h / 2 }),
     svg("rect", { fill: good.colour, x: x - w / 2, y: y + size * 0.37, width: w * share, height: h, rx: h / 2 }),
     typeof fact.owner === "number" && fact.owner > 0 ? symbol(`flag-${fact.owner}`, x + size * 0.36, y - size * 0.3, size * 0.42) : null,
-    fact.owner === "another" ? svg("text", { class: "taken", x, y: y - size * 0.5, "font-size": size * 0.2 }, "taken") : null,
+    fact.owner === "another" ? svg("text", { class: "taken", x, y: y - size * 0.5}, "taken") : null,
   ];
 }
 
@@ -99,9 +98,10 @@ function makeCart(company, cart, size) {
 }
 
 function placeCart(page, drawn, cart, next, part, ways, size) {
-  const [row, column] = cartSpot(cart, next, part, ways, page.map.side);
-  const shift = ((cart.number % 3) - 1) * 0.16 * size;
-  const [x, y] = [column * TILE + TILE / 2 + shift, row * TILE + TILE / 2 - 0.1 * size + shift * 0.4];
+  const [row, column, aside] = cartSpot(cart, next, part, ways, page.map.side);
+  const spread = (cart.number % 4) * 0.15 * size;
+  const x = column * TILE + TILE / 2 + (spread - 0.36 * size) * aside;
+  const y = row * TILE + TILE / 2 - (0.3 * size - spread * 0.3) * aside;
   drawn.node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
   const carries = cart.load > 0 ? `good-${cart.good}` : "";
   if (carries !== drawn.carries) {

@@ -4,7 +4,6 @@ function makeTimeline(page, view) {
   const slider = byId("slider");
   slider.max = page.last;
   slider.addEventListener("input", () => view.goTo(Number(slider.value)));
-  byId("strips").replaceChildren(...page.games.map((game) => drawStrip(page, game)));
   byId("legend").replaceChildren(...page.marks.filter((mark) => mark !== "nothing").map((mark) => el("span", {}, el("span", { class: `key ${mark}` }), MARK_WORDS[mark])), el("span", {}, el("span", { class: "key nothing" }), MARK_WORDS.nothing));
   byId("speed").replaceChildren(...SPEEDS.map((speed) => el("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
   byId("speed").addEventListener("change", (event) => view.set({ speed: Number(event.target.value) }));
@@ -20,10 +19,15 @@ function makeTimeline(page, view) {
 
 const MARK_WORDS = { bankruptcy: "bankrupt", illegal: "illegal order", build: "built or bought", sale: "sale", nothing: "nothing" };
 
-// One strip a game: a bar for each turn, of the colour of what has just happened to the player in it.
-function drawStrip(page, game) {
+function drawStrips(page, view) {
+  const seat = view.layer === "all" ? 0 : view.layer;
+  byId("strips").replaceChildren(...page.games.map((game) => drawStrip(page, game, seat)));
+}
+
+// One strip a game: a bar for each turn, of the colour of what has just happened to the company in it.
+function drawStrip(page, game, seat) {
   const last = Math.max(1, page.last);
-  const bars = game.turns.slice(1).map((turn, k) => svg("rect", { class: `bar ${turn.companies[0]?.mark ?? "nothing"}`, x: k + 0.5, y: 0, width: 1.02, height: 10 }));
+  const bars = game.turns.slice(1).map((turn, k) => svg("rect", { class: `bar ${turn.companies[seat]?.mark ?? "nothing"}`, x: k + 0.5, y: 0, width: 1.02, height: 10 }));
   return svg("svg", { class: "strip", viewBox: `0 0 ${last} 10`, preserveAspectRatio: "none" }, bars);
 }
 
