@@ -13,7 +13,7 @@ from envs.waybill.core import state as st
 from envs.waybill.render.scene import Scene
 from envs.waybill.render.words import spot
 
-MARKS = ("bankruptcy", "illegal", "build", "sale", "nothing")  # the first that fits is a turn's colour
+MARKS = ("bankruptcy", "illegal", "build", "clear", "sale", "nothing")  # the first that fits is a turn's colour
 KINDS = {
     "sale": "first sale",
     "good": "first of a good",
@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
 def happened_to(before: Scene, after: Scene) -> tuple[str, list[str]]:
     """(mark, texts) of a company between two states; ``MARKS`` are in the order in which the first that fits counts."""
-    old, new, texts, built = before.me, after.me, [], False
+    old, new, texts, built, cleared = before.me, after.me, [], False, False
     for slot in range(int(new["n_slots"])):
         was, now = old["buildings"][slot], new["buildings"][slot]
         place = _named(after, now if now["kind"] != st.EMPTY else was)
@@ -44,7 +44,7 @@ def happened_to(before: Scene, after: Scene) -> tuple[str, list[str]]:
             built = True
             texts.append(f"began {place}")
         elif was["kind"] != st.EMPTY and now["kind"] == st.EMPTY:
-            built = True
+            cleared = True
             texts.append(f"cleared {place}")
         elif was["ready_in"] > 0 and now["ready_in"] == 0:
             texts.append(f"finished {place}")
@@ -55,8 +55,8 @@ def happened_to(before: Scene, after: Scene) -> tuple[str, list[str]]:
     illegal, bankrupt = new["illegal"] > old["illegal"], new["bankrupt"] > old["bankrupt"]
     texts += [sold] * bool(sold) + ["gave an order that was not legal"] * bool(illegal)
     texts += ["went bankrupt"] * bool(bankrupt)
-    found = {"bankruptcy": bankrupt, "illegal": illegal, "build": built, "sale": bool(sold), "nothing": True}
-    return next(mark for mark in MARKS if found[mark]), texts
+    found = {"bankruptcy": bankrupt, "illegal": illegal, "build": built, "clear": cleared, "sale": bool(sold)}
+    return next((mark for mark, so in found.items() if so), MARKS[-1]), texts
 
 
 def _named(scene: Scene, building: Any) -> str:

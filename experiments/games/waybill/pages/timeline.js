@@ -17,7 +17,7 @@ function makeTimeline(page, view) {
   press("event-after", () => jumpToEvent(view, 1));
 }
 
-const MARK_WORDS = { bankruptcy: "bankrupt", illegal: "illegal order", build: "built or bought", sale: "sale", nothing: "nothing" };
+const MARK_WORDS = { bankruptcy: "bankrupt", illegal: "illegal order", build: "built or bought", clear: "cleared", sale: "sale", nothing: "nothing" };
 
 function drawStrips(page, view) {
   const seat = view.layer === "all" ? 0 : view.layer;
