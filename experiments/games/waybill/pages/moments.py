@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-WINDOW = 10  # turns before and after
+MOMENT_TURNS = 10  # turns before and after
 APART, MOST = 3, 3
 
 
@@ -67,11 +67,11 @@ def pair_moments(one: Course, other: Course) -> list[Moment]:
         for turn, (a, b) in enumerate(zip(one.orders, other.orders, strict=False))
         if a != b
     ][:1]
-    if length > WINDOW:
-        gains = lead[WINDOW:] - lead[:-WINDOW]
+    if length > MOMENT_TURNS:
+        gains = lead[MOMENT_TURNS:] - lead[:-MOMENT_TURNS]
         turn = int(np.argmax(np.abs(gains)))
         side = "left" if gains[turn] > 0 else "right"
-        text = f"Within {WINDOW} turns the {side} player gains {abs(int(gains[turn])):,} coins on the other."
+        text = f"Within {MOMENT_TURNS} turns the {side} player gains {abs(int(gains[turn])):,} coins on the other."
         found.append(Moment(turn, "the greatest gain on the other", text))
     found += list(_changes(np.sign(lead), "the lead changes", "the left player leads", "the right player leads"))
     return sorted(found)
@@ -119,13 +119,14 @@ def _surprise(course: Course) -> Iterator[Moment]:
 
 def _gain(course: Course) -> Iterator[Moment]:
     own, best = course.cash[:, 0], (0, 0)
-    for turn in range(WINDOW, len(own) - WINDOW):
-        rise = int((own[turn + WINDOW] - own[turn]) - (own[turn] - own[turn - WINDOW]))
+    for turn in range(MOMENT_TURNS, len(own) - MOMENT_TURNS):
+        rise = int((own[turn + MOMENT_TURNS] - own[turn]) - (own[turn] - own[turn - MOMENT_TURNS]))
         if course.acted[turn] and rise > best[0]:
             best = rise, turn
     rise, turn = best
     if rise > 0:
-        text = f"The {WINDOW} turns after bring {rise:,} coins more than the {WINDOW} before: {course.orders[turn]}."
+        more = f"{MOMENT_TURNS} turns after bring {rise:,} coins more than the {MOMENT_TURNS} before"
+        text = f"The {more}: {course.orders[turn]}."
         yield Moment(turn, "the greatest gain of profit", text)
 
 

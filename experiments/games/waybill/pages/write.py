@@ -23,8 +23,8 @@ from experiments.games.waybill.pages.turns import map_data
 from experiments.games.waybill.watching import WeighedGame
 
 SOURCES = Path(__file__).parent
-STYLES = ("page.css", "board.css", "panels.css")
-SCRIPTS = (
+PAGE_STYLES = ("page.css", "board.css", "panels.css")
+PAGE_SCRIPTS = (
     "elements.js", "data.js", "view.js", "facts.js", "ground.js", "things.js", "board.js", "details.js", "charts.js",
     "panels.js", "decision.js", "timeline.js", "events.js", "keys.js", "main.js",
 )  # fmt: skip
@@ -55,8 +55,8 @@ def page_text(data: dict[str, Any], *, land: str, symbols: str) -> str:
     text = (SOURCES / "page.html").read_text(encoding="utf-8")
     places = {
         "title": escape(title),
-        "style": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in STYLES),
-        "script": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "style": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in PAGE_STYLES),
+        "script": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS),
         "symbols": symbols,
         "land": land,
         "data": safe_json(data),

@@ -167,6 +167,10 @@ def test_frames_of_an_animation_are_the_pictures(saved: Path, tmp_path: Path) ->
         ("greedy", {"map_seed": -1}, "--map-seed=-1 is not allowed, held-out maps are 0..2147483647"),
         ("greedy", {"map_seed": 2**31}, "--map-seed=2147483648 is not allowed"),
         ("greedy", {"fps": 0}, "--fps=0 is not allowed, it must be 1..50"),
+        ("greedy", {"against": "random"}, "--against=random: only a page shows it, use --format html"),
+        ("greedy", {"planner": "next"}, "--planner=next: only a page shows it, use --format html"),
+        ("greedy", {"format": "html", "planner": "9"}, "--planner=9 is not allowed, it must be one of off, next, 1, 2"),
+        ("greedy", {"format": "html", "against": "nobody"}, "'nobody' is neither a run folder nor a saved game"),
         ("greedy", {"device": "tpu"}, "device=tpu is not allowed"),
         ("greedy", {"format": "gif", "out": "/nowhere/game.gif"}, "there is no folder '/nowhere'"),
         ("greedy", {"format": "gif", "out": "."}, "is a folder, a file is needed"),
@@ -194,6 +198,21 @@ def test_nothing_is_shown_of_a_record_that_was_changed(saved: Path, tmp_path: Pa
     with pytest.raises(ValueError, match="turn 0: the state at the start"):
         show(changed, format="gif", out=str(tmp_path / "game.gif"))
     assert not (tmp_path / "game.gif").exists()
+
+
+def test_a_page_of_a_policy_and_one_of_two_players(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "game.html"
+    game = show(run, format="html", planner="off", out=str(page))
+    assert f"html:   {page}" in capsys.readouterr().out
+    assert f'"score":{game.score},' in page.read_text()
+    assert f"--planner off --device cpu --format html --out {page}" not in page.read_text()
+    assert f"{run} --planner off --format html --out {page}" in page.read_text()
+    show(run, against="random", format="html", planner="off", out=str(page))
+    assert capsys.readouterr().out.count(": score ") == 2
+    assert f"{run} --against random" in page.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["game.html"]
 
 
 @pytest.mark.slow

@@ -115,7 +115,7 @@ def test_two_games_share_a_map_and_have_moments_of_their_own(tmp_path: Path) -> 
 
 def test_the_sources_are_small_and_all_are_used() -> None:
     sources = {path.name for path in write.SOURCES.iterdir() if path.suffix in (".css", ".html", ".js")}
-    assert sources == {"page.html", *write.STYLES, *write.SCRIPTS}
+    assert sources == {"page.html", *write.PAGE_STYLES, *write.PAGE_SCRIPTS}
     for name in sources:
         assert len((write.SOURCES / name).read_text().splitlines()) < 300, name
 
