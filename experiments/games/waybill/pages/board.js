@@ -3,7 +3,7 @@
 function makeBoard(page, game, view, k) {
   const { side } = page.map;
   const size = Math.max(TILE, side * TILE * 0.044);
-  const layers = Object.fromEntries(["roads", "sites", "buildings", "tags", "order", "carts", "marks"].map((name) => [name, svg("g", { class: name })]));
+  const layers = Object.fromEntries(["roads", "sites", "buildings", "order", "carts", "tags", "marks"].map((name) => [name, svg("g", { class: name })]));
   const edge = edgeOf(side);
   const whole = side * TILE + edge * 1.4;
   const box = `${-edge} ${-edge} ${whole} ${whole}`;

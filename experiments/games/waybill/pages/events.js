@@ -32,7 +32,7 @@ function markEvents(view) {
     else button.removeAttribute("aria-current");
     if (now && nearest === null) nearest = button;
   }
-  if (nearest !== null) showInside(byId("events"), nearest);
+  if (nearest !== null && !view.playing) showInside(byId("events"), nearest); // measuring costs a layout
 }
 
 // Scrolls the list alone, never the page.

@@ -120,12 +120,14 @@ def short(value: float) -> float:
 
 
 def _differing(decisions: list[dict[str, Any]]) -> list[tuple[int, str]]:
-    """(turn, words) of the orders that are not greedy's."""
-    return [
-        (turn, f"{told['order']['text']}; greedy: {told['greedy']['text']}")
-        for turn, told in enumerate(decisions)
-        if not told["greedy"]["same"]
-    ]
+    """(turn, words) of the orders that are not greedy's; the same difference in turns that follow counts once."""
+    found, before = [], ""
+    for turn, told in enumerate(decisions):
+        text = "" if told["greedy"]["same"] else f"{told['order']['text']}; greedy: {told['greedy']['text']}"
+        if text and text != before:
+            found.append((turn, text))
+        before = text
+    return found
 
 
 def _course(watched: WeighedGame, states: np.ndarray, decisions: list[dict[str, Any]]) -> Course:

@@ -2,7 +2,6 @@
 
 function makeGame(page, game, view, k) {
   const parts = Object.fromEntries(["status", "happened", "decision", "companies", "details"].map((name) => [name, el("div", { class: name })]));
-  parts.details.setAttribute("aria-live", "polite");
   const board = makeBoard(page, game, view, k);
   const node = el("section", { class: "game", "aria-label": game.player },
     el("div", { class: "map" }, board.node, parts.details, el("p", { class: "hint" }, "Point at the map, tap it, or move over it with the arrow keys to be told what is there.")),
@@ -28,6 +27,7 @@ function showDetails(page, view, { game, board, parts, k }) {
   const tile = view.board === k ? view.hovered ?? view.tile : null;
   parts.details.hidden = tile === null;
   if (tile === null) return;
+  parts.details.setAttribute("aria-live", view.hovered === null ? "polite" : "off"); // a pointer would say too much
   parts.details.replaceChildren(...drawDetails(page, game, view, tile));
   placeBeside(board, parts.details, tile);
 }
@@ -157,10 +157,8 @@ function start() {
       drawEvents(page, view);
     }
     if (any("layer", "town")) charts = drawCharts(page, view);
-    if (changed.has("turn")) {
-      charts.forEach(moveCursor);
-      markEvents(view);
-    }
+    if (changed.has("turn")) charts.forEach(moveCursor);
+    if (any("turn", "playing")) markEvents(view);
     if (any("turn", "layer")) byId("books").replaceChildren(...page.games.map((game) => drawBooks(page, game, factsOf(page, game, view.turn, view.layer))));
     if (any("turn", "playing", "speed", "layer")) drawTimeline(page, view);
     if (any("turn", "playing", "layer")) tellTurn(page, view);

@@ -112,7 +112,7 @@ def _surprise(course: Course) -> Iterator[Moment]:
         errors = r + course.gamma * np.append(v[1:], 0.0) - v
         turn = int(np.argmax(np.abs(errors)))
         better = "more" if errors[turn] > 0 else "less"
-        missed = f"{abs(errors[turn]):.2f} {better}"
+        missed = f"{abs(errors[turn]):.2f} starting cashes {better}"
         text = f"What came was worth {missed} than the policy had expected of: {course.orders[turn]}."
         yield Moment(turn, "the greatest surprise", text)
 

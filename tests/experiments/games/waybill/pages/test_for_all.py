@@ -114,7 +114,7 @@ CONTRAST = """() => {
   const weak = [];
   for (const node of document.querySelectorAll('body *:not(svg *):not(.unseen):not(option)')) {
     const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
-    if (!own || !node.checkVisibility({ opacityProperty: true }) || node.closest('[aria-pressed=false].chip')) continue;
+    if (!own || !node.checkVisibility({ opacityProperty: true })) continue;
     const [a, b] = [light(getComputedStyle(node).color), light(ground(node))].sort((x, y) => y - x);
     if ((a + 0.05) / (b + 0.05) < 4.5) weak.push(`${node.tagName} ${node.className} ${node.textContent.slice(0, 20)}`);
   }

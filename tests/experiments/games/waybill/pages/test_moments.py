@@ -58,7 +58,7 @@ def test_the_greatest_surprise_is_the_greatest_error_of_temporal_difference() ->
     found = game_moments(course(values=values, rewards=rewards, gamma=0.5))
     errors = [0.5 * after - now for now, after in zip(values, [*values[1:], 0.0], strict=True)]
     assert found[0].turn == int(np.argmax(np.abs(errors)))
-    assert "less than the policy had expected" in found[0].text
+    assert "starting cashes less than the policy had expected" in found[0].text
 
 
 def test_the_lead_among_rivals_and_the_way_to_bankruptcy() -> None:
