@@ -1,4 +1,13 @@
-"""A whole game as plain JSON: its turns, what was weighed and decided in each, its events and its moments."""
+"""A whole game as plain JSON: its turns, what was weighed and decided in each, its events and its moments.
+
+    {player, score, values: {name, unit, note} or null, advice: {planner: words or null},
+     turns: [{... of ``turn_data``, decision: null at the end, else
+              {order, greedy, planner: {text, tile, target, same}, candidates: [[text, value, chosen], ...], weighed,
+               value, return}}, ...],
+     events: [{turn, kind, seat, text}, ...], moments: [{turn, title, text}, ...]}
+
+What a policy alone has (candidates, weighed, value, return) and the planner's order are left out where there is none.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +69,7 @@ def tell_game(watched: WeighedGame, *, planner: str) -> ToldGame:
         turns.append(told)
     course = _course(watched, states, decisions)
     scenes = [look(state, pool, level) for state in states]
-    differs = [] if watched.game.player == "greedy" else _differing(decisions)
-    events = game_events(scenes, differs=differs, values=course.values)
+    events = game_events(scenes, differs=_differing(decisions), values=course.values)
     return ToldGame(
         {
             "player": game.player,

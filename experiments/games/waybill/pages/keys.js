@@ -83,7 +83,7 @@ function askForTurn(view) {
 
 function layersOf(page) {
   const seats = page.map.sight > 0 || page.map.companies.length > 1 ? page.map.companies.map((_, seat) => seat) : [];
-  return ["all", ...seats];
+  return page.games[0].turns[0].truth === null ? [page.games[0].turns[0].companies.findIndex(Boolean)] : ["all", ...seats];
 }
 
 function nextLayer(view) {

@@ -165,7 +165,7 @@ function start() {
   });
   keepPlaying(view);
   followAddress(view);
-  view.set({ layer: "all" });
+  view.set({ layer: view.layer });
 }
 
 start();

@@ -6,7 +6,7 @@ const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 function makeView(page) {
   const view = {
-    page, at: 0, layer: "all", playing: false, speed: 1, tile: null, hovered: null, board: 0, town: "best",
+    page, at: 0, layer: layersOf(page)[0], playing: false, speed: 1, tile: null, hovered: null, board: 0, town: "best",
     kinds: new Set(Object.keys(page.kinds)), listeners: [],
     get turn() {
       return Math.floor(this.at + 1e-9);

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from watched import HIDDEN, weighed
 
+from envs.waybill.record import replay_states
 from experiments.games.waybill.pages import write
+from experiments.games.waybill.pages.symbols import symbol_sheet
+from experiments.games.waybill.pages.turns import turn_data
 
 NAME = 'a <b>bold</b> "name"'
 
@@ -68,6 +72,24 @@ def test_a_seats_layer_shows_only_what_it_knows(show: Any, files: dict[str, Path
     shown.page.locator("body").click(position={"x": 3, "y": 3})
     shown.press("k")
     assert shown.page.input_value("#layer") == "0"
+
+
+def test_a_page_that_is_told_only_what_a_seat_knows_shows_that(show: Any, files: dict[str, Path]) -> None:
+    """As a server would tell it, turn by turn: the truth and the others' things are not in the page at all."""
+    watched = weighed(HIDDEN)
+    data, pool = write.page_data([watched], planner="off", command=""), watched.game.map_pool()
+    turns, states = data["games"][0]["turns"], np.concatenate(list(replay_states(watched.game)))
+    for turn, told in enumerate(turns):
+        told |= turn_data(states[max(0, turn - 1) : turn + 1], pool, HIDDEN, seat=0)
+    files["seat"] = files["fog"].with_name("seat.html")
+    land = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
+    files["seat"].write_text(write.page_text(data, land=land, symbols=symbol_sheet(HIDDEN)))
+    shown = show("seat", address="#turn=30")
+    assert shown.page.locator("svg.board .building").count() == len(turns[30]["companies"][0]["buildings"])
+    assert shown.page.locator(".figure dd").all_inner_texts()[1] == f"{turns[30]['companies'][0]['cash']:,}"
+    assert not shown.page.locator("#layer").is_visible()
+    shown.press("End", "k", ".")
+    assert shown.turn == HIDDEN.horizon
 
 
 def test_names_are_text(show: Any) -> None:
