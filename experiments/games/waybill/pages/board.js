@@ -3,13 +3,25 @@
 function makeBoard(page, game, view, k) {
   const { side } = page.map;
   const size = Math.max(TILE, side * TILE * 0.044);
-  const layers = Object.fromEntries(["roads", "sites", "buildings", "order", "carts", "tags", "marks"].map((name) => [name, svg("g", { class: name })]));
+  const layers = Object.fromEntries(
+    ["roads", "sites", "buildings", "order", "carts", "tags", "marks"].map((name) => [name, svg("g", { class: name })]),
+  );
   const edge = edgeOf(side);
   const whole = side * TILE + edge * 1.4;
   const box = `${-edge} ${-edge} ${whole} ${whole}`;
-  const node = svg("svg", { class: "board", viewBox: box, tabindex: 0, role: "application",
-    "aria-roledescription": "map", "aria-label": `Map of ${game.player}: arrow keys move over tiles, comma and full stop go from thing to thing` },
-    drawGround(page), Object.values(layers));
+  const node = svg(
+    "svg",
+    {
+      class: "board",
+      viewBox: box,
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "map",
+      "aria-label": `Map of ${game.player}: arrow keys move over tiles, comma and full stop go from thing to thing`,
+    },
+    drawGround(page),
+    Object.values(layers),
+  );
   const board = { page, game, view, k, node, layers, size, carts: new Map(), unit: 4 };
   followPointer(board);
   new ResizeObserver(() => {
@@ -24,7 +36,9 @@ function drawBoard(board) {
   const { page, game, view, layers, size } = board;
   const facts = factsOf(page, game, view.turn, view.layer);
   layers.roads.replaceChildren(...drawRoads(page, facts, page.map.colours));
-  layers.sites.replaceChildren(...facts.sites.map((fact) => drawSite(page, { ...fact, layerHides: view.layer !== "all" }, size)));
+  layers.sites.replaceChildren(
+    ...facts.sites.map((fact) => drawSite(page, { ...fact, layerHides: view.layer !== "all" }, size)),
+  );
   layers.buildings.replaceChildren(...drawBuildings(page, facts, size));
   layers.tags.replaceChildren(...drawTags(page, facts, size, board.unit));
   layers.order.replaceChildren(...drawOrder(page, facts.decision?.order, size));
@@ -73,7 +87,12 @@ function drawTags(page, facts, size, unit) {
     const [x, y] = middleOf(tag.tile, page.map.side);
     const h = 17 * unit;
     const w = tag.parts.reduce((sum, part) => sum + 17 * unit + part.text.length * 7 * unit, 7 * unit);
-    const spots = [[x, y + size * 0.52 + h / 2], [x, y - size * 0.55 - h / 2], [x + size * 0.5 + w / 2, y], [x - size * 0.5 - w / 2, y]];
+    const spots = [
+      [x, y + size * 0.52 + h / 2],
+      [x, y - size * 0.55 - h / 2],
+      [x + size * 0.5 + w / 2, y],
+      [x - size * 0.5 - w / 2, y],
+    ];
     const boxes = spots.map(([cx, cy]) => ({ x: Math.min(Math.max(cx - w / 2, 0), whole - w), y: cy - h / 2, w, h }));
     const free = boxes.find((box) => box.y >= 0 && box.y + h <= whole && !taken.some((other) => overlap(box, other)));
     if (free) {
@@ -85,8 +104,10 @@ function drawTags(page, facts, size, unit) {
 }
 
 function occupied(page, facts, size) {
-  const tiles = [...facts.sites.filter((fact) => fact.known || facts.layer === "all").map((fact) => fact.tile),
-    ...facts.companies.flatMap((company) => company.buildings.map((building) => building.tile))];
+  const tiles = [
+    ...facts.sites.filter((fact) => fact.known || facts.layer === "all").map((fact) => fact.tile),
+    ...facts.companies.flatMap((company) => company.buildings.map((building) => building.tile)),
+  ];
   return tiles.map((tile) => {
     const [x, y] = middleOf(tile, page.map.side);
     return { x: x - size * 0.42, y: y - size * 0.46, w: size * 0.84, h: size * 0.94 };
@@ -98,13 +119,18 @@ function overlap(a, b) {
 }
 
 function tagsOf(page, facts) {
-  const tags = facts.sites.filter((fact) => fact.known && fact.kind === "town").map((fact) => ({
-    tile: fact.tile,
-    parts: fact.base.flatMap((base, good) => (base > 0 ? [{ good, text: String(fact.prices[good]) }] : [])),
-  }));
+  const tags = facts.sites
+    .filter((fact) => fact.known && fact.kind === "town")
+    .map((fact) => ({
+      tile: fact.tile,
+      parts: fact.base.flatMap((base, good) => (base > 0 ? [{ good, text: String(fact.prices[good]) }] : [])),
+    }));
   for (const building of facts.own.buildings.filter((one) => one.ready_in === 0)) {
     const held = [...building.inputs, [building.good, building.stock]];
-    tags.push({ tile: building.tile, parts: held.map(([good, units], k) => ({ good, text: String(units), arrow: k > 0 })) });
+    tags.push({
+      tile: building.tile,
+      parts: held.map(([good, units], k) => ({ good, text: String(units), arrow: k > 0 })),
+    });
   }
   return tags.filter((tag) => tag.parts.length > 0);
 }
@@ -127,12 +153,16 @@ function drawMark(board) {
   const tile = view.hovered ?? view.tile;
   if (tile === null || view.board !== k) return layers.marks.replaceChildren();
   const [x, y] = middleOf(tile, page.map.side);
-  layers.marks.replaceChildren(svg("rect", { class: "cursor", x: x - TILE / 2, y: y - TILE / 2, width: TILE, height: TILE, rx: 8 }));
+  layers.marks.replaceChildren(
+    svg("rect", { class: "cursor", x: x - TILE / 2, y: y - TILE / 2, width: TILE, height: TILE, rx: 8 }),
+  );
 }
 
 function tileUnder(board, event) {
   const box = board.node.getBoundingClientRect();
-  const at = [event.clientX - box.left, event.clientY - box.top].map((px) => Math.floor((px * board.unit - edgeOf(board.page.map.side)) / TILE));
+  const at = [event.clientX - box.left, event.clientY - box.top].map((px) =>
+    Math.floor((px * board.unit - edgeOf(board.page.map.side)) / TILE),
+  );
   const inside = at.every((k) => k >= 0 && k < board.page.map.side);
   return inside ? at[1] * board.page.map.side + at[0] : null;
 }

@@ -7,7 +7,19 @@ const PAD = { left: 46, right: 12, top: 8, bottom: 22 };
 function makeChart(spec, view) {
   const node = svg("svg", { class: "chart", role: "img", "aria-label": spec.title, height: CHART_HEIGHT });
   const legend = el("ul", { class: "lines" });
-  const figure = el("figure", { class: "card" }, el("figcaption", {}, el("strong", {}, spec.title), spec.note ? el("span", { class: "note" }, spec.note) : null, spec.tool ?? null), node, legend);
+  const figure = el(
+    "figure",
+    { class: "card" },
+    el(
+      "figcaption",
+      {},
+      el("strong", {}, spec.title),
+      spec.note ? el("span", { class: "note" }, spec.note) : null,
+      spec.tool ?? null,
+    ),
+    node,
+    legend,
+  );
   const chart = { spec, view, node, legend, figure, width: 0 };
   node.addEventListener("click", (event) => {
     const inner = chart.width - PAD.left - PAD.right;
@@ -30,7 +42,12 @@ function drawChart(chart) {
   chart.y = y;
   chart.cursor = svg("line", { class: "now", y1: PAD.top, y2: CHART_HEIGHT - PAD.bottom });
   chart.dots = spec.series.map((series) => svg("circle", { r: 3.5, ...toned("dot", series.colour) }));
-  node.replaceChildren(...drawAxes(chart, low, high), ...spec.series.map((series) => drawLine(series, x, y)), chart.cursor, ...chart.dots);
+  node.replaceChildren(
+    ...drawAxes(chart, low, high),
+    ...spec.series.map((series) => drawLine(series, x, y)),
+    chart.cursor,
+    ...chart.dots,
+  );
   moveCursor(chart);
 }
 
@@ -53,8 +70,22 @@ function drawAxes(chart, low, high) {
   for (let k = Math.ceil(low / step); k * step <= high + 1e-9; k += 1) {
     const value = k === 0 ? 0 : k * step;
     const text = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }).format(value);
-    nodes.push(svg("line", { class: value === 0 ? "zero" : "grid", x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }));
-    nodes.push(svg("text", { class: "tick", x: PAD.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" }, text));
+    nodes.push(
+      svg("line", {
+        class: value === 0 ? "zero" : "grid",
+        x1: PAD.left,
+        x2: width - PAD.right,
+        y1: y(value),
+        y2: y(value),
+      }),
+    );
+    nodes.push(
+      svg(
+        "text",
+        { class: "tick", x: PAD.left - 6, y: y(value), "text-anchor": "end", "dominant-baseline": "central" },
+        text,
+      ),
+    );
   }
   const turns = niceStep(Math.max(4, view.page.last), 6);
   for (let turn = 0; turn <= view.page.last; turn += Math.max(1, Math.round(turns))) {

@@ -9,12 +9,15 @@ function thingsOn(page, game, facts, tile) {
   const { side, terrain, terrains } = page.map;
   const found = [{ title: `${capital(terrains[Number(terrain[tile])])} ${place(tile, side)}`, rows: [] }];
   for (const fact of facts.sites) {
-    if (page.map.sites[fact.site].tile === tile && (fact.known || facts.layer === "all")) found.push(siteThing(page, game, facts, fact));
+    if (page.map.sites[fact.site].tile === tile && (fact.known || facts.layer === "all"))
+      found.push(siteThing(page, game, facts, fact));
   }
   for (const company of facts.companies) {
     const whose = facts.companies.length > 1 ? ` of ${companyName(page, game, company.seat)}` : "";
-    for (const building of company.buildings) if (building.tile === tile) found.push(buildingThing(page, building, whose));
-    for (const cart of company.carts) if (tileOfCart(page, facts, cart) === tile) found.push(cartThing(page, cart, whose));
+    for (const building of company.buildings)
+      if (building.tile === tile) found.push(buildingThing(page, building, whose));
+    for (const cart of company.carts)
+      if (tileOfCart(page, facts, cart) === tile) found.push(cartThing(page, cart, whose));
   }
   return found;
 }
@@ -60,9 +63,20 @@ function cartThing(page, cart, whose) {
 
 function drawDetails(page, game, view, tile) {
   const facts = factsOf(page, game, view.turn, view.layer);
-  return thingsOn(page, game, facts, tile).map((thing, number) => el("div", { class: number === 0 ? "thing land" : "thing" },
-    el("strong", {}, thing.title),
-    thing.rows.length > 0 ? el("dl", {}, thing.rows.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, String(value))))) : null));
+  return thingsOn(page, game, facts, tile).map((thing, number) =>
+    el(
+      "div",
+      { class: number === 0 ? "thing land" : "thing" },
+      el("strong", {}, thing.title),
+      thing.rows.length > 0
+        ? el(
+            "dl",
+            {},
+            thing.rows.map(([label, value]) => el("div", {}, el("dt", {}, label), el("dd", {}, String(value)))),
+          )
+        : null,
+    ),
+  );
 }
 
 // Beside its tile, on the side where there is more room; never over the board's edge.
@@ -91,10 +105,18 @@ function moveTile(view, rows, columns) {
 function nextThing(view, step) {
   const { page } = view;
   const facts = factsOf(page, page.games[view.board], view.turn, view.layer);
-  const sites = facts.sites.filter((fact) => fact.known || facts.layer === "all").map((fact) => page.map.sites[fact.site].tile);
-  const others = facts.companies.flatMap((company) => [...company.buildings.map((one) => one.tile), ...company.carts.map((cart) => tileOfCart(page, facts, cart))]);
+  const sites = facts.sites
+    .filter((fact) => fact.known || facts.layer === "all")
+    .map((fact) => page.map.sites[fact.site].tile);
+  const others = facts.companies.flatMap((company) => [
+    ...company.buildings.map((one) => one.tile),
+    ...company.carts.map((cart) => tileOfCart(page, facts, cart)),
+  ]);
   const tiles = [...new Set([...sites, ...others])].sort((a, b) => a - b);
   const at = view.tile ?? (step > 0 ? -1 : Infinity);
-  const ahead = step > 0 ? tiles.find((tile) => tile > at) ?? tiles[0] : tiles.findLast((tile) => tile < at) ?? tiles[tiles.length - 1];
+  const ahead =
+    step > 0
+      ? (tiles.find((tile) => tile > at) ?? tiles[0])
+      : (tiles.findLast((tile) => tile < at) ?? tiles[tiles.length - 1]);
   view.set({ tile: ahead, hovered: null });
 }

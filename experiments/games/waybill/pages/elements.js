@@ -31,7 +31,9 @@ function byId(id) {
 
 // The class and style of something in a series' colour: one of the page's, or a colour of the game made fit for the ground.
 function toned(name, colour) {
-  return colour.startsWith("var(") ? { class: name, style: `--tone: ${colour}` } : { class: `${name} own`, style: `--own: ${colour}` };
+  return colour.startsWith("var(")
+    ? { class: name, style: `--tone: ${colour}` }
+    : { class: `${name} own`, style: `--own: ${colour}` };
 }
 
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

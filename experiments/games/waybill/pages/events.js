@@ -1,7 +1,9 @@
 // Layer 3, drawing: events as a list, the kinds that are listed, and the moments that decided the game.
 
 function shownEvents(view) {
-  const found = view.page.games.flatMap((game, k) => eventsIn(game, view.layer).map((event) => ({ ...event, game, k })));
+  const found = view.page.games.flatMap((game, k) =>
+    eventsIn(game, view.layer).map((event) => ({ ...event, game, k })),
+  );
   return found.filter((event) => view.kinds.has(event.kind)).sort((a, b) => a.turn - b.turn);
 }
 
@@ -15,11 +17,19 @@ function jumpToEvent(view, step) {
 function drawEvents(page, view) {
   const rows = shownEvents(view).map((event) => {
     const who = page.games.length > 1 ? `${event.k === 0 ? "left" : "right"}: ` : "";
-    const button = el("button", { type: "button", class: "event", "data-turn": event.turn, onclick: () => view.goTo(event.turn) },
-      el("span", { class: "when" }, String(event.turn)), el("span", { class: `key ${event.kind}`, "aria-hidden": "true" }), el("span", { class: "kind" }, `${page.kinds[event.kind]}: `), el("span", {}, who + event.text));
+    const button = el(
+      "button",
+      { type: "button", class: "event", "data-turn": event.turn, onclick: () => view.goTo(event.turn) },
+      el("span", { class: "when" }, String(event.turn)),
+      el("span", { class: `key ${event.kind}`, "aria-hidden": "true" }),
+      el("span", { class: "kind" }, `${page.kinds[event.kind]}: `),
+      el("span", {}, who + event.text),
+    );
     return el("li", {}, button);
   });
-  byId("events").replaceChildren(...(rows.length > 0 ? rows : [el("li", { class: "hint" }, "No event of these kinds.")]));
+  byId("events").replaceChildren(
+    ...(rows.length > 0 ? rows : [el("li", { class: "hint" }, "No event of these kinds.")]),
+  );
   markEvents(view);
 }
 
@@ -43,16 +53,30 @@ function showInside(list, button) {
 }
 
 function drawKinds(page, view) {
-  const counts = (kind) => page.games.flatMap((game) => eventsIn(game, view.layer)).filter((event) => event.kind === kind).length;
-  const chips = Object.entries(page.kinds).filter(([kind]) => counts(kind) > 0).map(([kind, name]) => {
-    const press = () => {
-      const kinds = new Set(view.kinds);
-      if (!kinds.delete(kind)) kinds.add(kind);
-      view.set({ kinds });
-    };
-    return el("button", { type: "button", class: "chip", "data-kind": kind, "aria-pressed": String(view.kinds.has(kind)), onclick: press },
-      el("span", { class: `key ${kind}`, "aria-hidden": "true" }), `${name} `, el("b", {}, String(counts(kind))));
-  });
+  const counts = (kind) =>
+    page.games.flatMap((game) => eventsIn(game, view.layer)).filter((event) => event.kind === kind).length;
+  const chips = Object.entries(page.kinds)
+    .filter(([kind]) => counts(kind) > 0)
+    .map(([kind, name]) => {
+      const press = () => {
+        const kinds = new Set(view.kinds);
+        if (!kinds.delete(kind)) kinds.add(kind);
+        view.set({ kinds });
+      };
+      return el(
+        "button",
+        {
+          type: "button",
+          class: "chip",
+          "data-kind": kind,
+          "aria-pressed": String(view.kinds.has(kind)),
+          onclick: press,
+        },
+        el("span", { class: `key ${kind}`, "aria-hidden": "true" }),
+        `${name} `,
+        el("b", {}, String(counts(kind))),
+      );
+    });
   const focused = document.activeElement?.dataset?.kind;
   byId("kinds").replaceChildren(...chips);
   if (focused) byId("kinds").querySelector(`[data-kind="${focused}"]`)?.focus();
@@ -61,9 +85,19 @@ function drawKinds(page, view) {
 function drawMoments(page, view) {
   const named = page.games.length > 1 ? page.moments : page.games[0].moments;
   const hidden = view.layer !== "all";
-  const cards = named.map((moment) => el("div", { class: "card moment" },
-    el("h3", {}, capital(moment.title)), el("p", {}, moment.text),
-    el("button", { type: "button", onclick: () => view.goTo(moment.turn) }, `Go to turn ${moment.turn}`)));
-  const none = el("p", { class: "hint" }, hidden ? "Told of the whole truth only: choose “everything” above." : "Nothing stands out in the figures.");
+  const cards = named.map((moment) =>
+    el(
+      "div",
+      { class: "card moment" },
+      el("h3", {}, capital(moment.title)),
+      el("p", {}, moment.text),
+      el("button", { type: "button", onclick: () => view.goTo(moment.turn) }, `Go to turn ${moment.turn}`),
+    ),
+  );
+  const none = el(
+    "p",
+    { class: "hint" },
+    hidden ? "Told of the whole truth only: choose “everything” above." : "Nothing stands out in the figures.",
+  );
   byId("moments").replaceChildren(...(hidden || cards.length === 0 ? [none] : cards));
 }

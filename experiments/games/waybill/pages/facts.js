@@ -9,7 +9,10 @@ function siteFact(page, turn, site, layer) {
     const truth = turn.truth;
     const own = turn.known[0];
     return {
-      ...fixed, site, known: own === null || own.seen[site] >= 0, seen: turn.turn,
+      ...fixed,
+      site,
+      known: own === null || own.seen[site] >= 0,
+      seen: turn.turn,
       reserve: town < 0 ? truth.reserves[site] : null,
       owner: town < 0 ? truth.owners[site] : -1,
       prices: town < 0 ? null : truth.prices[town],
@@ -17,10 +20,22 @@ function siteFact(page, turn, site, layer) {
   }
   const known = turn.known[layer];
   const own = turn.companies[layer].buildings.some((building) => building.site === site);
-  const fact = { ...fixed, site, known: known.seen[site] >= 0, seen: known.seen[site], owner: -1, remembered: known.seen[site] < turn.turn };
+  const fact = {
+    ...fixed,
+    site,
+    known: known.seen[site] >= 0,
+    seen: known.seen[site],
+    owner: -1,
+    remembered: known.seen[site] < turn.turn,
+  };
   if (!fact.known) return { kind: "unknown", site, known: false };
   if (town >= 0) return { ...fact, reserve: null, prices: known.prices[town] };
-  return { ...fact, reserve: known.reserves[site], prices: null, owner: own ? layer : known.taken[site] ? "another" : -1 };
+  return {
+    ...fact,
+    reserve: known.reserves[site],
+    prices: null,
+    owner: own ? layer : known.taken[site] ? "another" : -1,
+  };
 }
 
 function visibleSeats(turn, layer) {
@@ -35,7 +50,12 @@ function factsOf(page, game, number, layer) {
   const decision = me === 0 ? turn.decision : null;
   const hidden = layer !== "all" && (page.map.sight > 0 || page.map.companies.length > 1);
   return {
-    turn: turn.turn, over: turn.over, ways: game.ways, layer, me, decision,
+    turn: turn.turn,
+    over: turn.over,
+    ways: game.ways,
+    layer,
+    me,
+    decision,
     advisers: decision === null ? [] : hidden ? ["greedy"] : ["greedy", "planner"].filter((name) => decision[name]),
     plannerHidden: hidden && decision !== null && Boolean(decision.planner),
     sites: page.map.sites.map((_, site) => siteFact(page, turn, site, layer)),
@@ -65,7 +85,10 @@ function profitOf(seat) {
 
 function priceOf(page, layer, town, good) {
   const deposits = page.map.sites.filter((site) => site.kind === "deposit").length;
-  const towns = page.map.sites.slice(deposits).map((_, k) => k).filter((k) => town === "best" || k === town);
+  const towns = page.map.sites
+    .slice(deposits)
+    .map((_, k) => k)
+    .filter((k) => town === "best" || k === town);
   return (turn) => {
     const prices = layer === "all" ? turn.truth?.prices : turn.known[layer]?.prices;
     const paid = towns.map((k) => prices?.[k]?.[good]).filter((price) => price > 0);

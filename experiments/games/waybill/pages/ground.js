@@ -21,8 +21,11 @@ function drawGround(page) {
     numbers.push(svg("text", { x: at, y: -edge * 0.42, class: "number" }, String(k)));
     numbers.push(svg("text", { x: -edge * 0.5, y: at, class: "number" }, String(k)));
   }
-  return svg("g", { class: "ground" },
+  return svg(
+    "g",
+    { class: "ground" },
     svg("image", { href: byId("land").src, width: whole, height: whole, preserveAspectRatio: "none" }),
     svg("rect", { class: "frame", width: whole, height: whole }),
-    svg("g", { "aria-hidden": "true" }, numbers));
+    svg("g", { "aria-hidden": "true" }, numbers),
+  );
 }

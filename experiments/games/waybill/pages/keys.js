@@ -31,14 +31,26 @@ function letterKeys(view) {
 }
 
 function makeKeys(view) {
-  byId("keys").replaceChildren(...KEYS.map(([keys, what]) => el("div", {}, el("dt", {}, keys.split(" ").length < 3 ? keys.split(" ").map((key) => [el("kbd", {}, key), " "]) : keys), el("dd", {}, what))));
+  byId("keys").replaceChildren(
+    ...KEYS.map(([keys, what]) =>
+      el(
+        "div",
+        {},
+        el("dt", {}, keys.split(" ").length < 3 ? keys.split(" ").map((key) => [el("kbd", {}, key), " "]) : keys),
+        el("dd", {}, what),
+      ),
+    ),
+  );
   const letters = letterKeys(view);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
     const target = event.target;
     if (target.matches("select, input:not([type=range]), textarea")) return;
     const onMap = target.matches("svg.board");
-    const act = (onMap && mapKey(view, event)) || turnKey(view, event, target) || (byId("letters").checked ? letters[event.key] : undefined);
+    const act =
+      (onMap && mapKey(view, event)) ||
+      turnKey(view, event, target) ||
+      (byId("letters").checked ? letters[event.key] : undefined);
     if (!act) return;
     event.preventDefault();
     act();
@@ -76,14 +88,20 @@ function askForTurn(view) {
   dialog.returnValue = "";
   dialog.showModal();
   field.select();
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue === "go" && field.value !== "") view.goTo(Math.round(Number(field.value)));
-  }, { once: true });
+  dialog.addEventListener(
+    "close",
+    () => {
+      if (dialog.returnValue === "go" && field.value !== "") view.goTo(Math.round(Number(field.value)));
+    },
+    { once: true },
+  );
 }
 
 function layersOf(page) {
   const seats = page.map.sight > 0 || page.map.companies.length > 1 ? page.map.companies.map((_, seat) => seat) : [];
-  return page.games[0].turns[0].truth === null ? [page.games[0].turns[0].companies.findIndex(Boolean)] : ["all", ...seats];
+  return page.games[0].turns[0].truth === null
+    ? [page.games[0].turns[0].companies.findIndex(Boolean)]
+    : ["all", ...seats];
 }
 
 function nextLayer(view) {

@@ -27,8 +27,10 @@ function drawDeposit(page, fact, x, y, size) {
     symbol(`good-${fact.good}`, x, y + (taken ? size * 0.14 : -size * 0.03), size * (taken ? 0.36 : 0.5)),
     svg("rect", { class: "bar", x: x - w / 2, y: y + size * 0.37, width: w, height: h, rx: h / 2 }),
     svg("rect", { fill: good.colour, x: x - w / 2, y: y + size * 0.37, width: w * share, height: h, rx: h / 2 }),
-    typeof fact.owner === "number" && fact.owner > 0 ? symbol(`flag-${fact.owner}`, x + size * 0.36, y - size * 0.3, size * 0.42) : null,
-    fact.owner === "another" ? svg("text", { class: "taken", x, y: y - size * 0.5}, "taken") : null,
+    typeof fact.owner === "number" && fact.owner > 0
+      ? symbol(`flag-${fact.owner}`, x + size * 0.36, y - size * 0.3, size * 0.42)
+      : null,
+    fact.owner === "another" ? svg("text", { class: "taken", x, y: y - size * 0.5 }, "taken") : null,
   ];
 }
 
@@ -39,23 +41,36 @@ function drawBuilding(page, company, building, size, beside) {
   const scale = rival ? size * 0.84 : size;
   const lead = page.map.leads[building.kind];
   const works = page.map.columns.kinds[building.kind] === "workshop";
-  return svg("g", { class: "building" },
+  return svg(
+    "g",
+    { class: "building" },
     works ? symbol("workshop", x, y, scale) : null,
     works ? svg("circle", { class: "plate small", cx: x, cy: y + scale * 0.17, r: scale * 0.19 }) : null,
     works ? symbol(`good-${building.good}`, x, y + scale * 0.17, scale * 0.28) : null,
     building.ready_in > 0 ? drawScaffold(x, y, scale, building.ready_in, lead) : null,
-    rival && works ? symbol(`flag-${company.seat}`, x + size * 0.36, y - size * 0.3, size * 0.42) : null);
+    rival && works ? symbol(`flag-${company.seat}`, x + size * 0.36, y - size * 0.3, size * 0.42) : null,
+  );
 }
 
 function drawScaffold(x, y, size, left, lead) {
   const r = size * 0.25;
   const whole = 2 * Math.PI * r;
   const done = lead > 0 ? (1 - left / lead) * whole : 0;
-  return svg("g", {},
+  return svg(
+    "g",
+    {},
     symbol("scaffold", x, y, size),
-    svg("circle", { class: "progress", cx: x, cy: y, r, "stroke-width": size * 0.07,
-      "stroke-dasharray": `${done} ${whole}`, transform: `rotate(-90 ${x} ${y})` }),
-    svg("text", { class: "turns-left", x, y, "font-size": size * 0.26 }, String(left)));
+    svg("circle", {
+      class: "progress",
+      cx: x,
+      cy: y,
+      r,
+      "stroke-width": size * 0.07,
+      "stroke-dasharray": `${done} ${whole}`,
+      transform: `rotate(-90 ${x} ${y})`,
+    }),
+    svg("text", { class: "turns-left", x, y, "font-size": size * 0.26 }, String(left)),
+  );
 }
 
 // --- roads ---
@@ -70,10 +85,16 @@ function drawRoads(page, facts, colours) {
     let k = 0;
     for (const [key, number] of seen) {
       const shift = ((k % 3) - 1) * 9;
-      const points = facts.ways[key].map(([tile]) => middleOf(tile, page.map.side).map((at) => at + shift).join(","));
+      const points = facts.ways[key].map(([tile]) =>
+        middleOf(tile, page.map.side)
+          .map((at) => at + shift)
+          .join(","),
+      );
       const colour = company.seat > 0 ? colours.rivals[company.seat - 1] : colours.carts[number % colours.carts.length];
       lines.push(svg("polyline", { class: "road-edge", points: points.join(" ") }));
-      lines.push(svg("polyline", { class: company.seat > 0 ? "road rival" : "road", points: points.join(" "), stroke: colour }));
+      lines.push(
+        svg("polyline", { class: company.seat > 0 ? "road rival" : "road", points: points.join(" "), stroke: colour }),
+      );
       k += 1;
     }
   }
@@ -94,7 +115,11 @@ function makeCart(company, cart, size) {
   const rival = company.seat > 0;
   const name = rival ? `rival-cart-${company.seat}` : `cart-${cart.number}`;
   const load = svg("g", { class: "load" });
-  return { node: svg("g", { class: "cart" }, load, symbol(name, 0, 0, size * (rival ? 0.42 : 0.5))), load, carries: "" };
+  return {
+    node: svg("g", { class: "cart" }, load, symbol(name, 0, 0, size * (rival ? 0.42 : 0.5))),
+    load,
+    carries: "",
+  };
 }
 
 function placeCart(page, drawn, cart, next, part, ways, size) {

@@ -4,8 +4,15 @@ function makeTimeline(page, view) {
   const slider = byId("slider");
   slider.max = page.last;
   slider.addEventListener("input", () => view.goTo(Number(slider.value)));
-  byId("legend").replaceChildren(...page.marks.filter((mark) => mark !== "nothing").map((mark) => el("span", {}, el("span", { class: `key ${mark}` }), MARK_WORDS[mark])), el("span", {}, el("span", { class: "key nothing" }), MARK_WORDS.nothing));
-  byId("speed").replaceChildren(...SPEEDS.map((speed) => el("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
+  byId("legend").replaceChildren(
+    ...page.marks
+      .filter((mark) => mark !== "nothing")
+      .map((mark) => el("span", {}, el("span", { class: `key ${mark}` }), MARK_WORDS[mark])),
+    el("span", {}, el("span", { class: "key nothing" }), MARK_WORDS.nothing),
+  );
+  byId("speed").replaceChildren(
+    ...SPEEDS.map((speed) => el("option", { value: speed, selected: speed === 1 }, `${speed}×`)),
+  );
   byId("speed").addEventListener("change", (event) => view.set({ speed: Number(event.target.value) }));
   const press = (id, act) => byId(id).addEventListener("click", act);
   press("play", () => togglePlay(view));
@@ -17,7 +24,14 @@ function makeTimeline(page, view) {
   press("event-after", () => jumpToEvent(view, 1));
 }
 
-const MARK_WORDS = { bankruptcy: "bankrupt", illegal: "illegal order", build: "built or bought", clear: "cleared", sale: "sale", nothing: "nothing" };
+const MARK_WORDS = {
+  bankruptcy: "bankrupt",
+  illegal: "illegal order",
+  build: "built or bought",
+  clear: "cleared",
+  sale: "sale",
+  nothing: "nothing",
+};
 
 function drawStrips(page, view) {
   const seat = view.layer === "all" ? 0 : view.layer;
@@ -27,7 +41,15 @@ function drawStrips(page, view) {
 // One strip a game: a bar for each turn, of the colour of what has just happened to the company in it.
 function drawStrip(page, game, seat) {
   const last = Math.max(1, page.last);
-  const bars = game.turns.slice(1).map((turn, k) => svg("rect", { class: `bar ${turn.companies[seat]?.mark ?? "nothing"}`, x: k + 0.5, y: 0, width: 1.02, height: 10 }));
+  const bars = game.turns.slice(1).map((turn, k) =>
+    svg("rect", {
+      class: `bar ${turn.companies[seat]?.mark ?? "nothing"}`,
+      x: k + 0.5,
+      y: 0,
+      width: 1.02,
+      height: 10,
+    }),
+  );
   return svg("svg", { class: "strip", viewBox: `0 0 ${last} 10`, preserveAspectRatio: "none" }, bars);
 }
 
@@ -35,7 +57,10 @@ function drawTimeline(page, view) {
   const slider = byId("slider");
   const facts = factsOf(page, page.games[0], view.turn, view.layer);
   slider.value = view.turn;
-  slider.setAttribute("aria-valuetext", `turn ${view.turn} of ${page.last}: ${facts.own.happened.join("; ") || "nothing to tell"}`);
+  slider.setAttribute(
+    "aria-valuetext",
+    `turn ${view.turn} of ${page.last}: ${facts.own.happened.join("; ") || "nothing to tell"}`,
+  );
   byId("clock").textContent = `turn ${view.turn} of ${page.last}`;
   byId("play").textContent = view.playing ? "Pause" : "Play";
   byId("speed").value = String(view.speed);

@@ -6,8 +6,17 @@ const CALM = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 function makeView(page) {
   const view = {
-    page, at: 0, layer: layersOf(page)[0], playing: false, speed: 1, tile: null, hovered: null, board: 0, town: "best",
-    kinds: new Set(Object.keys(page.kinds)), listeners: [],
+    page,
+    at: 0,
+    layer: layersOf(page)[0],
+    playing: false,
+    speed: 1,
+    tile: null,
+    hovered: null,
+    board: 0,
+    town: "best",
+    kinds: new Set(Object.keys(page.kinds)),
+    listeners: [],
     get turn() {
       return Math.floor(this.at + 1e-9);
     },

@@ -23,10 +23,10 @@ from experiments.games.waybill.pages.turns import map_data
 from experiments.games.waybill.watching import WeighedGame
 
 SOURCES = Path(__file__).parent
-PAGE_STYLES = ("page.css", "board.css", "panels.css")
+PAGE_STYLES = ("page.css", "slider.css", "board.css", "panels.css", "below.css")
 PAGE_SCRIPTS = (
-    "elements.js", "data.js", "view.js", "facts.js", "ground.js", "things.js", "board.js", "details.js", "charts.js",
-    "panels.js", "decision.js", "timeline.js", "events.js", "keys.js", "main.js",
+    "elements.js", "data.js", "facts.js", "view.js", "keys.js", "ground.js", "things.js", "board.js", "details.js",
+    "charts.js", "series.js", "panels.js", "decision.js", "timeline.js", "events.js", "main.js",
 )  # fmt: skip
 
 
