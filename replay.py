@@ -1,4 +1,4 @@
-"""Watch a game: python replay.py RUN --format gif --out game.gif  or  python replay.py greedy --level haul."""
+"""Watch a game: python replay.py RUN --format html --out game.html  or  python replay.py greedy --level haul."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=int, help="where games have no maps: which episode (default: the first held-out)"
     )
-    parser.add_argument("--format", choices=("text", "gif", "record"), default="text", help="default: %(default)s")
-    parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif or game.jsonl)")
+    parser.add_argument(
+        "--format", choices=("text", "gif", "html", "record"), default="text", help="default: %(default)s"
+    )
+    parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif, …)")
     parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")
     parser.add_argument("--search", metavar="BUDGET", help="the policy thinks so long before it acts: 20ms, or rounds")
+    parser.add_argument("--against", metavar="RUN|PLAYER|RECORD", help="a page: another game of the same map beside it")
+    parser.add_argument("--planner", metavar="EFFORT", help="a page: how hard the planner is asked: off, next or 1..6")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
     return parser.parse_args()

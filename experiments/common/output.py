@@ -1,4 +1,4 @@
-"""Where a command writes a game as an animation, a record or text, and how an animation is written."""
+"""Where a command writes a game as an animation, a page, a record or text, and how an animation is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from experiments.common.files import write_whole
 from groundwork.errors import WaybillError
 
-ENDINGS = {"gif": "gif", "record": "jsonl", "text": "txt"}
+ENDINGS = {"gif": "gif", "html": "html", "record": "jsonl", "text": "txt"}
 HOLD_SECONDS = 4.0  # the last frame of an animation
 
 

@@ -191,3 +191,18 @@ def plan_ahead(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, sear
     plan_orders(search, seat, pool, lv, scratch, s)
     for turn in range(np.int64(s.turn), np.int64(lv.horizon)):
         copy_order(orders[i, turn], search.best[turn])
+
+
+@kernel
+def plan_next(states: Any, seat: Any, pool: Any, level: Any, scratch: Any, search: Any, orders: Any, i: Any) -> None:
+    """Only the next order of game i for a seat, into ``orders`` [N, horizon]: the first step of each search alone.
+
+    Each order is tried and the game played on greedily, as in a search; nothing is searched behind it.
+    """
+    lv, s = level[0], states[i]
+    best_score = np.int64(-(1 << 40))
+    for k in range(len(search.searches)):
+        search.beam[0] = s
+        _, best_score = expand_beam(search, seat, pool, lv, scratch, 1, search.searches[k], search.plans[0], best_score)
+    now = np.int64(s.turn)
+    copy_order(orders[i, now], search.best[now])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,6 +16,43 @@ Point = tuple[float, float]
 INK, FAINT, PAPER, CARD, RULE = (45, 48, 56), (128, 131, 140), (244, 241, 234), (255, 254, 251), (226, 222, 212)
 GREEN, RED, AMBER, BLUE, WHITE = (63, 140, 92), (196, 74, 64), (226, 158, 52), (46, 104, 160), (255, 255, 255)
 OVERSAMPLING = 2
+
+
+class Drawing(Protocol):
+    """What shapes can be drawn on: a picture, or SVG. See ``Canvas`` for the arguments."""
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        fill: Colour | None,
+        *,
+        round_by: float = 0.0,
+        edge: Colour | None = None,
+        line: float = 1.0,
+    ) -> None:
+        """A rectangle from its upper left corner."""
+
+    def disc(
+        self, x: float, y: float, r: float, fill: Colour | None, *, edge: Colour | None = None, line: float = 1.0
+    ) -> None:
+        """A circle round a point."""
+
+    def shape(self, points: Sequence[Point], fill: Colour) -> None:
+        """A filled polygon."""
+
+    def line(self, points: Sequence[Point], colour: Colour, width: float) -> None:
+        """A line through points with round ends."""
+
+    def arc(self, x: float, y: float, r: float, share: float, colour: Colour, width: float) -> None:
+        """A part of a ring, clockwise from the top."""
+
+    def text(
+        self, x: float, y: float, text: str, size: float, colour: Colour = INK, *, at: str = "lm", bold: bool = False
+    ) -> None:
+        """A line of text."""
 
 
 @lru_cache(maxsize=64)

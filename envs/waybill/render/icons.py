@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from envs.waybill.render.canvas import AMBER, INK, WHITE, Canvas, Colour
+from envs.waybill.render.canvas import AMBER, INK, WHITE, Colour, Drawing
 
 CART_COLOURS = ((208, 84, 56), (46, 104, 160), (128, 78, 150), (34, 128, 116), (190, 128, 26), (172, 62, 108))
 RIVAL_COLOURS = ((66, 72, 100), (140, 38, 62), (88, 98, 30))  # of the seats 1, 2 and 3
@@ -35,7 +35,7 @@ def shade(colour: Colour, share: float) -> Colour:
     return tuple(int(255 - (255 - c) * (2 - share)) for c in colour[:3])
 
 
-def good(c: Canvas, x: float, y: float, r: float, name: str, number: int) -> None:
+def good(c: Drawing, x: float, y: float, r: float, name: str, number: int) -> None:
     """A good, inside a circle of radius r. Goods without a drawing of their own are a disc with their initial."""
     kind, colour = _GOODS.get(name, ("letter", good_colour(name, number)))
     _DRAWN[kind](c, x, y, r, colour)
@@ -43,14 +43,14 @@ def good(c: Canvas, x: float, y: float, r: float, name: str, number: int) -> Non
         c.text(x, y, name[:1].upper(), r * 1.25, WHITE, at="mm", bold=True)
 
 
-def _log(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _log(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     for dx, dy in ((-0.48, 0.42), (0.48, 0.42), (0.0, -0.38)):
         c.disc(x + dx * r, y + dy * r, r * 0.5, shade(colour, 0.72))
         c.disc(x + dx * r, y + dy * r, r * 0.37, shade(colour, 1.55))
         c.disc(x + dx * r, y + dy * r, r * 0.16, shade(colour, 1.1))
 
 
-def _rock(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _rock(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     outline = ((-0.95, 0.6), (-0.75, -0.25), (-0.2, -0.85), (0.5, -0.6), (0.95, 0.1), (0.8, 0.7))
     c.shape([(x + px * r, y + py * r) for px, py in outline], shade(colour, 0.72))
     light = ((-0.75, -0.25), (-0.2, -0.85), (0.5, -0.6), (0.1, -0.05), (-0.5, 0.15))
@@ -59,14 +59,14 @@ def _rock(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     c.shape([(x + px * r, y + py * r) for px, py in face], colour)
 
 
-def _boards(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _boards(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     for k, dx in enumerate((0.08, -0.08, 0.08)):
         top = y + (-0.82 + 0.56 * k) * r
         c.box(x + (dx - 0.9) * r, top, 1.8 * r, 0.48 * r, shade(colour, (1.0, 0.88, 1.08)[k]), round_by=0.08 * r)
         c.box(x + (dx + 0.55) * r, top, 0.35 * r, 0.48 * r, shade(colour, 0.7), round_by=0.08 * r)
 
 
-def _ingot(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _ingot(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     for dx, dy in ((-0.42, 0.4), (0.42, 0.4), (0.0, -0.25)):
         px, py = x + dx * r, y + dy * r
         base = [(px - 0.5 * r, py + 0.3 * r), (px + 0.5 * r, py + 0.3 * r), (px + 0.34 * r, py - 0.3 * r)]
@@ -77,7 +77,7 @@ def _ingot(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
         )
 
 
-def _tool(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _tool(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     c.line([(x - 0.6 * r, y + 0.75 * r), (x + 0.3 * r, y - 0.35 * r)], colour, 0.3 * r)
     c.shape(
         [
@@ -90,16 +90,16 @@ def _tool(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
     )
 
 
-def _letter(c: Canvas, x: float, y: float, r: float, colour: Colour) -> None:
+def _letter(c: Drawing, x: float, y: float, r: float, colour: Colour) -> None:
     c.disc(x, y, r * 0.9, colour, edge=shade(colour, 0.7), line=0.14 * r)
 
 
-_DRAWN: dict[str, Callable[[Canvas, float, float, float, Colour], None]] = {
+_DRAWN: dict[str, Callable[[Drawing, float, float, float, Colour], None]] = {
     "log": _log, "rock": _rock, "boards": _boards, "ingot": _ingot, "tool": _tool, "letter": _letter,
 }  # fmt: skip
 
 
-def extractor(c: Canvas, x: float, y: float, t: float) -> None:
+def extractor(c: Drawing, x: float, y: float, t: float) -> None:
     """A winding tower over a deposit, on a tile of size t."""
     foot, head = y + 0.3 * t, y - 0.3 * t
     c.line([(x - 0.3 * t, foot), (x - 0.05 * t, head)], _DARK, 0.055 * t)
@@ -109,7 +109,7 @@ def extractor(c: Canvas, x: float, y: float, t: float) -> None:
     c.disc(x, head, 0.11 * t, (236, 200, 110), edge=_DARK, line=0.045 * t)
 
 
-def workshop(c: Canvas, x: float, y: float, t: float, *, working: bool) -> None:
+def workshop(c: Drawing, x: float, y: float, t: float, *, working: bool) -> None:
     """A brick hall with a saw-tooth roof; its chimney smokes while it works."""
     brick, roof = (182, 98, 74), (96, 64, 60)
     left, floor = x - 0.38 * t, y + 0.36 * t
@@ -132,7 +132,7 @@ def workshop(c: Canvas, x: float, y: float, t: float, *, working: bool) -> None:
     c.box(left, y - 0.02 * t, 0.76 * t, 0.035 * t, shade(brick, 1.35))
 
 
-def town(c: Canvas, x: float, y: float, t: float) -> None:
+def town(c: Drawing, x: float, y: float, t: float) -> None:
     """Three houses and a church."""
     for dx, dy, w, wall, roof in (
         (-0.27, -0.02, 0.3, (238, 222, 190), (178, 74, 62)),
@@ -147,7 +147,7 @@ def town(c: Canvas, x: float, y: float, t: float) -> None:
     c.shape([(x - 0.05 * t, y - 0.3 * t), (x + 0.03 * t, y - 0.48 * t), (x + 0.11 * t, y - 0.3 * t)], (112, 84, 84))
 
 
-def scaffold(c: Canvas, x: float, y: float, t: float, share: float) -> None:
+def scaffold(c: Drawing, x: float, y: float, t: float, share: float) -> None:
     """Building work over a tile; ``share`` of it is done."""
     c.box(x - 0.42 * t, y - 0.42 * t, 0.84 * t, 0.84 * t, (250, 244, 226, 150), round_by=0.1 * t)
     for k in range(3):
@@ -163,7 +163,7 @@ def scaffold(c: Canvas, x: float, y: float, t: float, share: float) -> None:
 CARD_BACK: Colour = (255, 253, 246)
 
 
-def flag(c: Canvas, x: float, y: float, size: float, seat: int) -> None:
+def flag(c: Drawing, x: float, y: float, size: float, seat: int) -> None:
     """A rival's pennant, the foot of its pole at a point."""
     colour, top = RIVAL_COLOURS[(seat - 1) % len(RIVAL_COLOURS)], y - size
     c.line([(x, y), (x, top)], WHITE, 0.2 * size)
@@ -173,7 +173,7 @@ def flag(c: Canvas, x: float, y: float, size: float, seat: int) -> None:
         c.shape([(x, top + 0.3 * size - high), (x + wide, top + 0.3 * size), (x, top + 0.3 * size + high)], fill)
 
 
-def rival_cart(c: Canvas, x: float, y: float, size: float, seat: int, load: tuple[str, int, int] | None) -> None:
+def rival_cart(c: Drawing, x: float, y: float, size: float, seat: int, load: tuple[str, int, int] | None) -> None:
     """A rival's cart: smaller and rounder than the own ones, in the rival's colour."""
     colour = RIVAL_COLOURS[(seat - 1) % len(RIVAL_COLOURS)]
     if load is not None:
@@ -183,7 +183,7 @@ def rival_cart(c: Canvas, x: float, y: float, size: float, seat: int, load: tupl
         c.disc(x + dx * size, y + 0.22 * size, 0.12 * size, (60, 52, 50), edge=WHITE, line=0.6)
 
 
-def cart(c: Canvas, x: float, y: float, size: float, number: int, load: tuple[str, int, int] | None) -> None:
+def cart(c: Drawing, x: float, y: float, size: float, number: int, load: tuple[str, int, int] | None) -> None:
     """A cart with its number; ``load`` is (good, the good's number, units)."""
     colour = CART_COLOURS[number % len(CART_COLOURS)]
     if load is not None:

@@ -124,11 +124,15 @@ class GymDomain:
         raise WaybillError(f"agent={setup.names['agent']}: games of env=gym can't be copied, Waybill's levels can")
 
     def replay(
-        self, setup: Setup, folder: Path, *, seed: int | None, search: str | None = None, **options: Any
-    ) -> None:
+        self, setup: Setup, folder: Path, *, seed: int | None, search: str | None = None, against: str | None = None,
+        planner: str | None = None, **options: Any,
+    ) -> None:  # fmt: skip
         """Show an episode."""
         if search is not None:
             raise WaybillError(f"--search={search}: games of env=gym can't be copied, Waybill's levels can")
+        for name, value in (("against", against), ("planner", planner)):
+            if value is not None:
+                raise WaybillError(f"--{name}={value}: only pages of Waybill's own games show it")
         from experiments.games.gym.replay import replay_episode
 
         replay_episode(setup, folder, seed=seed, **options)

@@ -48,8 +48,9 @@ def replay_episode(
     for name, value in (("level", level), ("map-seed", map_seed)):
         if value is not None:
             raise WaybillError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
-    if format == "record":
-        raise WaybillError(f"--format=record: only Waybill's own games can be saved, {id} is shown as text or gif")
+    if format in ("record", "html"):
+        what = "be saved" if format == "record" else "be shown as a page"
+        raise WaybillError(f"--format={format}: only Waybill's own games can {what}, {id} is shown as text or gif")
     if setup.player is not None:
         raise WaybillError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
     errors.check_device(device)

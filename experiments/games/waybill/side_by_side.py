@@ -7,15 +7,14 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from envs.waybill.players.play import RULE_PLAYERS
 from envs.waybill.render import describe_order
 from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, Canvas
 from envs.waybill.render.scene import Scene, look
 from experiments.common.door import door
 from experiments.common.output import output_path, write_gif
-from experiments.games.waybill.replay import WeighedGame, drawn, watch, watch_player
-from groundwork.errors import WaybillError
+from experiments.games.waybill.replay import drawn
+from experiments.games.waybill.watching import watch_both
 
 _MAP, _HEAD, _FOOT, _EDGE, _GAP = 400, 80, 44, 22, 30  # frame units
 _WIDTH, _HEIGHT = 2 * (_MAP + _EDGE) + _GAP, _HEAD + _MAP + _FOOT
@@ -42,10 +41,8 @@ def side_by_side(
     """
     path = output_path("gif", out, fps)
     assert path is not None
-    pair = _watch_both((left, right), level, map_seed, device)
+    pair = watch_both((left, right), level=level, map_seed=map_seed, device=device)
     games = [watched.game for watched in pair]
-    if games[0].level != games[1].level or games[0].map_seed != games[1].map_seed:
-        raise WaybillError(f"{left} and {right} are games of different maps or levels")
     names = [game.player for game in games] if titles is None else titles
     shown, pool = [list(watched.frames()) for watched in pair], games[0].map_pool()
 
@@ -62,22 +59,6 @@ def side_by_side(
     print(f"gif:    {path}")
     for game in games:
         print(f"{game.player}: score {game.score} after {len(game.orders)} turns")
-
-
-def _watch_both(targets: Sequence[str], level: str | None, map_seed: int | None, device: str) -> list[WeighedGame]:
-    """The games of both; a player beside a run or a saved game plays on its level and map."""
-    found = {
-        target: watch(target, level=level, map_seed=map_seed, device=device)
-        for target in targets
-        if level is not None or target not in RULE_PLAYERS
-    }
-    for target in targets:
-        if target not in found and found:
-            other = next(iter(found.values())).game
-            found[target] = watch_player(target, other.level, other.map_seed)
-        elif target not in found:
-            found[target] = watch(target, level=level, map_seed=map_seed, device=device)
-    return [found[target] for target in targets]
 
 
 def _draw_game(canvas: Canvas, scene: Scene, title: str, told: str, *, x: float) -> None:

@@ -40,7 +40,7 @@ OPTIONS = {  # of the other doors: values that none of them allows
     },
     "replay.py": {
         "--level": ("hal",), "--map-seed": ("-1", "abc"), "--format": ("gfi", "GIF"), "--fps": ("0", "-1", "nan", "x"),
-        "--device": ("gpu",), "--seed": ("3",), "--ot": ("a.gif",),
+        "--device": ("gpu",), "--seed": ("3",), "--ot": ("a.gif",), "--planner": ("7",), "--against": ("nobody",),
     },
     "report.py": {"--threshold": ("2", "-1", "nan", "x"), "--reference": ("nobody",), "--seed": ("-1", "x"),
                   "--aut": ("x",)},

@@ -16,7 +16,7 @@ from envs.waybill import record
 from envs.waybill.core import levels
 from envs.waybill.core.state import PASS
 from envs.waybill.players.play import play_games
-from experiments.games.waybill import replay
+from experiments.games.waybill import replay, watching
 from experiments.runs import train
 from tiny import DQN, tiny_node
 
@@ -69,7 +69,7 @@ def test_the_record_of_a_player_replays_as_it_was_played(saved: Path, capsys: py
 
 
 def test_a_policy_plays_the_game_that_its_record_tells(run: Path, tmp_path: Path) -> None:
-    watched = [replay.watch(str(run), level=None, map_seed=5, device="cpu") for _ in range(2)]
+    watched = [watching.watch(str(run), level=None, map_seed=5, device="cpu") for _ in range(2)]
     game = watched[0].game
     assert game.hashes == watched[1].game.hashes
     assert game.map_seed == 5
@@ -85,7 +85,7 @@ def test_a_policy_plays_the_game_that_its_record_tells(run: Path, tmp_path: Path
 def test_a_policy_that_searches_plays_a_better_game(run: Path) -> None:
     """Nothing is hidden: rounds give the same game again; what the candidates are worth is shown as before."""
     plain, first, again = (
-        replay.watch(str(run), level=None, map_seed=1, device="cpu", search=search) for search in (None, "2", "2")
+        watching.watch(str(run), level=None, map_seed=1, device="cpu", search=search) for search in (None, "2", "2")
     )
     assert first.game.hashes == again.game.hashes
     assert first.game.player.endswith(", search 2")
@@ -102,14 +102,14 @@ def test_a_policy_shows_what_it_thinks_of_each_order(run: Path, tmp_path: Path) 
 
 
 def test_a_policy_plays_another_level_with_the_same_weights(run: Path) -> None:
-    watched = replay.watch(str(run), level="refine", map_seed=0, device="cpu")
+    watched = watching.watch(str(run), level="refine", map_seed=0, device="cpu")
     assert watched.game.level == levels.load_level("refine")
 
 
 def test_a_policy_among_rivals(tmp_path: Path) -> None:
     choices = ("level.rivals=[greedy,random]", "level.sight=8", "level.horizon=50", "steps=400")
     train.start_run(tiny_node(tmp_path, *DQN, *choices), folder=tmp_path / "run")
-    watched = replay.watch(str(tmp_path / "run"), level=None, map_seed=2, device="cpu")
+    watched = watching.watch(str(tmp_path / "run"), level=None, map_seed=2, device="cpu")
     game = watched.game
     assert game.orders.shape == (len(watched.candidates), 3)
     assert (game.orders["verb"][:, 1:] != PASS).any()
@@ -128,8 +128,8 @@ def test_a_policy_on_the_raw_action_space(tmp_path: Path, actions: str) -> None:
         "agent.memory_capacity=200",
     )
     train.start_run(tiny_node(tmp_path, *DQN, *choices, "steps=300"), folder=tmp_path / "run")
-    watched = replay.watch(str(tmp_path / "run"), level=None, map_seed=0, device="cpu")
-    assert all(1 <= len(rows) <= replay.SHOWN_CANDIDATES + 1 for rows in watched.candidates)
+    watched = watching.watch(str(tmp_path / "run"), level=None, map_seed=0, device="cpu")
+    assert all(1 <= len(rows) <= watching.SHOWN_CANDIDATES + 1 for rows in watched.candidates)
     assert all(sum(chosen for _, _, chosen in rows) == 1 for rows in watched.candidates)
 
 
@@ -167,6 +167,10 @@ def test_frames_of_an_animation_are_the_pictures(saved: Path, tmp_path: Path) ->
         ("greedy", {"map_seed": -1}, "--map-seed=-1 is not allowed, held-out maps are 0..2147483647"),
         ("greedy", {"map_seed": 2**31}, "--map-seed=2147483648 is not allowed"),
         ("greedy", {"fps": 0}, "--fps=0 is not allowed, it must be 1..50"),
+        ("greedy", {"against": "random"}, "--against=random: only a page shows it, use --format html"),
+        ("greedy", {"planner": "next"}, "--planner=next: only a page shows it, use --format html"),
+        ("greedy", {"format": "html", "planner": "9"}, "--planner=9 is not allowed, it must be one of off, next, 1, 2"),
+        ("greedy", {"format": "html", "against": "nobody"}, "'nobody' is neither a run folder nor a saved game"),
         ("greedy", {"device": "tpu"}, "device=tpu is not allowed"),
         ("greedy", {"format": "gif", "out": "/nowhere/game.gif"}, "there is no folder '/nowhere'"),
         ("greedy", {"format": "gif", "out": "."}, "is a folder, a file is needed"),
@@ -194,6 +198,21 @@ def test_nothing_is_shown_of_a_record_that_was_changed(saved: Path, tmp_path: Pa
     with pytest.raises(ValueError, match="turn 0: the state at the start"):
         show(changed, format="gif", out=str(tmp_path / "game.gif"))
     assert not (tmp_path / "game.gif").exists()
+
+
+def test_a_page_of_a_policy_and_one_of_two_players(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "game.html"
+    game = show(run, format="html", planner="off", out=str(page))
+    assert f"html:   {page}" in capsys.readouterr().out
+    assert f'"score":{game.score},' in page.read_text()
+    assert f"--planner off --device cpu --format html --out {page}" not in page.read_text()
+    assert f"{run} --planner off --format html --out {page}" in page.read_text()
+    show(run, against="random", format="html", planner="off", out=str(page))
+    assert capsys.readouterr().out.count(": score ") == 2
+    assert f"{run} --against random" in page.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["game.html"]
 
 
 @pytest.mark.slow
