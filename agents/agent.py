@@ -15,6 +15,7 @@ from agents.acting.tally import SOURCES, ActionTally
 from agents.acting.teacher import Teacher
 from agents.learning import transfer
 from agents.learning.updater import Updater
+from agents.memory.transitions import Transitions
 from agents.networks import weights
 from agents.networks.base import QNetwork
 from agents.networks.weights import flat_values
@@ -170,6 +171,14 @@ class QAgent:
     def gradient_norms(self, seed: int) -> dict[str, float]:
         """Norms of the last update's gradient of one seed, before clipping, by the network's submodules."""
         return self._updater.gradient_norms(seed)
+
+    def target_weights(self, seed: int) -> Tensor | None:
+        """One seed's weights of the target network, [P]; None for agents without."""
+        return None
+
+    def last_batch(self, seed: int) -> Transitions | None:
+        """What one seed learnt from in the last update, [B, ...]; None before the first, and if it isn't kept."""
+        return None
 
     def after_next_update(self, call: Callable[[], None]) -> None:
         """Call back once, right after the next gradient update."""

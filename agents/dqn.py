@@ -198,6 +198,14 @@ class DQN(QAgent):
         """
         return self.plasticity.metrics(self.learner.network, self.batch)[seed].get("dormant")
 
+    def target_weights(self, seed: int) -> torch.Tensor:
+        """See ``QAgent``."""
+        return self.learner.target_flat.values[seed]
+
+    def last_batch(self, seed: int) -> Transitions | None:
+        """See ``QAgent``; a view of buffers that the next update overwrites."""
+        return None if self.batch is None else self.batch.map(lambda column: column[seed])
+
     def state_dict(self, *, include_memory: bool = True, saved: Collection[str] = ()) -> dict[str, Any]:
         """Everything needed to go on, as tensors and plain data; without the memory, a new one is filled first.
 

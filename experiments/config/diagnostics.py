@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from experiments.config.errors import need
 from groundwork.errors import WaybillError
 
-PARTS_SHOWN = ("values", "layers", "exploration", "attribution", "features", "information", "projector", "games")
+PARTS_SHOWN = (
+    "values", "checks", "layers", "exploration", "attribution", "features", "information", "projector", "games",
+)  # fmt: skip
 
 
 @dataclass

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from torch import Tensor
 
 from agents.acting.policy import QPolicy
 from agents.acting.tally import SOURCES, ActionTally
+from agents.memory.transitions import Transitions
 from experiments.config.diagnostics import DiagnosticsConfig
 from experiments.diagnostics import drawings, embedding
+from experiments.diagnostics.checks import moved, wrong_masks
 from experiments.diagnostics.layers import (
     ATTRIBUTED_STATES,
     CHURN_STATES,
@@ -37,6 +40,12 @@ class Dissected(Protocol):
 
     def after_next_update(self, call: Callable[[], None]) -> None:
         """Call back once, right after the next gradient update."""
+
+    def target_weights(self, seed: int) -> Tensor | None:
+        """One seed's weights of the target network, None without."""
+
+    def last_batch(self, seed: int) -> Transitions | None:
+        """What one seed learnt from in the last update, None if it isn't there."""
 
     def greedy_policy(self, seed: int) -> QPolicy:
         """Acts greedily with one seed's weights of now."""
@@ -86,6 +95,7 @@ class Diagnostics:
         self._visited: VisitedStates | None = None
         self._plane: dict[str, list[tuple[float, float]]] = {}  # each layer's way, with a point for each of the steps
         self._plane_steps: list[int] = []
+        self._target: Tensor | None = None  # weights of the target network at the last evaluation
         self._churn: Visited | None = None  # the states that are asked about again after the next update
         self._found: dict[str, float] = {}  # what came since, for the curves
 
@@ -128,6 +138,8 @@ class Diagnostics:
         if self._has("layers"):
             self._ask_again(policy, visited.thinned(CHURN_STATES))
         seen = look_into(policy, visited.thinned(LAYER_STATES))
+        if self._has("checks"):
+            self._show_checks(shown)
         if self._has("layers"):
             shown.scalars |= layer_scalars(policy, seen, self._agent.gradient_norms(self._seed))
         if self._has("information"):
@@ -140,6 +152,15 @@ class Diagnostics:
             shown.drawings.append(Drawing("attribution/groups", drawings.shares, {"values": shares, "title": title}))
         if self._has("features") and self._games is not None and (rows := most_exciting(seen, visited)):
             shown.drawings.append(self._games.states_drawn("features/units", visited, rows))
+
+    def _show_checks(self, shown: Shown) -> None:
+        target, batch = self._agent.target_weights(self._seed), self._agent.last_batch(self._seed)
+        found = {
+            "checks/target_moved": None if target is None or batch is None else moved(self._target, target),
+            "checks/mask_wrong": None if batch is None else wrong_masks(batch, self._layout),
+        }
+        self._target = None if target is None else target.clone()
+        shown.scalars |= {tag: value for tag, value in found.items() if value is not None}
 
     def _show_information(self, shown: Shown, seen: Seen, env_step: int) -> None:
         found = information_of(seen)
@@ -172,12 +193,15 @@ class Diagnostics:
             "plane_steps": list(self._plane_steps),
             "churn": None if self._churn is None else {k: v.copy() for k, v in self._churn._asdict().items()},
             "found": dict(self._found),
+            "target": None if self._target is None else self._target.clone(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there, with the agent as it was."""
         self._plane = {name: [(x, y) for x, y in points] for name, points in state["plane"].items()}
         self._plane_steps, self._found = list(state["plane_steps"]), dict(state["found"])
+        if state["target"] is not None:
+            self._target = state["target"].to(self._agent.target_weights(self._seed).device)
         if state["churn"] is not None and self._has("layers"):
             self._ask_again(self._agent.greedy_policy(self._seed), Visited(**state["churn"]))
 

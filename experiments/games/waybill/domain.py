@@ -69,8 +69,7 @@ class WaybillDomain:
     def game_watch(self, setup: Setup, env: Any) -> WaybillWatch:
         """Shows boards, the funnel, and what orders rest on."""
         config = waybill_config(setup)
-        shaped, states = config.reward.name == "shaped", config.diagnostics.states
-        return WaybillWatch(layout=env.layout, gamma=setup.gamma, shaped=shaped, states=states)
+        return WaybillWatch(layout=env.layout, gamma=setup.gamma, states=config.diagnostics.states)
 
     def held_out(self, setup: Setup, request: EvaluationRequest | None = None) -> HeldOutMaps:
         """The held-out maps, or those asked for."""

@@ -105,11 +105,19 @@ def test_shares_are_shares(drawn: Path) -> None:
 
 def test_the_training_reward_is_what_its_config_says(drawn: Path) -> None:
     found = points(drawn)
-    assert all(value == 0.0 for _, value in found["reward/shaping_wrong"])
+    # at step 0 the policy may do nothing that moves the potential; then there is no line
+    assert all(value == pytest.approx(1.0, abs=1e-5) for _, value in found["checks/shaping_slope"])
+    assert all(value == pytest.approx(1.0, abs=1e-5) for _, value in found["checks/shaping_explained"])
     for (_, total), (_, raw), (_, shaping) in zip(
         found["eval/mean_reward"], found["reward/raw"], found["reward/shaping"], strict=True
     ):
         assert total == pytest.approx(raw + shaping, abs=1e-5)
+
+
+def test_what_has_one_right_value_has_it(drawn: Path) -> None:
+    found = points(drawn)
+    assert [value for _, value in found["checks/mask_wrong"]] == [0.0] * 3  # there is no batch at step 0
+    assert all(value > 0.0 for _, value in found["checks/target_moved"])
 
 
 def test_the_projectors_files_belong_together(drawn: Path) -> None:
@@ -142,7 +150,8 @@ def test_each_part_can_be_shown_alone(tmp_path: Path, part: str) -> None:
     groups = {tag.partition("/")[0] for tag in points(tmp_path / "run")} - {"rollout", "time", "train", "eval", "game"}
     own = {
         "values": {"values"}, "layers": {"layers"}, "exploration": {"exploration"}, "attribution": {"attribution"},
-        "features": set(), "information": {"information"}, "projector": set(), "games": {"reward", "behaviour"},
+        "features": set(), "information": {"information"}, "projector": set(),
+        "games": {"reward", "behaviour", "checks"}, "checks": {"checks"},
     }  # fmt: skip
     assert groups == own[part] | {"at_a_glance"}
 
@@ -150,7 +159,7 @@ def test_each_part_can_be_shown_alone(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("diagnostics.parts=[values,layer]", "diagnostics.parts=.*'layer' is no part, parts are values, layers"),
+        ("diagnostics.parts=[values,layer]", "diagnostics.parts=.*'layer' is no part, parts are values, checks, layers"),
         ("diagnostics.states=10", "diagnostics.states=10.*64..1048576 visited states"),
     ],
 )

@@ -12,6 +12,7 @@ from envs.waybill.maps.pool import VALIDATION_SEEDS
 from envs.waybill.observation.candidates import HINTS, ORDER_AT, ORDER_FEATURES, ORDER_GOOD_AT
 from envs.waybill.observation.entities import ENTITY_FEATURES, ENTITY_KINDS
 from experiments.diagnostics import drawings
+from experiments.diagnostics.checks import ShapingCheck
 from experiments.diagnostics.painter import Drawing
 from experiments.diagnostics.visited import WATCHED_GAMES, Visited
 from experiments.games.waybill.diagnosis.boards import SMALL, Snapshot, animation, board_sheet
@@ -22,15 +23,14 @@ _ENTITIES = ("deposits", "towns", "workshops", "carts", "rivals")
 _GLOBALS: dict[str, Sequence[int]] = {
     "time left": range(3), "cash": range(3, 9), "size": range(9, 12), "next sale": (12,), "rivals": range(13, 16),
 }  # fmt: skip
-_TOLERANCE = 1e-5  # of a reward, in starting cashes
 
 
 class WaybillWatch:
     """Looks on at an evaluation on a level's maps; see ``GameWatch``."""
 
-    def __init__(self, *, layout: Any, gamma: float, shaped: bool, states: int) -> None:
-        """``shaped`` says that rewards should be raw ones plus γΦ(s') − Φ(s); ``states`` are those to be looked at."""
-        self._layout, self._gamma, self._shaped, self._most = layout, gamma, shaped, max(1, states // WATCHED_GAMES)
+    def __init__(self, *, layout: Any, gamma: float, states: int) -> None:
+        """``gamma`` is the discount of shaped rewards, ``states`` are those to be looked at."""
+        self._layout, self._gamma, self._most = layout, gamma, max(1, states // WATCHED_GAMES)
 
     def begin(self, env: Any) -> None:
         """See ``EvaluationWatch``."""
@@ -42,7 +42,8 @@ class WaybillWatch:
         self._last: list[bytes] = [b""] * min(BOARDS, count)
         self._potential = batch.potential.copy()
         self._raw, self._extra = np.zeros(count), np.zeros(count)
-        self._turns = self._wrong = self._like = 0
+        self._turns = self._like = 0
+        self._shaping = ShapingCheck(self._gamma)
         self._advice = batch.advice.copy() if batch.space.groups is not None else None
         self._stage_names = env.columns["stages"]
         self._stages = np.zeros((count, len(self._stage_names)), np.bool_)
@@ -57,9 +58,7 @@ class WaybillWatch:
         self._raw[games] += raw
         self._extra[games] += r_t - raw
         self._turns += len(games)
-        if self._shaped:
-            due = self._gamma * potential[games] - self._potential[games]
-            self._wrong += int((np.abs(r_t - raw - due) > _TOLERANCE).sum())
+        self._shaping.add(added=r_t - raw, potential_tm1=self._potential[games], potential_t=potential[games])
         if self._advice is not None:
             self._like += int((a_tm1 == self._advice[games]).sum())
             self._advice = infos["advice"]
@@ -81,16 +80,11 @@ class WaybillWatch:
         self._before = states[: len(self._before)].copy()
 
     def scalars(self) -> dict[str, float]:
-        """See ``GameWatch``: raw reward and what shaping adds, a game, and where that is not what it should be.
-
-        Also how often the order was what the greedy rule would have chosen among the candidates.
-        """
+        """See ``GameWatch``: raw reward and what shaping adds, a game; how often the order was the greedy rule's."""
         found = {"reward/raw": float(self._raw.mean()), "reward/shaping": float(self._extra.mean())}
         if self._advice is not None:
             found["behaviour/like_greedy"] = self._like / max(1, self._turns)
-        if self._shaped:
-            found["reward/shaping_wrong"] = self._wrong / max(1, self._turns)
-        return found
+        return found | self._shaping.scalars()
 
     def drawings(self) -> list[Drawing]:
         """See ``GameWatch``: a game as an animation, boards at the end, the funnel."""
