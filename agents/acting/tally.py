@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 SOURCES = ("policy", "random", "advice", "teacher")
-KINDS = 16  # kinds of actions that are told apart; those beyond count as the last
+MOST_GROUPS = 16  # kinds of actions that are told apart; those beyond count as the last
 
 
 class ActionTally:
     """Counts the actions of S seeds by their source and their group (verb), since somebody last took the counts."""
 
     def __init__(self, seeds: int) -> None:
-        self._counts = np.zeros((seeds, len(SOURCES), KINDS), np.int64)
+        self._counts = np.zeros((seeds, len(SOURCES), MOST_GROUPS), np.int64)
 
     def add(self, source: np.ndarray, group: np.ndarray | None) -> None:
         """Count one batch step: the number of its source in ``SOURCES`` and its group, int [S * N] each."""

@@ -26,7 +26,7 @@ from experiments.diagnostics.layers import (
     layer_scalars,
     look_into,
 )
-from experiments.diagnostics.painter import Drawing
+from experiments.diagnostics.painter import ToDraw
 from experiments.diagnostics.values import compare_values
 from experiments.diagnostics.visited import EvaluationWatch, Visited, VisitedStates
 
@@ -64,10 +64,10 @@ class GameWatch(EvaluationWatch, Protocol):
     def scalars(self) -> dict[str, float]:
         """Curves of these games, by tag."""
 
-    def drawings(self) -> list[Drawing]:
+    def drawings(self) -> list[ToDraw]:
         """Pictures of these games."""
 
-    def states_drawn(self, tag: str, visited: Visited, rows: Mapping[str, np.ndarray]) -> Drawing:
+    def states_drawn(self, tag: str, visited: Visited, rows: Mapping[str, np.ndarray]) -> ToDraw:
         """A picture of some of the visited states, below a title each row of them."""
 
     def shares(self, obs: np.ndarray, attributed: np.ndarray) -> dict[str, float]:
@@ -80,8 +80,8 @@ class Shown:
 
     scalars: dict[str, float] = field(default_factory=dict)
     histograms: dict[str, np.ndarray] = field(default_factory=dict)
-    drawings: list[Drawing] = field(default_factory=list)
-    files: list[Drawing] = field(default_factory=list)  # to be written, each under its tag, in the run folder
+    drawings: list[ToDraw] = field(default_factory=list)
+    files: list[ToDraw] = field(default_factory=list)  # to be written, each under its tag, in the run folder
 
 
 class Diagnostics:
@@ -120,7 +120,7 @@ class Diagnostics:
             self._show_values(shown, policy, visited)
         if self._has("projector") and isinstance(policy, QPolicy):
             shown.files += _embedded(policy, visited, candidates=self._layout.candidates > 0)
-        if isinstance(policy, QPolicy) and isinstance(self._agent, Dissected):
+        if isinstance(policy, QPolicy):
             self._show_network(shown, policy, visited, env_step)
         if self._has("games") and self._games is not None:
             shown.scalars |= self._games.scalars()
@@ -132,16 +132,17 @@ class Diagnostics:
         shown.scalars |= values.scalars() | {"at_a_glance/2_overestimation": values.overestimation}
         shown.histograms |= values.histograms()
         given = {"q": values.q, "returned": values.returned, "bins": values.calibration, "unit": "training reward"}
-        shown.drawings.append(Drawing("values/calibration", drawings.calibration, given))
+        shown.drawings.append(ToDraw("values/calibration", drawings.calibration, given))
 
     def _show_network(self, shown: Shown, policy: QPolicy, visited: Visited, env_step: int) -> None:
-        if self._has("layers"):
+        agent = self._agent if isinstance(self._agent, Dissected) else None
+        if self._has("layers") and agent is not None:
             self._ask_again(policy, visited.thinned(CHURN_STATES))
         seen = look_into(policy, visited.thinned(LAYER_STATES))
-        if self._has("checks"):
+        if self._has("checks") and agent is not None:
             self._show_checks(shown)
         if self._has("layers"):
-            shown.scalars |= layer_scalars(policy, seen, self._agent.gradient_norms(self._seed))
+            shown.scalars |= layer_scalars(policy, seen, {} if agent is None else agent.gradient_norms(self._seed))
         if self._has("information"):
             self._show_information(shown, seen, env_step)
         if self._has("attribution") and self._games is not None:
@@ -149,7 +150,7 @@ class Diagnostics:
             shares = self._games.shares(few.obs, attributions(policy, few, self._layout))
             shown.scalars |= {f"attribution/{name}": share for name, share in shares.items()}
             title = "share of what the chosen order's value rests on, in %"
-            shown.drawings.append(Drawing("attribution/groups", drawings.shares, {"values": shares, "title": title}))
+            shown.drawings.append(ToDraw("attribution/groups", drawings.shares, {"values": shares, "title": title}))
         if self._has("features") and self._games is not None and (rows := most_exciting(seen, visited)):
             shown.drawings.append(self._games.states_drawn("features/units", visited, rows))
 
@@ -169,7 +170,7 @@ class Diagnostics:
             self._plane.setdefault(name, []).append(point)
             shown.scalars[f"information/{name}/state"], shown.scalars[f"information/{name}/return"] = point
         given = {"paths": dict(self._plane), "steps": list(self._plane_steps), "most": np.log2(len(seen.visited.a))}
-        shown.drawings.append(Drawing("information/plane", drawings.information_plane, given))
+        shown.drawings.append(ToDraw("information/plane", drawings.information_plane, given))
 
     def _ask_again(self, policy: QPolicy, visited: Visited) -> None:
         """Compare with the policy as it is after the next update."""
@@ -220,7 +221,7 @@ def exploration_scalars(counts: np.ndarray, names: Sequence[str]) -> dict[str, f
     return found
 
 
-def _embedded(policy: QPolicy, visited: Visited, *, candidates: bool) -> list[Drawing]:
+def _embedded(policy: QPolicy, visited: Visited, *, candidates: bool) -> list[ToDraw]:
     """The files of the projector; of ``candidates`` where actions are such."""
     some = visited.thinned(LAYER_STATES)
     q = policy.q_values(some.obs, some.mask)[np.arange(len(some.a)), some.a]
@@ -230,14 +231,14 @@ def _embedded(policy: QPolicy, visited: Visited, *, candidates: bool) -> list[Dr
     }
     there = {name: own for name, own in found.items() if own is not None}
     files = [
-        Drawing(f"projector/{name}{ending}", function, given)
+        ToDraw(f"projector/{name}{ending}", function, given)
         for name, own in there.items()
         for ending, function, given in (
             (".tsv", embedding.points_file, {"points": own.points}),
             ("_labels.tsv", embedding.labels_file, {"labels": own.labels}),
         )
     ]
-    return [*files, Drawing(embedding.PROJECTOR, embedding.config_file, {"names": list(there)})] if there else []
+    return [*files, ToDraw(embedding.PROJECTOR, embedding.config_file, {"names": list(there)})] if there else []
 
 
 UNITS, STATES = 4, 4  # that are shown of a layer, and of each unit

@@ -28,7 +28,7 @@ _ENDED = "the process that draws has ended"
 ROOM = 12  # drawings that may wait before further evaluations are left out: about those of one
 
 
-class Drawing(NamedTuple):
+class ToDraw(NamedTuple):
     """One picture to be drawn: ``function(**given)`` gives the bytes of a PNG or GIF. Both must be picklable."""
 
     tag: str
@@ -52,7 +52,7 @@ class Painter:
         """False while it is behind: on busy cores a process of the lowest priority gets little."""
         return len(self._waiting) < ROOM
 
-    def draw(self, drawing: Drawing, deliver: Callable[[bytes], None]) -> None:
+    def draw(self, drawing: ToDraw, deliver: Callable[[bytes], None]) -> None:
         """Have it drawn; ``deliver`` is called with the picture by a later call of this painter's methods."""
         if self._process is None:
             self._start(NICE)

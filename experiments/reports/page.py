@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -66,7 +67,21 @@ class Picture:
     figure: Figure = field(compare=False)
 
 
-Block = Heading | Text | Warnings | Table | Code | Picture
+@dataclass(frozen=True)
+class Image:
+    """A picture that is drawn already, a PNG or GIF. ``name`` and ``caption`` as of ``Picture``."""
+
+    name: str
+    caption: str
+    data: bytes = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """Its file's ending."""
+        return "gif" if self.data.startswith(b"GIF") else "png"
+
+
+Block = Heading | Text | Warnings | Table | Code | Picture | Image
 
 
 def html(block: Block) -> str:
@@ -118,6 +133,16 @@ def _picture(block: Picture) -> str:
     return f"<figure>{drawing}<figcaption>{escape(block.caption)}</figcaption></figure>"
 
 
+def _image(block: Image) -> str:
+    label, data = escape(block.caption, quote=True), base64.b64encode(block.data).decode()
+    drawing = f'<img alt="{label}" src="data:image/{block.kind};base64,{data}">'
+    return f"<figure>{drawing}<figcaption>{escape(block.caption)}</figcaption></figure>"
+
+
+def _md_image(block: Image, pictures: str) -> str:
+    return f"![{_md(block.caption)}]({pictures}/{block.name}.{block.kind})\n\n*{_md(block.caption)}*"
+
+
 def _svg(block: Picture) -> str:
     """The figure as SVG for a page, without what only a file needs; its ids begin with its name, to be unique."""
     from matplotlib import rc_context
@@ -157,6 +182,7 @@ _HTML: dict[type, Callable] = {
     Table: _table,
     Code: _code,
     Picture: _picture,
+    Image: _image,
 }
 _MARKDOWN: dict[type, Callable] = {
     Heading: lambda block, pictures: f"{'#' * block.level} {_md(block.text)}",
@@ -165,6 +191,7 @@ _MARKDOWN: dict[type, Callable] = {
     Table: _md_table,
     Code: lambda block, pictures: "\n".join(["```", *block.lines, "```"]),
     Picture: lambda block, pictures: f"![{_md(block.caption)}]({pictures}/{block.name}.png)\n\n*{_md(block.caption)}*",
+    Image: _md_image,
 }
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1c1d; --paper: #fff; --soft: #f3f4f6; --line: #d5d8dd;
@@ -185,7 +212,8 @@ th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align
 .words { text-align: left; } td.words { overflow-wrap: anywhere; min-width: 9rem; }
 thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 tbody th { font-weight: 600; } tbody tr:nth-child(even) { background: var(--soft); }
-figure { margin: 1rem 0; } figure svg { display: block; width: 100%; height: auto; max-height: 90vh; }
+figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
+figure svg { display: block; width: 100%; height: auto; max-height: 90vh; }
 figure svg text { font-family: inherit !important; }
 figcaption { color: var(--quiet); font-size: .88rem; max-width: 50rem; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; border-radius: 4px; font-size: .82rem; }

@@ -25,6 +25,16 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
     Raises:
         WaybillError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
+    actor, saved = load_actor(setup, folder, env=env, device=device)
+    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"], actor.value_name)
+
+
+def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> tuple[Any, dict[str, Any]]:
+    """What ``make_actor`` makes, with the weights of a run's best policy; and the checkpoint that holds them.
+
+    Raises:
+        WaybillError: see ``load_policy``.
+    """
     best = only_folder(folder, setup) / BEST
     saved = checkpoints.load_checkpoint(best)
     note_changes(best.parent, setup)
@@ -37,7 +47,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
         raise WaybillError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
     except KeyError as error:
         raise WaybillError(f"checkpoint {str(best)!r} lacks {error}") from None
-    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"], actor.value_name)
+    return actor, saved
 
 
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:

@@ -159,7 +159,10 @@ def test_each_part_can_be_shown_alone(tmp_path: Path, part: str) -> None:
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("diagnostics.parts=[values,layer]", "diagnostics.parts=.*'layer' is no part, parts are values, checks, layers"),
+        (
+            "diagnostics.parts=[values,layer]",
+            "diagnostics.parts=.*'layer' is no part, parts are values, checks, layers",
+        ),
         ("diagnostics.states=10", "diagnostics.states=10.*64..1048576 visited states"),
     ],
 )

@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 
 from experiments.diagnostics import drawings
-from experiments.diagnostics.painter import Drawing, Painter
+from experiments.diagnostics.painter import Painter, ToDraw
 
 
 def test_pictures_come_in_the_order_in_which_they_were_asked_for() -> None:
     painter, came = Painter(), []
     for k in range(3):
         given = {"values": {"a": 0.1 * k, "b": 1 - 0.1 * k}, "title": "shares"}
-        painter.draw(Drawing(f"t{k}", drawings.shares, given), lambda picture, k=k: came.append((k, picture)))
+        painter.draw(ToDraw(f"t{k}", drawings.shares, given), lambda picture, k=k: came.append((k, picture)))
     painter.finish()
     assert [k for k, _ in came] == [0, 1, 2]
     assert all(Image.open(io.BytesIO(picture)).size == (520, 174) for _, picture in came)
@@ -33,7 +33,7 @@ def test_a_picture_that_cannot_be_drawn_is_told_once_and_the_others_come(capfd: 
     painter, came = Painter(), []
     bad, good = ({"values": values, "title": "t"} for values in (3, {"a": 1.0}))
     for given in (bad, bad, good):
-        painter.draw(Drawing("t", drawings.shares, given), came.append)
+        painter.draw(ToDraw("t", drawings.shares, given), came.append)
     painter.finish()
     said = capfd.readouterr().err
     assert len(came) == 1
@@ -45,7 +45,7 @@ def test_a_painter_that_was_killed_loses_one_picture_and_another_goes_on(capfd: 
     painter, came = Painter(), []
     for k in range(4):
         given = {"values": {"a": 1.0}, "title": "t" if k else "x" * 10**6}  # the first takes long
-        painter.draw(Drawing("t", drawings.shares, given), lambda picture, k=k: came.append(k))
+        painter.draw(ToDraw("t", drawings.shares, given), lambda picture, k=k: came.append(k))
     assert painter._process is not None
     painter._process.kill()
     while len(painter._waiting) == 4:
@@ -59,9 +59,9 @@ def test_it_draws_at_the_lowest_priority_and_ends_when_its_starter_is_killed(tmp
     program = (
         "import time, sys\n"
         "from experiments.diagnostics import drawings\n"
-        "from experiments.diagnostics.painter import Drawing, Painter\n"
+        "from experiments.diagnostics.painter import ToDraw, Painter\n"
         "painter = Painter()\n"
-        "painter.draw(Drawing('t', drawings.shares, {'values': {'a': 1.0}, 'title': 't'}), len)\n"
+        "painter.draw(ToDraw('t', drawings.shares, {'values': {'a': 1.0}, 'title': 't'}), len)\n"
         "while painter._waiting: time.sleep(0.01); painter.deliver()\n"
         "print(painter._process.pid, flush=True)\n"
         "time.sleep(600)\n"

@@ -44,6 +44,7 @@ OPTIONS = {  # of the other doors: values that none of them allows
     },
     "report.py": {"--threshold": ("2", "-1", "nan", "x"), "--reference": ("nobody",), "--seed": ("-1", "x"),
                   "--aut": ("x",)},
+    "diagnose.py": {"--device": ("gpu", "cuda:99"), "--out": ("nowhere/x.html",), "--ot": ("x",)},
 }  # fmt: skip
 
 
@@ -174,6 +175,7 @@ def of_files(rng: random.Random, run: Path, place: Path) -> Mistake:
     harm[how]()
     words = rng.choice([
         ("evaluate.py", str(broken), "--maps", "2"), ("replay.py", str(broken)), ("report.py", str(broken)),
+        ("diagnose.py", str(broken)),
         ("train.py", f"resume={broken}", "steps=480"),
         ("train.py", "level=haul", *sizes(composed("level=haul")), f"transfer.from={broken}"),
         ("train.py", "level=haul", *sizes(composed("level=haul")), f"rivals=[{broken}]"),

@@ -13,7 +13,7 @@ from envs.waybill.observation.candidates import HINTS, ORDER_AT, ORDER_FEATURES,
 from envs.waybill.observation.entities import ENTITY_FEATURES, ENTITY_KINDS
 from experiments.diagnostics import drawings
 from experiments.diagnostics.checks import ShapingCheck
-from experiments.diagnostics.painter import Drawing
+from experiments.diagnostics.painter import ToDraw
 from experiments.diagnostics.visited import WATCHED_GAMES, Visited
 from experiments.games.waybill.diagnosis.boards import SMALL, Snapshot, animation, board_sheet
 
@@ -86,7 +86,7 @@ class WaybillWatch:
             found["behaviour/like_greedy"] = self._like / max(1, self._turns)
         return found | self._shaping.scalars()
 
-    def drawings(self) -> list[Drawing]:
+    def drawings(self) -> list[ToDraw]:
         """See ``GameWatch``: a game as an animation, boards at the end, the funnel."""
         orders = np.array(self._orders, self._orders[0].dtype)
         episode = {"level": self._level, "map_seed": self._maps[0], "states": [*self._kept[0], self._last[0]]}
@@ -100,16 +100,16 @@ class WaybillWatch:
         reached = dict(zip([*self._stage_names, "profit"], shares, strict=True))
         title = f"share of {len(self._scores)} validation games that come to each stage"
         return [
-            Drawing("games/episode", animation, {**episode, "orders": orders}),
-            Drawing("games/built", board_sheet, built),
-            Drawing("games/funnel", drawings.funnel, {"stages": reached, "title": title}),
+            ToDraw("games/episode", animation, {**episode, "orders": orders}),
+            ToDraw("games/built", board_sheet, built),
+            ToDraw("games/funnel", drawings.funnel, {"stages": reached, "title": title}),
         ]
 
-    def states_drawn(self, tag: str, visited: Visited, rows: Mapping[str, np.ndarray]) -> Drawing:
+    def states_drawn(self, tag: str, visited: Visited, rows: Mapping[str, np.ndarray]) -> ToDraw:
         """See ``GameWatch``: small boards."""
         boards = [[self._snapshot(visited, k) for k in chosen] for chosen in rows.values()]
         given = {"level": self._level, "rows": boards, "titles": list(rows), "side": SMALL}
-        return Drawing(tag, board_sheet, given)
+        return ToDraw(tag, board_sheet, given)
 
     def _snapshot(self, visited: Visited, k: int) -> Snapshot:
         game, turn = int(visited.game[k]), int(visited.turn[k])

@@ -22,7 +22,7 @@ from experiments.games.waybill.pages.symbols import land_image, symbol_sheet
 from experiments.games.waybill.pages.turns import map_data
 from experiments.games.waybill.watching import WeighedGame
 
-SOURCES = Path(__file__).parent
+PAGE_SOURCES = Path(__file__).parent
 PAGE_STYLES = ("page.css", "slider.css", "board.css", "panels.css", "below.css")
 PAGE_SCRIPTS = (
     "elements.js", "data.js", "facts.js", "view.js", "keys.js", "ground.js", "things.js", "board.js", "details.js",
@@ -52,11 +52,11 @@ def page_text(data: dict[str, Any], *, land: str, symbols: str) -> str:
     """The whole page as text: the sources with the data in their places."""
     players = " against ".join(game["player"] for game in data["games"])
     title = f"{players} on {data['map']['level']}, map {data['map']['map_seed']}"
-    text = (SOURCES / "page.html").read_text(encoding="utf-8")
+    text = (PAGE_SOURCES / "page.html").read_text(encoding="utf-8")
     places = {
         "title": escape(title),
-        "style": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in PAGE_STYLES),
-        "script": "\n".join((SOURCES / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS),
+        "style": "\n".join((PAGE_SOURCES / name).read_text(encoding="utf-8") for name in PAGE_STYLES),
+        "script": "\n".join((PAGE_SOURCES / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS),
         "symbols": symbols,
         "land": land,
         "data": safe_json(data),

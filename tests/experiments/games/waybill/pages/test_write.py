@@ -114,10 +114,10 @@ def test_two_games_share_a_map_and_have_moments_of_their_own(tmp_path: Path) -> 
 
 
 def test_the_sources_are_small_and_all_are_used() -> None:
-    sources = {path.name for path in write.SOURCES.iterdir() if path.suffix in (".css", ".html", ".js")}
+    sources = {path.name for path in write.PAGE_SOURCES.iterdir() if path.suffix in (".css", ".html", ".js")}
     assert sources == {"page.html", *write.PAGE_STYLES, *write.PAGE_SCRIPTS}
     for name in sources:
-        assert len((write.SOURCES / name).read_text().splitlines()) < 300, name
+        assert len((write.PAGE_SOURCES / name).read_text().splitlines()) < 300, name
 
 
 def test_the_planner_is_asked_if_it_should_be(tmp_path: Path) -> None:

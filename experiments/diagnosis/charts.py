@@ -1,0 +1,71 @@
+"""Figures of a diagnosis: curves of a run in panels, each answering a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from experiments.diagnosis.findings import Known
+from experiments.reports.page import FIGURE_INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST = 10  # curves in a panel: those that end highest
+
+
+class Question(NamedTuple):
+    """Curves in one pair of axes: what is asked, and the tag of each by its name. ``lines`` are right values."""
+
+    question: str
+    tags: Mapping[str, str]
+    lines: Sequence[float] = ()
+
+
+def questions_figure(known: Known, panels: Sequence[Question]) -> Figure | None:
+    """Panels side by side, those that have curves; None if none has."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    shown = [(panel, _present(known, panel)) for panel in panels]
+    shown = [(panel, tags) for panel, tags in shown if tags]
+    if not shown:
+        return None
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
+    settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
+    across = min(2, len(shown))
+    down = -(-len(shown) // across)
+    with rc_context(settings):
+        figure = Figure(figsize=(4.6 * across, 2.9 * down), layout="constrained")
+        axes = figure.subplots(down, across, squeeze=False).flatten()
+        for k, (panel, tags) in enumerate(shown):
+            _draw(axes[k], known, panel, tags)
+        for spare in axes[len(shown) :]:
+            spare.set_axis_off()
+    return figure
+
+
+def _present(known: Known, panel: Question) -> dict[str, str]:
+    """The panel's curves that are there, at most ten."""
+    found = {name: tag for name, tag in panel.tags.items() if len(known.curves.get(tag, ()))}
+    highest = sorted(found, key=lambda name: -float(known.curves[found[name]][-1, 1]))[:_MOST]
+    return {name: tag for name, tag in found.items() if name in highest}
+
+
+def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) -> None:
+    from matplotlib import colormaps
+
+    table = colormaps["tab10"]
+    for line in panel.lines:
+        axes.axhline(line, color="#808080", linewidth=0.9, linestyle=(0, (6, 3)))
+    for k, (name, tag) in enumerate(tags.items()):
+        steps, values = known.curves[tag].T
+        mark = "o" if len(steps) < 30 else None
+        axes.plot(steps, values, color=table(k), linewidth=1.4, marker=mark, markersize=2.5, label=name)
+    axes.set_title(panel.question, fontsize=9.5, loc="left")
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(tags) > 1:
+        axes.legend(frameon=False, fontsize=7.5, ncols=2 if len(tags) > 4 else 1)
