@@ -81,7 +81,7 @@ def _round(setup: Setup, loop: Any, validation: Any) -> dict[str, Cost]:
             settings=own, gamma=setup.gamma, agent=loop.agent, seed=0, games=games, layout=validation.env.layout
         )
         watched = _seconds(partial(_watched, validation, policy, diagnostics))
-        shown, spent = _timed(partial(diagnostics.evaluated, policy, 0.0, loop.env_step))
+        shown, spent = _timed(partial(diagnostics.evaluated, policy, 0.0, loop.env_step, is_last=False))
         loop.agent._updater.after_next.clear()
         if part == "layers":
             assert diagnostics._churn is not None

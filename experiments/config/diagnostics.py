@@ -9,6 +9,7 @@ from groundwork.errors import WaybillError
 
 PARTS_SHOWN = (
     "values", "checks", "layers", "exploration", "attribution", "features", "information", "projector", "games",
+    "recall",
 )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def _looked_into(setup: Setup, folder: Path) -> tuple[Shown, int]:
         games=setup.domain.game_watch(setup, validation.env), layout=validation.env.layout,
     )  # fmt: skip
     games = validation(policy.greedy, diagnostics.watch())
-    return diagnostics.evaluated(policy, float(games.score.mean()), saved["env_step"]), saved["env_step"]
+    return diagnostics.evaluated(policy, float(games.score.mean()), saved["env_step"], is_last=True), saved["env_step"]
 
 
 def _blocks(

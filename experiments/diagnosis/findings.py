@@ -163,7 +163,7 @@ def learning(known: Known) -> Iterator[Finding]:
         yield Finding(f"It scores {own:,.1f} on the held-out games, the greedy rule {greedy:,.1f}.", "at a glance")
 
 
-PASSES, EXPLORES, BROKE, FUNNEL_NARROW = 0.97, 0.3, 0.25, 0.5
+PASSES, EXPLORES, OFFERED, BROKE, FUNNEL_NARROW = 0.97, 0.3, 0.8, 0.25, 0.5
 
 
 def behaviour(known: Known) -> Iterator[Finding]:
@@ -175,6 +175,10 @@ def behaviour(known: Known) -> Iterator[Finding]:
     explored = known.last("at_a_glance/3_explored")
     if explored is not None and explored > EXPLORES:
         yield Finding(f"At the end {explored:.0%} of the training actions are not the policy's own.", "exploration")
+    offered = known.last("behaviour/planner_offered")
+    if offered is not None and offered < OFFERED:
+        text = f"Only {offered:.0%} of the planner's orders are among the candidates"
+        yield Finding(f"{text}: more of them (actions.candidates), or another reducer?", "exploration")
     bankrupt = known.last("eval/bankruptcies")
     if bankrupt is not None and bankrupt > BROKE:
         yield Finding(f"{bankrupt:.0%} of the validation games end bankrupt.", "games")

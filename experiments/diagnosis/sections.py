@@ -75,6 +75,13 @@ def sections_of(known: Known) -> list[Part]:
             [
                 Question("Who chose", {source: f"exploration/{source}" for source in SOURCES}),
                 Question("What the policy chose", each("exploration/policy/")),
+                Question(
+                    "Beside greedy and the planner, share of turns",
+                    {
+                        "like greedy": "behaviour/like_greedy", "like the planner": "behaviour/like_planner",
+                        "the planner's order is offered": "behaviour/planner_offered",
+                    },
+                ),
             ],
             {},
         ),

@@ -64,6 +64,9 @@ class GameWatch(EvaluationWatch, Protocol):
     def scalars(self) -> dict[str, float]:
         """Curves of these games, by tag."""
 
+    def recall(self, states: int) -> dict[str, float]:
+        """How often the best player known would do what the policy could, and what it did, in so many of the states."""
+
     def drawings(self) -> list[ToDraw]:
         """Pictures of these games."""
 
@@ -108,8 +111,8 @@ class Diagnostics:
         wanted = [self._visited] if self.settings.parts else []
         return [*wanted, *([self._games] if self._games is not None and self.settings.parts else [])]
 
-    def evaluated(self, policy: Any, score: float, env_step: int) -> Shown:
-        """What the games just watched show."""
+    def evaluated(self, policy: Any, score: float, env_step: int, *, is_last: bool) -> Shown:
+        """What the games just watched show; some of it takes long, and is shown of the last evaluation alone."""
         shown = Shown({"at_a_glance/1_score": score} if self.settings.parts else {})
         if self._visited is None or not self.settings.parts:
             return shown
@@ -122,6 +125,8 @@ class Diagnostics:
             shown.files += _embedded(policy, visited, candidates=self._layout.candidates > 0)
         if isinstance(policy, QPolicy):
             self._show_network(shown, policy, visited, env_step)
+        if is_last and self._has("recall") and self._games is not None:
+            shown.scalars |= self._games.recall(RECALL_STATES)
         if self._has("games") and self._games is not None:
             shown.scalars |= self._games.scalars()
             shown.drawings += self._games.drawings()
@@ -241,6 +246,7 @@ def _embedded(policy: QPolicy, visited: Visited, *, candidates: bool) -> list[To
     return [*files, ToDraw(embedding.PROJECTOR, embedding.config_file, {"names": list(there)})] if there else []
 
 
+RECALL_STATES = 64
 UNITS, STATES = 4, 4  # that are shown of a layer, and of each unit
 
 

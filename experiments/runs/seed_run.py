@@ -195,13 +195,14 @@ class SeedRun:
 
     def _show(self, policy: Any, score: float) -> None:
         """What the evaluation's games tell beside their score; pictures come into the curves once they are drawn."""
-        shown, step, curves = self._diagnostics.evaluated(policy, score, self.env_step), self.env_step, self._curves
+        step, curves = self.env_step, self._curves
+        is_last = step >= self.setup.config.steps or self.reached is not None
+        shown = self._diagnostics.evaluated(policy, score, step, is_last=is_last)
         assert curves is not None
         self._add(shown.scalars)
         curves.add_histograms(shown.histograms, step)
         if not self.setup.config.diagnostics.pictures or not shown.drawings:
             return
-        is_last = self.env_step >= self.setup.config.steps or self.reached is not None
         if not is_last and not self.painter.has_room:
             self.painter.left_out += 1
             return

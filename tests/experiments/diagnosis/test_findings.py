@@ -53,6 +53,7 @@ def test_of_a_sound_run_and_of_one_without_curves_nothing_is_said() -> None:
         ({"at_a_glance__1_score": curve(50, 20, 10)}, "no evaluation is above the first (50.0).", "at a glance"),
         ({"exploration__policy__pass": curve(0.5, 0.99)}, "The policy passes in 99% of its turns", "exploration"),
         ({"at_a_glance__3_explored": curve(1.0, 0.4)}, "At the end 40% of the training actions", "exploration"),
+        ({"behaviour__planner_offered": curve(0.7)}, "Only 70% of the planner's orders are among", "exploration"),
         ({"eval__bankruptcies": curve(0.0, 0.6)}, "60% of the validation games end bankrupt.", "games"),
         (
             {"game__funnel__sell": curve(0.1, 0.2)},

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from envs.waybill.core.state import MAX_GOODS
+from envs.waybill.actions.raw import NO_ORDER
+from envs.waybill.core import state as st
+from envs.waybill.core.state import MAX_GOODS, PASS
 from envs.waybill.maps.pool import VALIDATION_SEEDS
 from envs.waybill.observation.candidates import HINTS, ORDER_AT, ORDER_FEATURES, ORDER_GOOD_AT
 from envs.waybill.observation.entities import ENTITY_FEATURES, ENTITY_KINDS
@@ -16,6 +18,7 @@ from experiments.diagnostics.checks import ShapingCheck
 from experiments.diagnostics.painter import ToDraw
 from experiments.diagnostics.visited import WATCHED_GAMES, Visited
 from experiments.games.waybill.diagnosis.boards import SMALL, Snapshot, animation, board_sheet
+from experiments.games.waybill.pages.advisers import NEXT, planner_orders
 
 BOARDS = 6  # final boards in a picture
 _ENTITIES = ("deposits", "towns", "workshops", "carts", "rivals")
@@ -38,6 +41,9 @@ class WaybillWatch:
         self._level, self._maps = batch.level, batch.pool.seed[batch.states["map"]].tolist()
         self._before = batch.states[:WATCHED_GAMES].copy()
         self._kept: list[list[bytes]] = [[] for _ in self._before]
+        self._pool, self._space = batch.pool, batch.space
+        self._candidates = self._offered_now()
+        self._offered: list[tuple[np.ndarray, np.ndarray, int]] = []  # state, its candidates, the action taken
         self._orders: list[np.ndarray] = []
         self._last: list[bytes] = [b""] * min(BOARDS, count)
         self._potential = batch.potential.copy()
@@ -65,19 +71,45 @@ class WaybillWatch:
         self._potential = potential.copy()
         self._stages[games] = infos["stages"][games]
         self._scores[games] = infos["score"][games]
-        self._keep(games, env)
+        self._keep(games, a_tm1, env)
 
-    def _keep(self, games: np.ndarray, env: Any) -> None:
+    def _offered_now(self) -> np.ndarray | None:
+        """The candidates of the first games in their present states, ORDER [8, K]; None where actions are none."""
+        if self._space.groups is None:
+            return None
+        orders, count = self._space.orders[:WATCHED_GAMES].copy(), self._space.count[:WATCHED_GAMES]
+        orders["verb"][np.arange(orders.shape[1]) >= count[:, None]] = NO_ORDER
+        return orders
+
+    def _keep(self, games: np.ndarray, a_tm1: np.ndarray, env: Any) -> None:
         """The states of the first games before the turn, and of the very first all orders and the end."""
         states = env.batch.states
-        for game in games[: np.searchsorted(games, len(self._before))].tolist():
+        for row, game in enumerate(games[: np.searchsorted(games, len(self._before))].tolist()):
+            if self._candidates is not None and len(self._kept[game]) < self._most:
+                self._offered.append((self._before[game].copy(), self._candidates[game], int(a_tm1[row])))
             if len(self._kept[game]) < self._most or game == 0:
                 self._kept[game].append(self._before[game].tobytes())
             if game < len(self._last):
                 self._last[game] = states[game].tobytes()
         if len(games) and games[0] == 0:
             self._orders.append(env.batch.given[0, 0].copy())
-        self._before = states[: len(self._before)].copy()
+        self._before, self._candidates = states[: len(self._before)].copy(), self._offered_now()
+
+    def recall(self, states: int) -> dict[str, float]:
+        """See ``GameWatch``: asks the planner, its first step alone, in some of the states that were kept."""
+        if not self._offered:
+            return {}
+        chosen = np.unique(np.linspace(0, len(self._offered) - 1, states).round().astype(int))
+        kept = [self._offered[k] for k in chosen]
+        before = st.records(len(kept), st.STATE)
+        before[:] = np.array([state for state, _, _ in kept], st.STATE)
+        orders = planner_orders(before, self._pool, self._level, NEXT, "the planner is asked")
+        asked = [(order, own, a) for order, (_, own, a) in zip(orders, kept, strict=True) if order["verb"] != PASS]
+        alike = np.mean([own[a] == order for order, (_, own, a) in zip(orders, kept, strict=True)])
+        found = {"behaviour/like_planner": float(alike)}
+        if asked:
+            found["behaviour/planner_offered"] = float(np.mean([(own == order).any() for order, own, _ in asked]))
+        return found
 
     def scalars(self) -> dict[str, float]:
         """See ``GameWatch``: raw reward and what shaping adds, a game; how often the order was the greedy rule's."""
