@@ -76,10 +76,11 @@ def _round(setup: Setup, loop: Any, validation: Any) -> dict[str, Cost]:
     costs: dict[str, Cost] = {}
     for part in PARTS_SHOWN:
         own = DiagnosticsConfig(parts=[part])
-        games = setup.domain.game_watch(setup, validation.env)
+        env = validation.env
         diagnostics = Diagnostics(
-            settings=own, gamma=setup.gamma, agent=loop.agent, seed=0, games=games, layout=validation.env.layout
-        )
+            settings=own, gamma=setup.gamma, agent=loop.agent, seed=0,
+            watch_games=partial(setup.domain.game_watch, setup, env), layout=env.layout,
+        )  # fmt: skip
         watched = _seconds(partial(_watched, validation, policy, diagnostics))
         shown, spent = _timed(partial(diagnostics.evaluated, policy, 0.0, loop.env_step, is_last=False))
         loop.agent._updater.after_next.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def _looked_into(setup: Setup, folder: Path) -> tuple[Shown, int]:
     policy, saved = load_actor(setup, folder, env=validation.env, device=device_of(setup.config))
     diagnostics = Diagnostics(
         settings=DiagnosticsConfig(states=setup.config.diagnostics.states), gamma=setup.gamma, agent=None, seed=0,
-        games=setup.domain.game_watch(setup, validation.env), layout=validation.env.layout,
+        watch_games=partial(setup.domain.game_watch, setup, validation.env), layout=validation.env.layout,
     )  # fmt: skip
     games = validation(policy.greedy, diagnostics.watch())
     return diagnostics.evaluated(policy, float(games.score.mean()), saved["env_step"], is_last=True), saved["env_step"]

@@ -91,10 +91,13 @@ class Diagnostics:
     """Looks into one seed's run. It changes nothing of it: a run without comes to the same numbers, bit for bit."""
 
     def __init__(
-        self, *, settings: DiagnosticsConfig, gamma: float, agent: Any, seed: int, games: GameWatch | None, layout: Any
-    ) -> None:
+        self, *, settings: DiagnosticsConfig, gamma: float, agent: Any, seed: int,
+        watch_games: Callable[[], GameWatch | None], layout: Any,
+    ) -> None:  # fmt: skip
+        """``watch_games`` makes what looks on at one evaluation, ``layout`` cuts observations."""
         self.settings, self._gamma, self._agent, self._seed = settings, gamma, agent, seed
-        self._games, self._layout = games, layout
+        self._watch_games, self._layout = watch_games, layout
+        self._games: GameWatch | None = None  # of an evaluation that is going on, as the states that it visits
         self._visited: VisitedStates | None = None
         self._plane: dict[str, list[tuple[float, float]]] = {}  # each layer's way, with a point for each of the steps
         self._plane_steps: list[int] = []
@@ -107,18 +110,22 @@ class Diagnostics:
 
     def watch(self) -> list[EvaluationWatch]:
         """Who looks on at the next evaluation."""
-        self._visited = VisitedStates(states=self.settings.states, gamma=self._gamma)
-        wanted = [self._visited] if self.settings.parts else []
-        return [*wanted, *([self._games] if self._games is not None and self.settings.parts else [])]
+        if not self.settings.parts:
+            return []
+        self._visited, self._games = VisitedStates(states=self.settings.states, gamma=self._gamma), self._watch_games()
+        return [self._visited, *([] if self._games is None else [self._games])]
 
     def evaluated(self, policy: Any, score: float, env_step: int, *, is_last: bool) -> Shown:
         """What the games just watched show; some of it takes long, and is shown of the last evaluation alone."""
-        shown = Shown({"at_a_glance/1_score": score} if self.settings.parts else {})
-        if self._visited is None or not self.settings.parts:
-            return shown
-        visited = self._visited.all()
-        if not len(visited.a):
-            return shown
+        if self._visited is None:
+            return Shown()
+        shown, visited = Shown({"at_a_glance/1_score": score}), self._visited.all()
+        if len(visited.a):
+            self._show(shown, policy, visited, env_step, is_last=is_last)
+        self._visited = self._games = None  # they take some room
+        return shown
+
+    def _show(self, shown: Shown, policy: Any, visited: Visited, env_step: int, *, is_last: bool) -> None:
         if self._has("values") and getattr(policy, "value_name", "") == "Q-values":
             self._show_values(shown, policy, visited)
         if self._has("projector") and isinstance(policy, QPolicy):
@@ -130,7 +137,6 @@ class Diagnostics:
         if self._has("games") and self._games is not None:
             shown.scalars |= self._games.scalars()
             shown.drawings += self._games.drawings()
-        return shown
 
     def _show_values(self, shown: Shown, policy: Any, visited: Visited) -> None:
         values = compare_values(visited, policy.q_values(visited.obs, visited.mask), self._gamma)

@@ -114,7 +114,7 @@ class SeedRun:
         env, domain = self.validation.env, self.setup.domain
         self._diagnostics = Diagnostics(
             settings=self.setup.config.diagnostics, gamma=self.setup.gamma, agent=self.agent, seed=self.seed,
-            games=domain.game_watch(self.setup, env), layout=env.layout,
+            watch_games=partial(domain.game_watch, self.setup, env), layout=env.layout,
         )  # fmt: skip
         self._steps = StepsFile(self.folder, total=self.setup.config.steps)
 
