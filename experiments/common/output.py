@@ -1,4 +1,4 @@
-"""Where a command writes a game as an animation, a film, a page, a record or text, and how both moving ones are made."""
+"""Where a command writes a game as moving pictures, a page, a record or text, and how moving pictures are made."""
 
 from __future__ import annotations
 
