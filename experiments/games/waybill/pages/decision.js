@@ -12,12 +12,14 @@ function drawDecision(page, game, facts) {
     decision.candidates && decision.weighed > decision.candidates.length
       ? `the best ${decision.candidates.length} of ${decision.weighed}`
       : "";
+  const notes =
+    page.play && !page.play.over
+      ? facts.advisers.map((name) => reasonOf(name, decision))
+      : [adviceNote(game, facts)];
   return [
     el("h3", {}, title, more ? el("span", { class: "note" }, more) : null),
     el("ol", { class: "candidates" }, rows),
-    page.play && !page.play.over
-      ? facts.advisers.map((name) => el("p", { class: "note" }, reasonOf(name, decision)))
-      : el("p", { class: "note" }, adviceNote(game, facts)),
+    ...notes.map((note) => el("p", { class: "note" }, note)),
   ];
 }
 

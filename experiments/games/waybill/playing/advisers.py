@@ -27,7 +27,7 @@ from experiments.games.waybill.watching import weigh
 from groundwork.blame import ROOT
 from groundwork.errors import WaybillError
 
-GREEDY, PLANNER, POLICY = "greedy", "planner", "policy"
+BY_GREEDY, BY_PLANNER, BY_POLICY = "greedy", "planner", "policy"
 PLANNER_GAMES = "the order that is best in most of {} drawn games that agree with what you know"
 
 
@@ -56,7 +56,7 @@ class PersonsAdvisers:
     @property
     def names(self) -> list[str]:
         """Who can play for the person."""
-        return [GREEDY] if self.policy_folder is None else [POLICY, GREEDY]
+        return [BY_GREEDY] if self.policy_folder is None else [BY_POLICY, BY_GREEDY]
 
     @property
     def policy_name(self) -> str | None:
@@ -85,9 +85,9 @@ class PersonsAdvisers:
 
     def order_of(self, who: str) -> Any:
         """The order that a player of ``names`` would give now."""
-        if who == GREEDY:
+        if who == BY_GREEDY:
             return self._greedy()[0]
-        if who != POLICY:
+        if who != BY_POLICY:
             raise WaybillError(f"{who!r} cannot play here, allowed are {', '.join(self.names)}")
         orders = empty_orders(1, 1)[:, 0]
         self.policy_for(1).decide(self.session.state, orders)
@@ -103,11 +103,11 @@ class PersonsAdvisers:
         """
         if self.session.over:
             raise WaybillError("the game is over, there is nothing to advise")
-        asked = {GREEDY: self._greedy, PLANNER: self._planner}
-        if who == POLICY:
+        asked = {BY_GREEDY: self._greedy, BY_PLANNER: self._planner}
+        if who == BY_POLICY:
             return self._weighed()
         if who not in asked:
-            raise WaybillError(f"hint={who!r} is not allowed, it must be one of {', '.join([*asked, POLICY])}")
+            raise WaybillError(f"hint={who!r} is not allowed, it must be one of {', '.join([*asked, BY_POLICY])}")
         order, reason = asked[who]()
         return {who: self._told(order) | {"same": False, "reason": reason}}
 
@@ -167,7 +167,7 @@ class PersonsAdvisers:
         q = seat.policy.q_values(seat.batch.observations, seat.batch.space.mask)[0]
         rows = weigh(seat.batch, q, action, session.seen_states(session.turn)[0])
         ranked = sorted(rows, key=lambda row: -row[1])[:RANKED]
-        order = self.order_of(POLICY)
+        order = self.order_of(BY_POLICY)
         return {
             "candidates": [[text, short(value), int(chosen)] for text, value, chosen in ranked],
             "weighed": len(rows),

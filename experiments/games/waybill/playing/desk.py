@@ -16,9 +16,9 @@ from experiments.games.waybill.playing.telling import ToldSoFar
 
 Query = Mapping[str, list[str]]
 Fields = Mapping[str, tuple[type, ...]]  # a request's fields → the types they may have
-WAIT_SECONDS = 20.0  # that a question for news waits for some
-STYLES = ("play.css",)
-SCRIPTS = ("asking.js", "orders.js", "hints.js", "game.js")
+NEWS_SECONDS = 20.0  # that a question for news waits for some
+PLAY_STYLES = ("play.css",)
+PLAY_SCRIPTS = ("asking.js", "orders.js", "hints.js", "game.js")
 CONNECT = "connect-src 'self'"
 
 
@@ -33,8 +33,8 @@ class Desk:
             "land": land_image(pool.terrain[0].reshape(level.side, level.side)), "symbols": symbol_sheet(level),
         }  # fmt: skip
         here = Path(__file__).parent
-        self._styles = [here / name for name in STYLES]
-        self._scripts = [here / name for name in SCRIPTS]
+        self._styles = [here / name for name in PLAY_STYLES]
+        self._scripts = [here / name for name in PLAY_SCRIPTS]
         self.reads: dict[str, Callable[[Query], Any]] = {
             "/news": self.news, "/orders": self.orders, "/ending": self.ending,
         }  # fmt: skip
@@ -61,7 +61,7 @@ class Desk:
         version, since, undone = (whole_number(query, name) for name in ("version", "since", "undone"))
         if version is None or since is None or undone is None:
             raise Refused(400, "version, since and undone are needed")
-        self._live.wait_for_change(version, WAIT_SECONDS)
+        self._live.wait_for_change(version, NEWS_SECONDS)
         with self._live.lock:
             return self._told.news(self._live, since, undone)
 

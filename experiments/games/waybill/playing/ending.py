@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.games.waybill.arena import Arena
-from experiments.games.waybill.playing.advisers import GREEDY, PLANNER, PersonsAdvisers
+from experiments.games.waybill.playing.advisers import BY_GREEDY, BY_PLANNER, PersonsAdvisers
 from experiments.games.waybill.playing.session import GAME_SEED, PlaySession
 from groundwork.errors import WaybillError
 
@@ -69,7 +69,7 @@ class Ending:
         """Who is compared with the person: name → rule or run folder."""
         folder = self._advisers.policy_folder
         policy = {} if folder is None else {f"policy {self._advisers.policy_name}": folder}
-        return {GREEDY: GREEDY, **policy, PLANNER: PLANNER}
+        return {BY_GREEDY: BY_GREEDY, **policy, BY_PLANNER: BY_PLANNER}
 
     def compare(self) -> Iterator[tuple[str, int]]:
         """(name, score) of each of the others in the person's seat, as soon as it is known."""

@@ -6,8 +6,8 @@ function mayPlay(table) {
 
 function startPlaying({ page, view, drawn }) {
   const table = { opened: { page, view, drawn }, news: page.play, secret: takeSecret(), parts: {}, asked: null, question: 0, busy: false };
-  document.body.classList.add("live");
   if (page.play.over) return showEnding(table);
+  document.body.classList.add("live");
   byId("moments").closest("section").hidden = true;
   const side = drawn.games[0].node.querySelector(".side");
   side.prepend(makeOrders(table), ...(table.secret === null ? [] : [makeHelp(table)]));
@@ -100,7 +100,8 @@ function playKey(table, event) {
 
 // --- the end ---
 async function showEnding(table) {
-  const { page, drawn } = table.opened;
+  const { page, view, drawn } = table.opened;
+  view.goTo(page.last);
   const node = el("section", { class: "card playing", "aria-labelledby": "ended", id: "ending" });
   drawn.games[0].node.querySelector(".side").prepend(node);
   for (;;) {

@@ -90,7 +90,7 @@ function drawTried(table, told) {
       el("tbody", {}, row("with this order", tried), row(`as ${whose} would go on`, usual)),
     ),
     drawTwoLines(table, tried.profits, usual.profits),
-    el("p", { class: more < 0 ? "bad" : "good" }, `${signed(more)} coins ${more < 0 ? "less" : "more"} with it.`.replace("+0 coins more", "No difference")),
+    el("p", { class: more < 0 ? "bad" : "good" }, more === 0 ? "No difference." : `${signed(more)} coins with it.`),
   ];
 }
 

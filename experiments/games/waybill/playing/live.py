@@ -10,10 +10,10 @@ import time
 from typing import Any
 
 from envs.waybill.core.notation import order_from_words
-from experiments.games.waybill.playing.advisers import POLICY, PersonsAdvisers
+from experiments.games.waybill.playing.advisers import BY_POLICY, PersonsAdvisers
 from experiments.games.waybill.playing.beliefs import believed_now
 from experiments.games.waybill.playing.session import PERSON, PlaySession
-from experiments.games.waybill.playing.trials import play_on
+from experiments.games.waybill.playing.trials import play_to_end
 from groundwork.errors import WaybillError
 
 PACE_SECONDS = 0.4  # of a turn that somebody plays for the person: slow enough to watch
@@ -164,9 +164,9 @@ class LiveGame:
             session.check(order)
             believed = believed_now(session)
             count = len(believed.states)
-            policy = self.advisers.policy_for(count, drawn=not believed.exact) if by == POLICY else None
-            tried = play_on(session, believed, first=order, policy=policy)
-            usual = play_on(session, believed, first=None, policy=policy)
+            policy = self.advisers.policy_for(count, drawn=not believed.exact) if by == BY_POLICY else None
+            tried = play_to_end(session, believed, first=order, policy=policy)
+            usual = play_to_end(session, believed, first=None, policy=policy)
         return {
             "turn": turn, "order": session.in_words(order), "by": by, "exact": believed.exact, "copies": count,
             "tried": tried._asdict(), "usual": usual._asdict(),

@@ -98,7 +98,7 @@ def _row(order: Any, scene: Scene) -> MenuRow:
 
 
 def _building_note(lead: int, upkeep: int) -> str:
-    return f"works after {lead} turn{'s' * (lead != 1)}, then costs {upkeep} a turn"
+    return f"works after {lead} turn{'s' * (lead != 1)}, costs {upkeep} a turn"
 
 
 def _haul_row(order: Any, scene: Scene) -> MenuRow:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from email.message import Message
 from typing import Any, NamedTuple
 
-MOST_BYTES = 8192  # of a request's body: an order is a hundred
+MOST_BODY_BYTES = 8192  # of a request's body: an order is a hundred
 TOKEN_HEADER = "X-Waybill-Token"
 
 
@@ -78,8 +78,8 @@ def body_length(headers: Message) -> int:
     told = headers.get("Content-Length", "")
     if not (told.isascii() and told.isdigit()):
         raise Refused(411, "Content-Length is needed")
-    if len(told) > 9 or int(told) > MOST_BYTES:
-        raise Refused(413, f"a request has at most {MOST_BYTES} bytes")
+    if len(told) > 9 or int(told) > MOST_BODY_BYTES:
+        raise Refused(413, f"a request has at most {MOST_BODY_BYTES} bytes")
     return int(told)
 
 

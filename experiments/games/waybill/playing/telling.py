@@ -10,7 +10,7 @@ from experiments.games.waybill.pages import advisers as planners
 from experiments.games.waybill.pages.game_data import order_data, tell_game
 from experiments.games.waybill.pages.happenings import KINDS, MARKS, game_events
 from experiments.games.waybill.pages.turns import map_data, turn_data
-from experiments.games.waybill.playing.advisers import PLANNER
+from experiments.games.waybill.playing.advisers import BY_PLANNER
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.menu import Menu
 from experiments.games.waybill.playing.session import PlaySession
@@ -40,7 +40,7 @@ class ToldSoFar:
             "map": self._map | {"sites": self._map["sites"] if live.session.over else self.sites()},
             "games": [told],
             "moments": [],
-            "play": self.news(live, len(told["turns"]), live.undone) | {"advisers": [*live.advisers.names, PLANNER]},
+            "play": self.news(live, len(told["turns"]), live.undone) | {"advisers": [*live.advisers.names, BY_PLANNER]},
         }
 
     def news(self, live: LiveGame, since: int, undone: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class TriedLine(NamedTuple):
     bankrupt: float  # share of the copies in which the company goes bankrupt
 
 
-def play_on(session: PlaySession, believed: Believed, *, first: Any, policy: Any) -> TriedLine:
+def play_to_end(session: PlaySession, believed: Believed, *, first: Any, policy: Any) -> TriedLine:
     """Play copies of the game on to the end.
 
     The other companies play by their rules, those without a rule greedily.
