@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from envs.waybill.core.notation import order_from_words
@@ -99,8 +100,7 @@ class LiveGame:
         Raises:
             WaybillError: in one line, for somebody who cannot play here.
         """
-        if who not in self.advisers.names:
-            raise WaybillError(f"by={who!r} is not allowed, it must be one of {', '.join(self.advisers.names)}")
+        self._need_player(who)
         if turns is not None and not 1 <= turns <= MOST_TURNS:
             raise WaybillError(f"turns={turns} is not allowed, it must be 1..{MOST_TURNS} or null: to the end")
         with self.lock:
@@ -134,6 +134,23 @@ class LiveGame:
                 if self.left > 0 and not self.session.over:
                     self._changed.wait_for(lambda: self.plays is None, self._pace)
 
+    def play_for_person(self, who: str, turns: int | None, shown: Callable[[], None]) -> None:
+        """Somebody plays for the person here and now; ``shown`` is called after each turn.
+
+        Raises:
+            WaybillError: in one line, for somebody who cannot play here.
+        """
+        self._need_player(who)
+        for _ in range(MOST_TURNS if turns is None else turns):
+            if self.session.over:
+                return
+            self.session.give(self.advisers.order_of(who), who)
+            shown()
+
+    def _need_player(self, who: str) -> None:
+        if who not in self.advisers.names:
+            raise WaybillError(f"by={who!r} is not allowed, it must be one of {', '.join(self.advisers.names)}")
+
     def _need_turn(self, turn: int) -> None:
         if turn != self.session.turn:
             raise WaybillError(f"turn={turn}: the game is at turn {self.session.turn}, look again")
@@ -156,8 +173,7 @@ class LiveGame:
         Raises:
             WaybillError: in one line, if the order is not legal.
         """
-        if by not in self.advisers.names:
-            raise WaybillError(f"by={by!r} is not allowed, it must be one of {', '.join(self.advisers.names)}")
+        self._need_player(by)
         order = self.read_order(words)
         with self._thinking:
             session = self._as_it_stands(turn)

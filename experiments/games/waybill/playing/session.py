@@ -16,6 +16,7 @@ import numpy as np
 from envs.waybill.actions.legal import legal_orders
 from envs.waybill.core import state as st
 from envs.waybill.core.levels import LevelConfig
+from envs.waybill.core.notation import order_to_words
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.maps.pool import make_pool
 from envs.waybill.record import Game, record_game
@@ -109,6 +110,11 @@ class PlaySession:
         """An order in words."""
         return describe_order(order, self.seen_states(self.turn)[0], self.pool, self.level)
 
+    def in_words_of(self, turn: int) -> str:
+        """The order of a turn that was played, in words."""
+        order = self.orders[turn][self.seat]
+        return describe_order(order, self.seen_states(turn)[0], self.pool, self.level)
+
     def check(self, order: Any) -> None:
         """Refuse an order that cannot be given now.
 
@@ -118,7 +124,7 @@ class PlaySession:
         if self.over:
             raise WaybillError("the game is over, no order can be given")
         if not self.is_legal(order):
-            raise WaybillError(f"not legal now: {self.in_words(order)}")
+            raise WaybillError(f"not legal now: {_bare_words(order, self.level)}")
 
     def give(self, order: Any, by: str = PERSON) -> None:
         """Play a turn with this order of the person's company; the others decide at the same time.
@@ -167,3 +173,11 @@ class PlaySession:
             "seat": self.seat,
         }
         return record_game(player=self.player, orders=orders, **where)
+
+
+def _bare_words(order: Any, level: LevelConfig) -> str:
+    """An order without what lies at its places, which the person may not know: "extract (3,4)"."""
+    told = order_to_words(order, level)
+    places = [f"({place[0]},{place[1]})" for name in ("tile", "target") if (place := told.get(name)) is not None]
+    others = [f"{name} {told[name]}" for name in ("recipe", "cart") if name in told]
+    return " ".join([told["order"], *others, " to ".join(places)]).strip()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from envs.waybill.core import levels
 from envs.waybill.maps.pool import VALIDATION_SEEDS
+from experiments.common.stopping import Interrupted
 from experiments.config import errors
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.playing.advisers import PersonsAdvisers, shipped_policy
@@ -58,7 +59,7 @@ def play_game(
     advisers = _advisers(session, policy, device)
     ending = Ending(session, advisers, path=path, device=device)
     if terminal:
-        _end(ending, lambda: play_by_words(session, advisers))
+        _end(ending, lambda: play_by_words(LiveGame(session, advisers)))
         return
     command = ["python", "play.py", "--level", chosen.name, "--map-seed", str(map_seed)]
     command += [] if against is None else ["--against", *names]
@@ -107,15 +108,20 @@ def _serve(live: LiveGame, ending: Ending, *, port: int, open: bool, command: st
 
 
 def _end(ending: Ending, play: Callable[[], None], *, tell: Callable[[], None] | None = None) -> None:
-    """Play, then save and compare; Ctrl-C saves what there is and goes on to end the command."""
+    """Play, then save and compare; Ctrl-C saves what there is and ends the command with one line."""
     try:
         play()
-    except (KeyboardInterrupt, EOFError):
-        path = ending.save()
-        print(f"\nrecord:  {path}" if path is not None else "\nno turn was played, nothing is saved")
-        raise KeyboardInterrupt from None
-    ending.save()
-    for line in ending.lines():
-        print(line, flush=True)
-        if tell is not None:
-            tell()
+        ending.save()
+        for line in ending.lines():
+            print(line, flush=True)
+            if tell is not None:
+                tell()
+    except KeyboardInterrupt:
+        raise Interrupted(_saved(ending)) from None
+    except EOFError:  # nothing more is typed
+        print(_saved(ending))
+
+
+def _saved(ending: Ending) -> str:
+    path = ending.save()
+    return "stopped, no turn was played" if path is None else f"stopped, the game is saved as {path}"
