@@ -139,9 +139,9 @@ class PersonsAdvisers:
             return found, f"one whole search: its plan ends with a profit of {planned:,} coins"
         votes = [self._plan(believed, row, whole=False)[0] for row in range(len(believed.states))]
         votes = [order for order in votes if session.is_legal(order)] or [st.records(1, st.ORDER)[0]]
-        counts = Counter(order.tobytes() for order in votes)
+        counts = Counter(order.item() for order in votes)
         best = counts.most_common(1)[0][0]
-        chosen = next(order for order in votes if order.tobytes() == best)
+        chosen = next(order for order in votes if order.item() == best)
         return chosen, PLANNER_GAMES.format(len(believed.states)) + f" ({counts[best]} of them)"
 
     def _plan(self, believed: Believed, row: int, *, whole: bool) -> tuple[Any, int]:
