@@ -25,7 +25,9 @@ TOKEN = "the-secret"
 SHORT = {name: replace(levels.load_level(name), horizon=24) for name in ("haul", "refine", "chain", "rivals", "fog")}
 
 
-def session_on(level: str | LevelConfig = "haul", *, seat: int = 0, undo: bool = False, map_seed: int = 0) -> PlaySession:
+def session_on(
+    level: str | LevelConfig = "haul", *, seat: int = 0, undo: bool = False, map_seed: int = 0
+) -> PlaySession:
     chosen = SHORT[level] if isinstance(level, str) else level
     return PlaySession(level=chosen, map_seed=map_seed, seat=seat, names=chosen.rivals, undo=undo)
 
@@ -44,7 +46,11 @@ class Browser:
         """(status, JSON or text)."""
         usual = {"Host": f"127.0.0.1:{self.port}"}
         if method == "POST":
-            usual |= {"Origin": f"http://127.0.0.1:{self.port}", TOKEN_HEADER: TOKEN, "Content-Type": "application/json"}
+            usual |= {
+                "Origin": f"http://127.0.0.1:{self.port}",
+                TOKEN_HEADER: TOKEN,
+                "Content-Type": "application/json",
+            }
             usual["Content-Length"] = str(len(body or b""))
         given = usual | {name.replace("_", "-"): value for name, value in headers.items()}  # type: ignore[dict-item]
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
@@ -57,7 +63,7 @@ class Browser:
         text = answer.read().decode()
         self.headers = dict(answer.getheaders())
         connection.close()
-        return answer.status, json.loads(text) if "json" in self.headers.get("Content-Type", "") else text
+        return answer.status, json.loads(text) if text and "json" in self.headers.get("Content-Type", "") else text
 
     def post(self, path: str, **fields: Any) -> tuple[int, Any]:
         """A wish of who plays."""

@@ -100,9 +100,7 @@ class LiveGame:
         Raises:
             WaybillError: in one line, for somebody who cannot play here.
         """
-        self._need_player(who)
-        if turns is not None and not 1 <= turns <= MOST_TURNS:
-            raise WaybillError(f"turns={turns} is not allowed, it must be 1..{MOST_TURNS} or null: to the end")
+        self._need_player(who, turns)
         with self.lock:
             self._need_turn(turn)
             if self.session.over:
@@ -140,14 +138,16 @@ class LiveGame:
         Raises:
             WaybillError: in one line, for somebody who cannot play here.
         """
-        self._need_player(who)
+        self._need_player(who, turns)
         for _ in range(MOST_TURNS if turns is None else turns):
             if self.session.over:
                 return
             self.session.give(self.advisers.order_of(who), who)
             shown()
 
-    def _need_player(self, who: str) -> None:
+    def _need_player(self, who: str, turns: int | None = None) -> None:
+        if turns is not None and not 1 <= turns <= MOST_TURNS:
+            raise WaybillError(f"turns={turns} is not allowed, it must be 1..{MOST_TURNS}, or to the end")
         if who not in self.advisers.names:
             raise WaybillError(f"by={who!r} is not allowed, it must be one of {', '.join(self.advisers.names)}")
 

@@ -99,6 +99,10 @@ class _Handler(BaseHTTPRequestHandler):
         except WaybillError as error:
             self._refuse(409, str(error))
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What is no request at all, as Python's server finds it: one line like all others."""
+        self._refuse(code, message or "this is no request")
+
     def _refuse(self, status: int, line: str) -> None:
         self.close_connection = True  # what else it may have sent is not read
         content = json.dumps({"error": " ".join(line.split())}).encode()
@@ -113,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
+        if getattr(self, "command", None) != "HEAD":
             self.wfile.write(content)
 
     def _read(self) -> tuple[str, bytes]:
