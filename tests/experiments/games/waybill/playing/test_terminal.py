@@ -100,7 +100,7 @@ def test_every_legal_order_can_be_typed_in_words(level: str) -> None:
         ("hint policy", "there is no policy for level haul, name one with --policy RUN"),
         ("let greedy", "not written as 'let WHO play N'"),
         ("let nobody play 2", "by='nobody' is not allowed"),
-        ("let greedy play 0", "0"),
+        ("let greedy play 0", "turns=0 is not allowed, it must be 1..10000"),
         ("if nobody pass", "by='nobody' is not allowed"),
         ("undo", "there is no undo in this game, begin one with --undo"),
     ],
@@ -156,10 +156,11 @@ def test_the_board_shows_only_what_the_company_knows(seat: int) -> None:
         for name in ("cash", "sales", "n_carts", "n_slots", "illegal"):
             state["companies"][other][name] = 1
     hidden = np.flatnonzero(~known)
-    session.pool.site_tile[0, hidden] = np.flatnonzero(session.pool.terrain[0] == st.PLAIN)[: len(hidden)]
+    plain = np.setdiff1d(np.flatnonzero(session.pool.terrain[0] == st.PLAIN), session.pool.site_tile[0])
+    session.pool.site_tile[0, hidden] = plain[: len(hidden)]
     session.pool.site_good[0, hidden] = 0
     assert typed(session, "orders") == before
-    assert "cash" not in [line for line in "\n".join(before).splitlines() if line.startswith("rival")][0]
+    assert "cash" not in next(line for line in "\n".join(before).splitlines() if line.startswith("rival"))
 
 
 def test_a_state_seen_from_a_seat_is_the_same_state() -> None:
