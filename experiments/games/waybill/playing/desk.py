@@ -26,7 +26,7 @@ class Desk:
     """Answers for one game: the page, what is new, legal orders of a place, and the person's wishes."""
 
     def __init__(self, live: LiveGame, ending: Ending, *, command: str) -> None:
-        self._live, self._ending = live, ending
+        self._live, self._ending, self.session = live, ending, live.session
         self._told = ToldSoFar(live.session, command)
         level, pool = live.session.level, live.session.pool
         self._pictures = {

@@ -8,11 +8,14 @@ function startPlaying({ page, view, drawn }) {
   const table = { opened: { page, view, drawn }, news: page.play, secret: takeSecret(), parts: {}, asked: null, question: 0, busy: false };
   if (page.play.over) return showEnding(table);
   document.body.classList.add("live");
+  KEYS.push(["Enter", "on the map: to the orders of the tile"], ["x", "pass"], ["u", "undo, where it is on"]);
+  drawKeys();
   byId("moments").closest("section").hidden = true;
   const side = drawn.games[0].node.querySelector(".side");
   side.prepend(makeOrders(table), ...(table.secret === null ? [] : [makeHelp(table)]));
   view.onChange((changed) => {
     if (changed.has("tile") && view.tile !== null) chooseOrders(table, { tile: view.tile });
+    if (changed.has("turn")) drawChoices(table);
   });
   document.addEventListener("keydown", (event) => playKey(table, event));
   view.goTo(page.last);
@@ -39,7 +42,8 @@ async function follow(table) {
 function takeNews(table, news) {
   const { page, view } = table.opened;
   const [game] = page.games;
-  const [atEnd, before] = [view.turn >= page.last, page.last];
+  const atEnd = view.turn >= page.last || (table.drives && view.playing);
+  const before = page.last;
   const first = Math.max(0, news.first - 1);
   const hints = game.turns.slice(first).map((turn) => turn.hint);
   game.turns.length = first;
@@ -51,8 +55,9 @@ function takeNews(table, news) {
   page.last = game.turns.length - 1;
   table.news = news;
   byId("slider").max = page.last;
-  const drives = atEnd && page.last === before + 1 && !CALM.matches;
-  const at = drives ? before : atEnd ? page.last : view.at;
+  const drives = atEnd && page.last > before && !CALM.matches; // the carts drive on to the new turn
+  table.drives = drives;
+  const at = drives ? page.last - 1 : atEnd ? page.last : view.at;
   view.set({ layer: view.layer, at, playing: drives });
   drawTable(table);
 }
@@ -78,11 +83,26 @@ function drawTable(table) {
   if (parts.tried && table.triedAt !== news.turn) parts.tried.replaceChildren();
   table.triedAt = news.turn;
   drawCartChips(table);
+  drawChoices(table);
   chooseOrders(table, table.asked?.cart === undefined ? table.asked : null);
 }
 
+// Where something can be ordered beside workshops, which stand on any free land: a ring on the board's last turn.
+function drawChoices(table) {
+  const { page, view, drawn } = table.opened;
+  const { board } = drawn.games[0];
+  table.choices ??= board.node.insertBefore(svg("g", { class: "choices" }), board.layers.marks);
+  const { extract = [], haul = [] } = table.news.places ?? {};
+  const tiles = mayPlay(table) && view.turn === page.last ? [...new Set([...extract, ...haul])] : [];
+  table.choices.replaceChildren(
+    ...tiles.map((tile) => {
+      const [x, y] = middleOf(tile, page.map.side);
+      return svg("circle", { class: "choice", cx: x, cy: y, r: board.size * 0.5 });
+    }),
+  );
+}
+
 // --- keys ---
-KEYS.push(["Enter", "on the map: to the orders of the tile"], ["x", "pass"], ["u", "undo, where it is on"]);
 
 function playKey(table, event) {
   if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;

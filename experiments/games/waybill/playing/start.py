@@ -75,6 +75,8 @@ def _advisers(session: PlaySession, policy: str | None, device: str) -> PersonsA
     try:
         return PersonsAdvisers(session, policy=shipped, device=device)
     except WaybillError as error:
+        if device not in ("auto", "cpu"):  # what was asked for must be there
+            raise
         print(f"no policy gives hints: {error}")
         return PersonsAdvisers(session, policy=None, device=device)
 
