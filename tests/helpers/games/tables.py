@@ -14,11 +14,11 @@ from typing import Any
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
 from experiments.games.waybill.playing.advisers import PersonsAdvisers
-from experiments.games.waybill.playing.desk import Desk
+from experiments.games.waybill.playing.browser.desk import Desk
+from experiments.games.waybill.playing.browser.requests import TOKEN_HEADER
+from experiments.games.waybill.playing.browser.server import GameServer
 from experiments.games.waybill.playing.ending import Ending
 from experiments.games.waybill.playing.live import LiveGame
-from experiments.games.waybill.playing.requests import TOKEN_HEADER
-from experiments.games.waybill.playing.server import GameServer
 from experiments.games.waybill.playing.session import PlaySession
 
 TOKEN = "the-secret"

@@ -14,11 +14,11 @@ from experiments.common.stopping import Interrupted
 from experiments.config import errors
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.playing.advisers import PersonsAdvisers, shipped_policy
-from experiments.games.waybill.playing.desk import Desk
+from experiments.games.waybill.playing.browser.desk import Desk
+from experiments.games.waybill.playing.browser.server import GameServer
 from experiments.games.waybill.playing.ending import Ending, record_path
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.opponents import level_against
-from experiments.games.waybill.playing.server import GameServer
 from experiments.games.waybill.playing.session import PlaySession
 from experiments.games.waybill.playing.terminal import play_by_words
 from groundwork.errors import WaybillError

@@ -19,10 +19,10 @@ from envs.waybill.players import play
 from envs.waybill.rules.game import judge_orders
 from experiments.games.waybill.pages.write import safe_json
 from experiments.games.waybill.playing.beliefs import believed_now
+from experiments.games.waybill.playing.browser.telling import ToldSoFar
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.menu import Menu
 from experiments.games.waybill.playing.session import PlaySession
-from experiments.games.waybill.playing.telling import ToldSoFar
 from experiments.games.waybill.playing.trials import play_to_end
 from groundwork.errors import WaybillError
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from experiments.games.waybill.playing.desk import Desk
-from experiments.games.waybill.playing.requests import (
+from experiments.games.waybill.playing.browser.desk import Desk
+from experiments.games.waybill.playing.browser.requests import (
     Allowed,
     Refused,
     allowed_at,

@@ -193,7 +193,7 @@ def test_every_button_and_field_has_a_name(sit: Any) -> None:
 
 def test_what_plays_is_part_of_the_page_not_a_copy() -> None:
     from experiments.games.waybill.pages import write
-    from experiments.games.waybill.playing import desk
+    from experiments.games.waybill.playing.browser import desk
 
     own = {path.name for path in Path(desk.__file__).parent.iterdir() if path.suffix in (".js", ".css", ".html")}
     assert own == {*desk.PLAY_SCRIPTS, *desk.PLAY_STYLES}

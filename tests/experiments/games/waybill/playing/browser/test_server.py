@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tables import TOKEN, Browser, served, session_on
 
-from experiments.games.waybill.playing.requests import MOST_BODY_BYTES, TOKEN_HEADER
-from experiments.games.waybill.playing.server import ADDRESS
+from experiments.games.waybill.playing.browser.requests import MOST_BODY_BYTES, TOKEN_HEADER
+from experiments.games.waybill.playing.browser.server import ADDRESS
 from groundwork.errors import WaybillError
 
 PASS = {"order": "pass"}
@@ -283,7 +283,7 @@ def test_hints_and_trials_are_answered(browser: Browser) -> None:
 
 
 def test_a_port_in_use_is_one_clear_line(browser: Browser, tmp_path: Path) -> None:
-    from experiments.games.waybill.playing.server import GameServer
+    from experiments.games.waybill.playing.browser.server import GameServer
 
     with pytest.raises(WaybillError, match=rf"^--port={browser.port} cannot be used: Address already in use; choose"):
         GameServer(browser.server.desk, port=browser.port, token="x")

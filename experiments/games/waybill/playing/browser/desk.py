@@ -8,11 +8,11 @@ from typing import Any
 
 from experiments.games.waybill.pages.symbols import land_image, symbol_sheet
 from experiments.games.waybill.pages.write import page_text
+from experiments.games.waybill.playing.browser.requests import Refused, whole_number
+from experiments.games.waybill.playing.browser.telling import ToldSoFar
 from experiments.games.waybill.playing.ending import Ending
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.menu import Menu
-from experiments.games.waybill.playing.requests import Refused, whole_number
-from experiments.games.waybill.playing.telling import ToldSoFar
 
 Query = Mapping[str, list[str]]
 Fields = Mapping[str, tuple[type, ...]]  # a request's fields → the types they may have
