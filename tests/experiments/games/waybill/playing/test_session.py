@@ -245,3 +245,16 @@ def test_sites_are_told_once_they_are_seen_and_all_at_the_end() -> None:
     assert all(site["tile"] >= 0 for site in page["map"]["sites"])
     assert page["games"][0]["turns"][-1]["truth"] is not None
     assert page["games"][0]["score"] == session.score
+
+
+@pytest.mark.parametrize("seat", [1, 3])
+def test_at_the_end_the_page_shows_the_persons_company_first(seat: int) -> None:
+    session = session_on("rivals", seat=seat)
+    live, sofar = LiveGame(session, advised(session)), ToldSoFar(session, "command")
+    live.play_for_person("greedy", None, lambda: None)
+    last = sofar.page(live)["games"][0]["turns"][-1]
+    scores = [company["score"] for company in last["companies"]]
+    real = [int(company["cash"]) - session.level.start_cash for company in session.state["companies"][0]]
+    real[0], real[seat] = real[seat], real[0]
+    assert scores == real
+    assert scores[0] == session.score == session.game().score

@@ -10,6 +10,7 @@ import pytest
 from tables import SHORT, advised, session_on
 
 from envs.waybill.core import state as st
+from experiments.games.waybill.playing.advisers import shipped_policy
 
 TINY = replace(SHORT["haul"], horizon=8)
 
@@ -67,7 +68,7 @@ def test_it_is_played_by_keys_alone(sit: Any) -> None:
         if table.page.evaluate("opened.view.tile") in session.pool.site_tile[0, : session.level.deposits].tolist():
             break
     table.page.keyboard.press("Enter")
-    table.page.wait_for_function("document.activeElement.classList.contains('give')")
+    table.soon(".give:focus").to_have_count(1)
     table.page.keyboard.press("Enter")
     table.at_turn(1)
     assert session.orders[0][0]["verb"] == st.EXTRACT
@@ -198,3 +199,19 @@ def test_what_plays_is_part_of_the_page_not_a_copy() -> None:
     own = {path.name for path in Path(desk.__file__).parent.iterdir() if path.suffix in (".js", ".css", ".html")}
     assert own == {*desk.PLAY_SCRIPTS, *desk.PLAY_STYLES}
     assert not own & {*write.PAGE_SCRIPTS, *write.PAGE_STYLES}
+
+
+def test_the_policy_weighs_its_candidates_and_plays_on(sit: Any) -> None:
+    session = session_on("haul")
+    table = sit(session, policy=shipped_policy("haul"))
+    table.page.click("#hint-policy")
+    table.soon(".decision .mark.policy").to_be_visible(timeout=120_000)
+    assert "Q-values, best first" in table.text(".decision h3")
+    assert table.page.locator(".decision .candidate").count() >= 2
+    table.page.select_option("#play-by", "policy")
+    table.page.click("#let-play")
+    table.at_turn(1)
+    assert session.given_by == ["policy"]
+    table.choose(int(session.pool.site_tile[0, 1]))
+    table.page.locator(".try").first.click()
+    table.soon("#tried table").to_contain_text("as the policy would go on", timeout=60_000)
