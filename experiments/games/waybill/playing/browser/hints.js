@@ -109,7 +109,7 @@ function drawTwoLines(table, tried, usual) {
   return svg(
     "svg",
     { class: "trials", viewBox: `-3 -3 ${wide + 6} ${high + 6}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    line(usual, "usual"),
-    line(tried, "tried"),
+    line(usual, "without"),
+    line(tried, "with"),
   );
 }

@@ -103,7 +103,7 @@ def test_what_if_is_told_and_the_game_is_untouched(sit: Any) -> None:
     table.page.locator(".try").first.click()
     table.soon("#tried h3").to_contain_text("What if: build an extractor")
     assert "Your game is untouched" in table.text("#tried")
-    assert table.page.locator("#tried polyline").count() == 2
+    assert table.page.locator("#tried polyline:visible").count() == 2
     assert session.state.tobytes() == before
     assert session.turn == 0
 
@@ -177,6 +177,8 @@ def test_a_phone_plays_without_sideways_scrolling(sit: Any, scheme: str) -> None
     table.soon(".decision .mark.greedy").to_be_visible()
     table.page.locator(".try").first.click()
     table.soon("#tried table").to_be_visible()
+    box, card = (table.page.locator(name).first.bounding_box() for name in (".try", ".playing"))
+    assert box["x"] + box["width"] <= card["x"] + card["width"]
     assert table.page.evaluate("document.documentElement.scrollWidth") == 360
     table.page.locator(".give").first.click()
     table.at_turn(1)
