@@ -22,7 +22,7 @@ def _arguments() -> argparse.Namespace:
         "--seed", type=int, help="where games have no maps: which episode (default: the first held-out)"
     )
     parser.add_argument(
-        "--format", choices=("text", "gif", "html", "record"), default="text", help="default: %(default)s"
+        "--format", choices=("text", "gif", "mp4", "html", "record"), default="text", help="default: %(default)s"
     )
     parser.add_argument("--out", help="file to write (default: text to the screen, else game.gif, …)")
     parser.add_argument("--fps", type=int, default=4, help="turns a second of an animation (default: %(default)s)")

@@ -72,11 +72,12 @@ def test_every_door_works_from_a_folder_with_modules_of_the_same_names(installed
     assert "search=" in typed(installed, hostile, "waybill-tune", "--help", "search")
 
 
-def test_what_the_replay_page_is_made_of_is_installed_too(installed: Path) -> None:
-    room = Path("experiments") / "games" / "waybill" / "pages"
-    made_of = {path.name for path in (ROOT / room).iterdir() if path.suffix in (".html", ".css", ".js")}
-    assert made_of <= {path.name for path in (installed / room).iterdir()}
-    assert "page.html" in made_of
+def test_what_the_pages_are_made_of_is_installed_too(installed: Path) -> None:
+    rooms = (Path("experiments/games/waybill/pages"), Path("experiments/games/waybill/playing/browser"))
+    for room, part in zip(rooms, ("page.html", "play.css"), strict=True):
+        made_of = {path.name for path in (ROOT / room).iterdir() if path.suffix in (".html", ".css", ".js")}
+        assert made_of <= {path.name for path in (installed / room).iterdir()}
+        assert part in made_of
 
 
 def test_ids_and_modules_from_a_folder_of_ones_own(installed: Path, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ NOT_RUN = {
     "make": "they make an environment, or run all tests for minutes: the target is looked up",
     "pip": "installs: the extra is looked up in pyproject.toml; tests/test_installed.py installs without one",
     "tensorboard": "a server that doesn't end",
+    "python play.py": "waits for a person; tests/experiments/games/waybill/playing plays it",
     "python tests/golden/regenerate.py": "rewrites files of the project; tests/envs/test_golden.py has its games",
     "python -m experiments.studies.transfer": "needs a whole study; tests/experiments/studies has its report",
     "python train.py reward=sales": "tests/test_examples.py plays it",

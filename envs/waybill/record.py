@@ -2,7 +2,7 @@
 
 First line: level, seeds and player; then a line per turn with the order (with rivals, "orders": one of each company, by
 seats) and the hash of the state after it; last line: score and a seal over all before. Places are [row, column]. The
-player sits in seat 0, the score is its own.
+player sits in seat 0, or in the "seat" that the first line names, and the score is its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Game:
     Attributes:
         orders: ORDER array [T], or [T, seats] on a level with rivals.
         hashes: hash of the state at the start and after each turn, [T + 1].
-        score: profit in coins of the company in seat 0 after the last turn.
+        score: profit in coins of the player's company after the last turn.
+        seat: the player's.
         rules: fingerprint of the engine that recorded the game.
         seal: hash over the first line and all orders; only a record that was read has one.
         source: what error messages call this game, mostly its file.
@@ -53,13 +54,14 @@ class Game:
     hashes: tuple[str, ...]
     score: int
     rules: str
+    seat: int = 0
     seal: str | None = None
     source: str = "game"
 
     @property
     def own_orders(self) -> np.ndarray:
-        """The orders of the company in seat 0, ORDER [T]."""
-        return self.orders[:, 0] if self.level.rivals else self.orders
+        """The orders of the player's company, ORDER [T]."""
+        return self.orders[:, self.seat] if self.level.rivals else self.orders
 
     def save(self, path: str | Path) -> None:
         """Write the game to a file, whole or not at all.
@@ -125,7 +127,9 @@ def all_seats_orders(*, level: LevelConfig, map_seed: int, game_seed: int, order
     return given
 
 
-def record_game(*, level: LevelConfig, map_seed: int, game_seed: int, player: str, orders: np.ndarray) -> Game:
+def record_game(
+    *, level: LevelConfig, map_seed: int, game_seed: int, player: str, orders: np.ndarray, seat: int = 0
+) -> Game:
     """A game as a record: its orders are played again for the hashes; those after the game's end are left out.
 
     Args:
@@ -141,8 +145,9 @@ def record_game(*, level: LevelConfig, map_seed: int, game_seed: int, player: st
         player=player,
         orders=np.array(orders[: len(states) - 1], st.ORDER).reshape(_shape(level, len(states) - 1)),
         hashes=tuple(hash_state(state[0]) for state in states),
-        score=_score_of(states[-1], level),
+        score=_score_of(states[-1], level, seat),
         rules=rules_fingerprint(),
+        seat=seat,
     )
 
 
@@ -150,8 +155,8 @@ def _shape(level: LevelConfig, turns: int) -> tuple[int, ...]:
     return (turns, 1 + len(level.rivals)) if level.rivals else (turns,)
 
 
-def _score_of(states: np.ndarray, level: LevelConfig) -> int:
-    return int(states["companies"][0, 0]["cash"]) - level.start_cash
+def _score_of(states: np.ndarray, level: LevelConfig, seat: int) -> int:
+    return int(states["companies"][0, seat]["cash"]) - level.start_cash
 
 
 def replay_states(game: Game) -> Iterator[np.ndarray]:
@@ -169,7 +174,7 @@ def replay_states(game: Game) -> Iterator[np.ndarray]:
             where = f"turn {turn - 1}: the state after this turn" if turn > 0 else "turn 0: the state at the start"
             raise _differs(game, f"{where} hashes to {found}, the record says {game.hashes[turn]}")
         if turn == len(game.orders):
-            _check_end(game, _score_of(state, game.level))
+            _check_end(game, _score_of(state, game.level, game.seat))
         yield state
     if turn < len(game.orders):
         raise _differs(game, f"turn {turn}: the game was over before this turn, the record goes on")
@@ -194,6 +199,7 @@ def _differs(game: Game, what: str) -> WaybillError:
 def _header(game: Game) -> dict[str, Any]:
     header = {"format": _FORMAT, "version": _VERSION, "player": game.player}
     header |= {"map_seed": game.map_seed, "game_seed": game.game_seed, "rules": game.rules, "start": game.hashes[0]}
+    header |= {"seat": game.seat} if game.seat else {}
     return header | {"level": game.level.numbers()}
 
 
@@ -245,6 +251,7 @@ def load_game(path: str | Path) -> Game:
         hashes=tuple(hashes),
         score=checked(end, "score", int, where),
         rules=header["rules"],
+        seat=header["seat"],
         seal=checked(end, "seal", str, where),
         source=source,
     )
@@ -267,6 +274,10 @@ def _read_header(lines: list[str], source: str) -> tuple[LevelConfig, dict[str, 
         if field.type == "int":
             checked(numbers, field.name, int, f"{where}: level")
     try:
-        return levels.from_mapping(numbers, where), header
+        level = levels.from_mapping(numbers, where)
     except AttributeError as error:  # a list where a mapping belongs, or the like
         raise WaybillError(f"{where}: level: {error}") from None
+    header.setdefault("seat", 0)
+    if not 0 <= checked(header, "seat", int, where) <= len(level.rivals):
+        raise WaybillError(f"{where}: seat={header['seat']!r} is not in 0..{len(level.rivals)}")
+    return level, header

@@ -14,6 +14,7 @@ _TERRAIN = {st.PLAIN: ".", st.FOREST: '"', st.HILL: "^", st.WATER: "~"}
 LEGEND = '. plain  " forest  ^ hill  ~ water  (w) deposit  [w] extractor  {p} workshop  <A> town  : in construction'
 RIVAL_LEGEND = "1w] 1p} of rival 1"
 HIDDEN_LEGEND = "?w? ?A? not known to the player"
+TAKEN_LEGEND = "!w! taken by another company"
 _CART_MARKS = "0123456789abcdefghijklmnop"
 _BAR = 24  # characters
 
@@ -25,6 +26,7 @@ def to_text(
     *,
     order: Any = None,
     candidates: list[Candidate] | None = None,
+    seen_only: bool = False,
 ) -> str:
     """One state as lines of text: map, ledger, market, buildings, carts, and what the player does about it.
 
@@ -32,12 +34,14 @@ def to_text(
         state: STATE record, or an array of one; ``pool`` is the map pool it points into.
         order: ORDER record given in this state, if it is to be told.
         candidates: (text, Q-value, chosen) of the orders that the policy weighed.
+        seen_only: leaves out what the player has not seen; the state is one by ``as_known`` then.
     """
     scene = look(state, pool, level_config)
-    lines = [_headline(scene), "", *_map_lines(scene), "", *_ledger_lines(scene), *_market_lines(scene)]
+    lines = [_headline(scene), "", *(_map_lines(scene, seen_only)), "", *_ledger_lines(scene)]
+    lines += _market_lines(scene, seen_only)
     lines += [words.building_line(scene, building) for _, building in scene.buildings()]
     lines += [words.cart_line(scene, number, cart) for number, cart in enumerate(scene.carts())]
-    lines += [words.rival_line(rival) for rival in scene.rivals()]
+    lines += [words.rival_line(rival, public=seen_only) for rival in scene.rivals()]
     if order is not None:
         lines += ["", f"order: {words.describe_order(order, scene.state, pool, level_config)}"]
     if candidates:
@@ -52,15 +56,19 @@ def _headline(scene: Scene) -> str:
     return "  ".join(parts)
 
 
-def _map_lines(scene: Scene) -> list[str]:
+def _map_lines(scene: Scene, seen_only: bool) -> list[str]:
     side, letters = scene.side, words.good_letters(scene.level)
     cells = [[" ", _TERRAIN[int(kind)], " "] for kind in scene.terrain().ravel()]
     for site, tile in enumerate(scene.site_tiles()):
         town = site - scene.level.deposits
+        if seen_only and not scene.knows(site):
+            continue
         good = int(scene.pool.site_good[scene.row, site])
         cells[tile] = ["<", words.town_name(town), ">"] if town >= 0 else ["(", letters[good], ")"]
         if not scene.knows(site):
             cells[tile][::2] = "??"
+        if seen_only and town < 0 and scene.state["owner"][site] > 0:
+            cells[tile][::2] = "!!"
     for owner in (*scene.rivals(), scene):
         for _, building in owner.buildings():
             left, right = "[]" if building["kind"] == st.EXTRACTOR else "{}"
@@ -71,7 +79,8 @@ def _map_lines(scene: Scene) -> list[str]:
         cells[row * side + column][2] = _CART_MARKS[number]
     head = "   " + "".join(f"{column:^3}" for column in range(side))
     rows = [f"{r:>2} " + "".join("".join(c) for c in cells[r * side : (r + 1) * side]) for r in range(side)]
-    more = [RIVAL_LEGEND] * bool(scene.level.rivals) + [HIDDEN_LEGEND] * (scene.level.sight > 0)
+    more = [TAKEN_LEGEND if seen_only else RIVAL_LEGEND] * bool(scene.level.rivals)
+    more += [HIDDEN_LEGEND] * (scene.level.sight > 0 and not seen_only)
     return [line.rstrip() for line in [head, *rows, LEGEND, *["  ".join(more)] * bool(more)]]
 
 
@@ -82,9 +91,11 @@ def _ledger_lines(scene: Scene) -> list[str]:
     return ["money: " + "  ".join(money), head, *rows]
 
 
-def _market_lines(scene: Scene) -> list[str]:
+def _market_lines(scene: Scene, seen_only: bool) -> list[str]:
     lines = []
     for town in range(scene.level.towns):
+        if seen_only and not scene.knows(scene.level.deposits + town):
+            continue
         offers = [
             f"{scene.level.goods[good]} {now}/{base}" + (f" (glut {glut})" if glut else "")
             for where, good, now, base, glut in words.price_rows(scene)

@@ -139,9 +139,9 @@ def rival_row(rival: Scene) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in {**figures, "carts": len(rival.carts())}.items()]
 
 
-def rival_line(rival: Scene) -> str:
-    """One rival: its number, the rule it plays by, and how it stands."""
-    figures = ", ".join(f"{name} {value}" for name, value in rival_row(rival))
+def rival_line(rival: Scene, *, public: bool = False) -> str:
+    """One rival: its number, the rule it plays by, and how it stands; only its sales if no more is ``public``."""
+    figures = ", ".join(f"{name} {value}" for name, value in rival_row(rival)[: 1 if public else None])
     end = ", bankrupt" if rival.me["bankrupt"] else ""
     return f"rival {rival.seat} ({rival.level.rivals[rival.seat - 1]}): {figures}{end}"
 

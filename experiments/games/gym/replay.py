@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments.common.files import write_whole
 from experiments.common.machine import device_of
-from experiments.common.output import output_path, write_gif
+from experiments.common.output import MOVING, output_path, write_moving
 from experiments.common.progress import ProgressReport
 from experiments.config import errors
 from experiments.config.errors import first_line
@@ -50,7 +50,7 @@ def replay_episode(
             raise WaybillError(f"--{name}={value}: {id} has neither levels nor maps, use --seed")
     if format in ("record", "html"):
         what = "be saved" if format == "record" else "be shown as a page"
-        raise WaybillError(f"--format={format}: only Waybill's own games can {what}, {id} is shown as text or gif")
+        raise WaybillError(f"--format={format}: only Waybill's own games can {what}, {id} is shown as text, gif or mp4")
     if setup.player is not None:
         raise WaybillError(f"{str(folder)!r}: agent={setup.player} has learnt no policy to watch")
     errors.check_device(device)
@@ -58,14 +58,14 @@ def replay_episode(
     seed = setup.config.evaluation.episode_seed if seed is None else seed
     env = setup.domain.validation(setup).env
     policy = load_policy(setup, folder, env=env, device=device_of(setup.config))
-    shown = _Episode(setup, policy, shapes=env.shapes, seed=seed, render_mode="rgb_array" if format == "gif" else None)
+    shown = _Episode(setup, policy, shapes=env.shapes, seed=seed, render_mode="rgb_array" if format in MOVING else None)
     if path is None:
         for line in shown.lines():
             print(line)
     elif format == "text":
         write_whole(path, lambda file: file.write_text("\n".join(shown.lines()) + "\n"))
     else:
-        write_gif(path, shown.frames(), fps)
+        write_moving(path, format, shown.frames(), fps)
     print(f"{format + ':':<8}{path}" if path is not None else "")
     name = f"{setup.names['agent']} after {policy.env_step:,} steps"
     print(f"{name} on {id}, seed {seed}: score {shown.score:,.6g}")

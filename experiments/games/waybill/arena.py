@@ -71,23 +71,32 @@ class PolicySeat:
         setup = policy_setup(folder)
         setup = setup.with_config(device=device)
         env = seats_env(setup, num_envs=maps, maps=(first, maps), level=level, in_order=True, seats=(seat,))
-        self._batch, self._seat = env.batch, seat
-        policy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config))
-        self._act: ActGreedily = policy.greedy
+        self.batch, self._seat = env.batch, seat
+        self.policy = load_policy(setup, Path(folder), env=env, device=device_of(setup.config))
+        self._act: ActGreedily = self.policy.greedy
         if budget is not None:
             try:
-                thinking = SearchingPolicy(policy, LookaheadSettings(budget), gamma=setup.gamma, threads=threads)
+                thinking = SearchingPolicy(self.policy, LookaheadSettings(budget), gamma=setup.gamma, threads=threads)
             except WaybillError as error:
                 raise WaybillError(f"{player}: {error}") from None
             self._act = thinking.at(env)
 
     def decide(self, states: np.ndarray, orders: np.ndarray) -> None:
         """Put its orders in these states [N] into ``orders`` [N]; those of games that are over count nothing."""
-        batch = self._batch
+        orders[:] = self.batch.orders_of(self.act(states))
+        self.batch.given[:, self._seat] = orders  # as if the batch had played the turn: beliefs follow it
+
+    def act(self, states: np.ndarray) -> np.ndarray:
+        """Its actions in these states [N], int64 [N]; its batch stands at them then."""
+        batch = self.batch
         batch.states[:] = states
         batch.look()
-        orders[:] = batch.orders_of(self._act(batch.observations, batch.space.mask))
-        batch.given[:, self._seat] = orders  # as if the batch had played the turn: beliefs follow it
+        actions: np.ndarray = self._act(batch.observations, batch.space.mask)
+        return actions
+
+    def play_on(self, pool: MapPool) -> None:
+        """Look at games on these maps [N] from now on."""
+        self.batch.pool, self.batch.table = pool, self.batch.encode(pool)
 
 
 def with_budget(player: str) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from envs.waybill import record
 from envs.waybill.maps.pool import VALIDATION_SEEDS
 from envs.waybill.render import KEY_COLOURS, to_image, to_text
 from experiments.common.files import write_whole
-from experiments.common.output import output_path, write_gif
+from experiments.common.output import MOVING, output_path, write_moving
 from experiments.common.progress import ProgressReport
 from experiments.config import errors
 from experiments.games.waybill.pages import advisers
@@ -96,8 +97,8 @@ def text_lines(watched: WeighedGame) -> Iterator[str]:
         yield from ("", "-" * 96, to_text(state, pool, game.level, order=order, candidates=candidates))
 
 
-def frames_of(watched: WeighedGame) -> Iterator[Image.Image]:
-    """The game as pictures, one a turn and one of its end, all with the same palette."""
+def frames_of(watched: WeighedGame, *, palette: bool = True) -> Iterator[Image.Image]:
+    """The game as pictures, one a turn and one of its end, all with the same palette or in all colours."""
     game, pool = watched.game, watched.game.map_pool()
     shown, values = list(watched.frames()), watched.values
     count = len(shown)
@@ -106,16 +107,17 @@ def frames_of(watched: WeighedGame) -> Iterator[Image.Image]:
         state, order, candidates = shown[turn]
         return Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates, values=values))
 
-    yield from drawn(draw, count)
+    yield from drawn(draw, count, palette=palette)
 
 
-def drawn(draw: Callable[[int], Image.Image], count: int) -> Iterator[Image.Image]:
-    """The pictures ``draw(0)`` to ``draw(count - 1)``, all with the same palette."""
-    palette = _palette([draw(turn) for turn in sorted({0, count // 2, count - 1})])
+def drawn(draw: Callable[[int], Image.Image], count: int, *, palette: bool = True) -> Iterator[Image.Image]:
+    """The pictures ``draw(0)`` to ``draw(count - 1)``, all with the same palette or in all colours."""
+    common = _palette([draw(turn) for turn in sorted({0, count // 2, count - 1})]) if palette else None
     with ProgressReport(title="drawing", total=count) as report:
         for turn in range(count):
             report.update(turn)
-            yield draw(turn).quantize(palette=palette, dither=Image.Dither.NONE)
+            picture = draw(turn)
+            yield picture if common is None else picture.quantize(palette=common, dither=Image.Dither.NONE)
 
 
 def _palette(pictures: list[Image.Image]) -> Image.Image:
@@ -138,11 +140,15 @@ def _write_game(watched: WeighedGame, path: Path | None, format: str, fps: int) 
         return {}
     writers: dict[str, Callable[[], None]] = {
         "text": lambda: write_whole(path, lambda file: file.write_text("\n".join(text_lines(watched)) + "\n")),
-        "gif": lambda: write_gif(path, frames_of(watched), fps),
+        **{moving: partial(_write_pictures, watched, path, moving, fps) for moving in MOVING},
         "record": lambda: watched.game.save(path),
     }
     writers[format]()
     return {format: path}
+
+
+def _write_pictures(watched: WeighedGame, path: Path, format: str, fps: int) -> None:
+    write_moving(path, format, frames_of(watched, palette=format == "gif"), fps)
 
 
 def _print_summary(game: record.Game, files: dict[str, Path]) -> None:

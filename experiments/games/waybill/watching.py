@@ -17,6 +17,7 @@ from envs.waybill.core.levels import LevelConfig
 from envs.waybill.players import play
 from envs.waybill.render import describe_order
 from envs.waybill.render.scene import Candidate
+from envs.waybill.render.seated import seated_first
 from experiments.common.machine import device_of, threads_of
 from experiments.common.progress import ProgressReport
 from experiments.config import reading
@@ -44,7 +45,8 @@ class WeighedGame:
 
     def frames(self) -> Iterator[tuple[Any, Any, list[Candidate] | None]]:
         """Yields (STATE record, ORDER of the player, candidates) of each turn; last the end, without an order."""
-        for turn, state in enumerate(record.replay_states(self.game)):
+        for turn, states in enumerate(record.replay_states(self.game)):
+            state = seated_first(states, self.game.seat)
             order = self.game.own_orders[turn] if turn < len(self.game.orders) else None
             yield state[0], order, self.candidates[turn] if turn < len(self.candidates) else None
 
@@ -109,7 +111,7 @@ def _watch_run(
         while not over:
             mask = infos["action_mask"]
             action = act(obs, mask)
-            weighed.append(_weigh(batch, policy.q_values(obs, mask)[0], int(action[0])))
+            weighed.append(weigh(batch, policy.q_values(obs, mask)[0], int(action[0])))
             obs, reward, terminated, _, infos = env.step(action)
             orders.append(batch.given[0].copy())
             rewards.append(float(reward[0]))
@@ -124,17 +126,21 @@ def _watch_run(
     return WeighedGame(game, weighed, policy.value_name, tuple(rewards), setup.gamma)
 
 
-def _weigh(batch: Any, q: np.ndarray, action: int) -> list[Candidate]:
-    """The candidates in the present state: (order in words, value of ``q`` [A], chosen); q is -inf where illegal."""
+def weigh(batch: Any, q: np.ndarray, action: int, state: Any = None) -> list[Candidate]:
+    """The candidates in the present state: (order in words, value of ``q`` [A], chosen); q is -inf where illegal.
+
+    ``state`` is the one to describe them by, if not the batch's own.
+    """
     legal = np.flatnonzero(np.isfinite(q))
     if batch.space.groups is None:
         legal = legal[np.argsort(-q[legal])[:SHOWN_CANDIDATES]]
     actions = list(dict.fromkeys([*legal.tolist(), action]))
     lowest = float(q[legal].min()) if len(legal) else 0.0
+    shown = batch.states[0] if state is None else state
     rows: dict[tuple[str, bool], Candidate] = {}  # empty slots, which some agents value too, count once
     for number in actions:
         order = batch.orders_of(np.array([number]))[0]
-        text, chosen = describe_order(order, batch.states[0], batch.pool, batch.level), number == action
+        text, chosen = describe_order(order, shown, batch.pool, batch.level), number == action
         row = (text, float(q[number]) if np.isfinite(q[number]) else lowest, chosen)
         rows[text, chosen] = max(row, rows.get((text, chosen), row), key=lambda row: row[1])
     return list(rows.values())

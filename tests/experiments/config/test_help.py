@@ -12,7 +12,7 @@ from experiments.config.choices import names_in
 from experiments.config.help import help_text
 
 DOORS = [
-    *(["train.py"], ["evaluate.py"], ["replay.py"], ["report.py"], ["tune.py"], ["diagnose.py"]),
+    *(["train.py"], ["evaluate.py"], ["replay.py"], ["report.py"], ["tune.py"], ["diagnose.py"], ["play.py"]),
     *(["-m", f"experiments.{name}"] for name in ("sweeps", "bench")),
     *(["-m", f"experiments.studies.{name}"] for name in ("contrast", "coverage", "tournament", "transfer")),
 ]

@@ -3,19 +3,23 @@
 const ADVISERS = { greedy: "greedy", planner: "planner" };
 
 function drawDecision(page, game, facts) {
-  const { decision } = facts;
+  const decision = facts.weighed;
   if (decision === null) return [];
   const rows = candidateRows(facts, decision);
-  const values = decision.candidates ? game.values : null;
+  const values = decision.candidates ? (game.values ?? { name: decision.valueName }) : null;
   const title = values ? `${values.name}, best first` : "What others would order";
   const more =
     decision.candidates && decision.weighed > decision.candidates.length
       ? `the best ${decision.candidates.length} of ${decision.weighed}`
       : "";
+  const notes =
+    page.play && !page.play.over
+      ? facts.advisers.map((name) => reasonOf(name, decision))
+      : [adviceNote(game, facts)];
   return [
     el("h3", {}, title, more ? el("span", { class: "note" }, more) : null),
     el("ol", { class: "candidates" }, rows),
-    el("p", { class: "note" }, adviceNote(game, facts)),
+    ...notes.map((note) => el("p", { class: "note" }, note)),
   ];
 }
 
@@ -23,9 +27,12 @@ function candidateRows(facts, decision) {
   const ranked = (decision.candidates ?? []).map(([text, value, chosen]) => ({
     text,
     value,
-    tags: chosen ? ["chosen"] : [],
+    tags: chosen ? [decision.policy ? "policy" : "chosen"] : [],
   }));
-  if (ranked.length === 0) ranked.push({ text: decision.order.text, value: null, tags: ["chosen"] });
+  const given = ranked.find((row) => decision.policy && row.text === decision.order?.text);
+  if (given) given.tags.push("chosen");
+  else if (decision.order && (decision.policy || ranked.length === 0))
+    ranked.push({ text: decision.order.text, value: null, tags: ["chosen"] });
   for (const name of facts.advisers) {
     const same = decision[name].same
       ? ranked.find((row) => row.tags.includes("chosen"))
@@ -41,7 +48,7 @@ function candidateRows(facts, decision) {
 function drawCandidate(row, low, high) {
   const share = row.value === null ? 0 : high > low ? 0.04 + (0.96 * (row.value - low)) / (high - low) : 1;
   const tags = row.tags.map((name) =>
-    el("span", { class: `mark ${name}` }, name === "chosen" ? "chosen" : ADVISERS[name]),
+    el("span", { class: `mark ${name}` }, ADVISERS[name] ?? name),
   );
   return el(
     "li",
@@ -51,8 +58,12 @@ function drawCandidate(row, low, high) {
   );
 }
 
+function reasonOf(name, decision) {
+  return `${capital(ADVISERS[name])} would ${decision[name].text}: ${decision[name].reason}.`;
+}
+
 function adviceNote(game, facts) {
-  const { decision } = facts;
+  const decision = facts.weighed;
   const differ = facts.advisers.filter((name) => !decision[name].same).map((name) => ADVISERS[name]);
   const says =
     facts.advisers.length === 0

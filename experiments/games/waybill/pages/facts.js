@@ -47,7 +47,8 @@ function factsOf(page, game, number, layer) {
   const turn = turnOf(game, number);
   const seats = visibleSeats(turn, layer);
   const me = layer === "all" ? 0 : layer;
-  const decision = me === 0 ? turn.decision : null;
+  const decision = me === 0 && turn.decision ? { ...turn.hint, ...turn.decision } : null;
+  const weighed = decision ?? (me === 0 ? (turn.hint ?? null) : null); // hints stand where nothing is ordered yet
   const hidden = layer !== "all" && (page.map.sight > 0 || page.map.companies.length > 1);
   return {
     turn: turn.turn,
@@ -56,8 +57,9 @@ function factsOf(page, game, number, layer) {
     layer,
     me,
     decision,
-    advisers: decision === null ? [] : hidden ? ["greedy"] : ["greedy", "planner"].filter((name) => decision[name]),
-    plannerHidden: hidden && decision !== null && Boolean(decision.planner),
+    weighed,
+    advisers: ["greedy", "planner"].filter((name) => weighed?.[name] && (name === "greedy" || !hidden || turn.hint)),
+    plannerHidden: hidden && !turn.hint && Boolean(weighed?.planner),
     sites: page.map.sites.map((_, site) => siteFact(page, turn, site, layer)),
     companies: seats.map((seat) => ({ seat, ...turn.companies[seat] })),
     own: turn.companies[me],

@@ -25,6 +25,7 @@ from envs.waybill.maps.pool import MapPool
 from envs.waybill.record import replay_states
 from envs.waybill.render import describe_order
 from envs.waybill.render.scene import look
+from envs.waybill.render.seated import seated_first
 from envs.waybill.render.words import best_candidates
 from experiments.games.waybill.pages import advisers
 from experiments.games.waybill.pages.happenings import game_events
@@ -51,7 +52,7 @@ def tell_game(watched: WeighedGame, *, planner: str) -> ToldGame:
         planner: the effort with which the planner is asked in each state, one of ``advisers.EFFORTS``.
     """
     game, level, pool = watched.game, watched.game.level, watched.game.map_pool()
-    states = np.concatenate(list(replay_states(game)))  # STATE [T + 1]
+    states = seated_first(np.concatenate(list(replay_states(game))), game.seat)  # STATE [T + 1], the player first
     length = len(game.orders)
     advice = {"greedy": advisers.greedy_orders(states[:length], pool, level)}
     if planner != advisers.OFF:

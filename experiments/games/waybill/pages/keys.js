@@ -30,7 +30,7 @@ function letterKeys(view) {
   };
 }
 
-function makeKeys(view) {
+function drawKeys() {
   byId("keys").replaceChildren(
     ...KEYS.map(([keys, what]) =>
       el(
@@ -41,6 +41,10 @@ function makeKeys(view) {
       ),
     ),
   );
+}
+
+function makeKeys(view) {
+  drawKeys();
   const letters = letterKeys(view);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;

@@ -35,7 +35,7 @@ function drawGame(page, view, shown) {
   const facts = factsOf(page, game, view.turn, view.layer);
   drawBoard(shown.board);
   parts.status.replaceChildren(...drawStatus(page, game, facts));
-  parts.happened.replaceChildren(...drawHappened(facts));
+  parts.happened.replaceChildren(...drawHappened(page, facts));
   parts.decision.replaceChildren(...drawDecision(page, game, facts));
   parts.companies.replaceChildren(...drawCompanies(page, game, facts));
   showDetails(page, view, shown);
@@ -151,6 +151,7 @@ function start() {
   keepPlaying(view);
   followAddress(view);
   view.set({ layer: view.layer });
+  return { page, view, drawn };
 }
 
-start();
+const opened = start();

@@ -24,7 +24,7 @@ function drawStatus(page, game, facts) {
   ];
 }
 
-function drawHappened(facts) {
+function drawHappened(page, facts) {
   const order = facts.decision?.order.text;
   const happened = facts.own.happened;
   return [
@@ -41,10 +41,14 @@ function drawHappened(facts) {
       el(
         "strong",
         {},
-        order ? capital(order) : facts.me === 0 ? "The game is over" : "Not told: only the player's orders are",
+        order ? capital(order) : facts.me !== 0 ? "Not told: only the player's orders are" : unordered(page),
       ),
     ),
   ];
+}
+
+function unordered(page) {
+  return page.play && !page.play.over ? "Not given yet" : "The game is over";
 }
 
 function drawCompanies(page, game, facts) {

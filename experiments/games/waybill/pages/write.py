@@ -48,15 +48,29 @@ def page_data(games: Sequence[WeighedGame], *, planner: str | None, command: str
     }
 
 
-def page_text(data: dict[str, Any], *, land: str, symbols: str) -> str:
-    """The whole page as text: the sources with the data in their places."""
+def page_text(
+    data: dict[str, Any],
+    *,
+    land: str,
+    symbols: str,
+    connect: str = "connect-src 'none'",
+    styles: Sequence[Path] = (),
+    scripts: Sequence[Path] = (),
+) -> str:
+    """The whole page as text: the sources with the data in their places.
+
+    Args:
+        connect: where the page may ask for anything.
+        styles, scripts: more of them, after the page's own.
+    """
     players = " against ".join(game["player"] for game in data["games"])
     title = f"{players} on {data['map']['level']}, map {data['map']['map_seed']}"
     text = (PAGE_SOURCES / "page.html").read_text(encoding="utf-8")
     places = {
         "title": escape(title),
-        "style": "\n".join((PAGE_SOURCES / name).read_text(encoding="utf-8") for name in PAGE_STYLES),
-        "script": "\n".join((PAGE_SOURCES / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS),
+        "connect": connect,
+        "style": _joined([*(PAGE_SOURCES / name for name in PAGE_STYLES), *styles]),
+        "script": _joined([*(PAGE_SOURCES / name for name in PAGE_SCRIPTS), *scripts]),
         "symbols": symbols,
         "land": land,
         "data": safe_json(data),
@@ -67,6 +81,10 @@ def page_text(data: dict[str, Any], *, land: str, symbols: str) -> str:
         name, after = part.split("}}", 1)
         parts += [places[name], after]
     return "".join(parts)
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def safe_json(data: Any) -> str:
