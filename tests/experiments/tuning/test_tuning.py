@@ -104,7 +104,7 @@ def test_trials_of_dead_workers_are_put_back_once(tmp_path: Path) -> None:
 def test_reports_are_means_over_seeds() -> None:
     scores = iter([1.0, 3.0, 10.0, 20.0, 7.0])
     reports: list[tuple[int, float]] = []
-    games: Any = lambda policy: SimpleNamespace(score=np.array([next(scores)]))  # noqa: E731
+    games: Any = lambda policy, watches: SimpleNamespace(score=np.array([next(scores)]))  # noqa: E731
     reported = trials.Reported(games, seeds=2, report=lambda step, score: reports.append((step, score)))
     for _ in range(5):
         reported(lambda obs, mask: obs)
