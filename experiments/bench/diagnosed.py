@@ -21,6 +21,7 @@ from experiments.diagnostics.layers import Churn
 from experiments.runs.loop import make_loop
 
 TRAINED = 20_000  # trained before anything is measured
+EACH_TIME = [part for part in PARTS_SHOWN if part != "recall"]  # that is asked for once, at the end
 LOOKING_ON = "states kept while the games are played"
 
 
@@ -48,13 +49,13 @@ def measure_costs(rounds: int) -> Costs:
     _train(loop, TRAINED)
     found: dict[str, list[Cost]] = {}
     speeds = []
-    with ProgressReport(title="diagnostics", total=rounds * (len(PARTS_SHOWN) + 2)) as report:
+    with ProgressReport(title="diagnostics", total=rounds + 1) as report:
         for k in range(rounds + 1):  # the first compiles and fills caches
             own = _round(setup, loop, validation)
             began = time.perf_counter()
             _train(loop, 64 * 64)
             speed = 64 * 64 / (time.perf_counter() - began)
-            report.update(k * (len(PARTS_SHOWN) + 2))
+            report.update(k + 1)
             if k:
                 speeds.append(speed)
                 for name, cost in own.items():
@@ -74,7 +75,7 @@ def _round(setup: Setup, loop: Any, validation: Any) -> dict[str, Cost]:
     policy = loop.agent.greedy_policy(0)
     plain = _seconds(partial(validation, policy))
     costs: dict[str, Cost] = {}
-    for part in PARTS_SHOWN:
+    for part in EACH_TIME:
         own = DiagnosticsConfig(parts=[part])
         env = validation.env
         diagnostics = Diagnostics(
@@ -82,7 +83,7 @@ def _round(setup: Setup, loop: Any, validation: Any) -> dict[str, Cost]:
             watch_games=partial(setup.domain.game_watch, setup, env), layout=env.layout,
         )  # fmt: skip
         watched = _seconds(partial(_watched, validation, policy, diagnostics))
-        shown, spent = _timed(partial(diagnostics.evaluated, policy, 0.0, loop.env_step, is_last=False))
+        shown, spent = _timed(partial(diagnostics.evaluated, policy, 0.0, loop.env_step, is_last=False, draws=True))
         loop.agent._updater.after_next.clear()
         if part == "layers":
             assert diagnostics._churn is not None

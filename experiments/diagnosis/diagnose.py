@@ -71,7 +71,8 @@ def _looked_into(setup: Setup, folder: Path) -> tuple[Shown, int]:
         watch_games=partial(setup.domain.game_watch, setup, validation.env), layout=validation.env.layout,
     )  # fmt: skip
     games = validation(policy.greedy, diagnostics.watch())
-    return diagnostics.evaluated(policy, float(games.score.mean()), saved["env_step"], is_last=True), saved["env_step"]
+    score, env_step = float(games.score.mean()), saved["env_step"]
+    return diagnostics.evaluated(policy, score, env_step, is_last=True, draws=True), env_step
 
 
 def _blocks(
@@ -106,7 +107,7 @@ def _headline(setup: Setup, known: Known) -> str:
     choices = ", ".join(f"{group}={setup.names[group]}" for group in groups)
     steps = max((int(points[-1, 0]) for points in known.curves.values()), default=0)
     own = known.result.get("scores", {}).get(setup.names["agent"], {})
-    score = f"; {own['mean']:,.1f} on the held-out games" if own else "; not finished"
+    score = f"; {own['mean']:,.1f} on the held-out games" if own else "; no result.json beside it"
     return f"{choices}, seed={setup.config.seed}: {steps:,} environment steps{score}."
 
 

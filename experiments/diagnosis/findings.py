@@ -146,11 +146,12 @@ FORGOT, NOT_LEARNT = 0.25, 0.1
 
 def learning(known: Known) -> Iterator[Finding]:
     """Scores that don't rise, or fall again."""
-    points = known.curves.get("at_a_glance/1_score", known.curves.get("eval/score"))
-    if points is None or len(points) < 3:
+    tag = "eval/score" if "eval/score" in known.curves else "at_a_glance/1_score"  # runs of before have but the former
+    points, end = known.curves.get(tag), known.last(tag)
+    if points is None or end is None or len(points) < 3:
         return
     steps, scores = points.T
-    first, best, end = scores[0], scores.max(), float(known.last("at_a_glance/1_score") or scores[-1])
+    first, best = scores[0], scores.max()
     at, spread = int(steps[scores.argmax()]), scores.max() - scores.min()
     if best - first <= NOT_LEARNT * max(1e-9, abs(first)) and at == steps[0]:
         yield Finding(f"It has not learnt: no evaluation is above the first ({first:,.1f}).", "at a glance")

@@ -115,23 +115,26 @@ class Diagnostics:
         self._visited, self._games = VisitedStates(states=self.settings.states, gamma=self._gamma), self._watch_games()
         return [self._visited, *([] if self._games is None else [self._games])]
 
-    def evaluated(self, policy: Any, score: float, env_step: int, *, is_last: bool) -> Shown:
-        """What the games just watched show; some of it takes long, and is shown of the last evaluation alone."""
+    def evaluated(self, policy: Any, score: float, env_step: int, *, is_last: bool, draws: bool) -> Shown:
+        """What the games just watched show; some of it takes long, and is shown of the last evaluation alone.
+
+        Without ``draws`` nothing is prepared that would only be drawn.
+        """
         if self._visited is None:
             return Shown()
         shown, visited = Shown({"at_a_glance/1_score": score}), self._visited.all()
         if len(visited.a):
-            self._show(shown, policy, visited, env_step, is_last=is_last)
+            self._show(shown, policy, visited, env_step, is_last=is_last, draws=draws)
         self._visited = self._games = None  # they take some room
         return shown
 
-    def _show(self, shown: Shown, policy: Any, visited: Visited, env_step: int, *, is_last: bool) -> None:
+    def _show(
+        self, shown: Shown, policy: Any, visited: Visited, env_step: int, *, is_last: bool, draws: bool
+    ) -> None:  # fmt: skip
         if self._has("values") and getattr(policy, "value_name", "") == "Q-values":
             self._show_values(shown, policy, visited)
-        if self._has("projector") and isinstance(policy, QPolicy):
-            shown.files += _embedded(policy, visited, candidates=self._layout.candidates > 0)
         if isinstance(policy, QPolicy):
-            self._show_network(shown, policy, visited, env_step)
+            self._show_network(shown, policy, visited, env_step, draws=draws)
         if is_last and self._has("recall") and self._games is not None:
             shown.scalars |= self._games.recall(RECALL_STATES)
         if self._has("games") and self._games is not None:
@@ -145,7 +148,9 @@ class Diagnostics:
         given = {"q": values.q, "returned": values.returned, "bins": values.calibration, "unit": "training reward"}
         shown.drawings.append(ToDraw("values/calibration", drawings.calibration, given))
 
-    def _show_network(self, shown: Shown, policy: QPolicy, visited: Visited, env_step: int) -> None:
+    def _show_network(
+        self, shown: Shown, policy: QPolicy, visited: Visited, env_step: int, *, draws: bool
+    ) -> None:  # fmt: skip
         agent = self._agent if isinstance(self._agent, Dissected) else None
         if self._has("layers") and agent is not None:
             self._ask_again(policy, visited.thinned(CHURN_STATES))
@@ -162,7 +167,9 @@ class Diagnostics:
             shown.scalars |= {f"attribution/{name}": share for name, share in shares.items()}
             title = "share of what the chosen order's value rests on, in %"
             shown.drawings.append(ToDraw("attribution/groups", drawings.shares, {"values": shares, "title": title}))
-        if self._has("features") and self._games is not None and (rows := most_exciting(seen, visited)):
+        if draws and self._has("projector"):
+            shown.files += _embedded(policy, seen, visited, candidates=self._layout.candidates > 0)
+        if draws and self._has("features") and self._games is not None and (rows := most_exciting(seen, visited)):
             shown.drawings.append(self._games.states_drawn("features/units", visited, rows))
 
     def _show_checks(self, shown: Shown) -> None:
@@ -232,12 +239,12 @@ def exploration_scalars(counts: np.ndarray, names: Sequence[str]) -> dict[str, f
     return found
 
 
-def _embedded(policy: QPolicy, visited: Visited, *, candidates: bool) -> list[ToDraw]:
+def _embedded(policy: QPolicy, seen: Seen, visited: Visited, *, candidates: bool) -> list[ToDraw]:
     """The files of the projector; of ``candidates`` where actions are such."""
-    some = visited.thinned(LAYER_STATES)
+    some = seen.visited
     q = policy.q_values(some.obs, some.mask)[np.arange(len(some.a)), some.a]
     found = {
-        "states": embedding.state_embedding(look_into(policy, some), q),
+        "states": embedding.state_embedding(seen, q),
         "candidates": embedding.candidate_embedding(policy, visited) if candidates else None,
     }
     there = {name: own for name, own in found.items() if own is not None}

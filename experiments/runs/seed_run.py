@@ -197,14 +197,14 @@ class SeedRun:
         """What the evaluation's games tell beside their score; pictures come into the curves once they are drawn."""
         step, curves = self.env_step, self._curves
         is_last = step >= self.setup.config.steps or self.reached is not None
-        shown = self._diagnostics.evaluated(policy, score, step, is_last=is_last)
+        wanted = self.setup.config.diagnostics.pictures
+        draws = wanted and (is_last or self.painter.has_room)
+        shown = self._diagnostics.evaluated(policy, score, step, is_last=is_last, draws=draws)
         assert curves is not None
         self._add(shown.scalars)
         curves.add_histograms(shown.histograms, step)
-        if not self.setup.config.diagnostics.pictures or not shown.drawings:
-            return
-        if not is_last and not self.painter.has_room:
-            self.painter.left_out += 1
+        if not draws:
+            self.painter.left_out += wanted and bool(shown.drawings)
             return
         for drawing in shown.drawings:
             self.painter.draw(drawing, partial(curves.add_picture, drawing.tag, env_step=step))

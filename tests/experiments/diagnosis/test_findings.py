@@ -94,3 +94,10 @@ def test_a_score_below_the_greedy_rules_is_told() -> None:
     result = {"choices": {"agent": "dqn"}, "scores": {"dqn": {"mean": 90.0}, "greedy": {"mean": 100.0}}}
     (finding,) = all_findings(Known(SOUND, result))
     assert finding.text == "It scores 90.0 on the held-out games, the greedy rule 100.0."
+
+
+def test_of_a_run_of_before_the_scores_are_those_of_its_curve() -> None:
+    known = Known({"eval/score": curve(0, 100, 0.0, 0.0, 0.0), "at_a_glance/1_score": curve(90)})
+    assert [finding.text for finding in all_findings(known)] == [
+        "It forgot: 100.0 at step 100, 0.0 over the last evaluations."
+    ]

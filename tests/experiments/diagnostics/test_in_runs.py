@@ -161,6 +161,14 @@ def test_each_part_can_be_shown_alone(tmp_path: Path, part: str) -> None:
     assert groups == own[part] | {"at_a_glance"}
 
 
+def test_the_projector_alone_writes_its_files(tmp_path: Path) -> None:
+    own = ("steps=200", "diagnostics.parts=[projector]", "diagnostics.pictures=true")
+    start_run(tiny_node(tmp_path, *DQN, *own), folder=tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run" / "projector").iterdir()} == {
+        "states.tsv", "states_labels.tsv", "candidates.tsv", "candidates_labels.tsv",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [

@@ -43,7 +43,7 @@ class WaybillWatch:
         self._kept: list[list[bytes]] = [[] for _ in self._before]
         self._pool, self._space = batch.pool, batch.space
         self._candidates = self._offered_now()
-        self._offered: list[tuple[np.ndarray, np.ndarray, int]] = []  # state, its candidates, the action taken
+        self._offered: list[tuple[bytes, np.ndarray, int]] = []  # a kept state, its candidates, the action taken
         self._orders: list[np.ndarray] = []
         self._last: list[bytes] = [b""] * min(BOARDS, count)
         self._potential = batch.potential.copy()
@@ -85,10 +85,10 @@ class WaybillWatch:
         """The states of the first games before the turn, and of the very first all orders and the end."""
         states = env.batch.states
         for row, game in enumerate(games[: np.searchsorted(games, len(self._before))].tolist()):
-            if self._candidates is not None and len(self._kept[game]) < self._most:
-                self._offered.append((self._before[game].copy(), self._candidates[game], int(a_tm1[row])))
             if len(self._kept[game]) < self._most or game == 0:
                 self._kept[game].append(self._before[game].tobytes())
+                if self._candidates is not None:
+                    self._offered.append((self._kept[game][-1], self._candidates[game], int(a_tm1[row])))
             if game < len(self._last):
                 self._last[game] = states[game].tobytes()
         if len(games) and games[0] == 0:
@@ -102,7 +102,7 @@ class WaybillWatch:
         chosen = np.unique(np.linspace(0, len(self._offered) - 1, states).round().astype(int))
         kept = [self._offered[k] for k in chosen]
         before = st.records(len(kept), st.STATE)
-        before[:] = np.array([state for state, _, _ in kept], st.STATE)
+        before[:] = np.frombuffer(b"".join(state for state, _, _ in kept), st.STATE)
         orders = planner_orders(before, self._pool, self._level, NEXT, "the planner is asked")
         asked = [(order, own, a) for order, (_, own, a) in zip(orders, kept, strict=True) if order["verb"] != PASS]
         alike = np.mean([own[a] == order for order, (_, own, a) in zip(orders, kept, strict=True)])
