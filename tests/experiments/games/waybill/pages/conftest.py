@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import running_chromium
 from watched import HIDDEN, SMALL, played, weighed
 
 from experiments.games.waybill.pages import write
@@ -55,20 +54,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in games}
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    yield from running_chromium()
-
-
 @pytest.fixture
-def show(browser: Any, files: dict[str, Path]) -> Iterator[Any]:
+def show(chromium: Any, files: dict[str, Path]) -> Iterator[Any]:
     """Opens a page; at the end it has said nothing in the console and asked for nothing but itself."""
     from playwright.sync_api import expect
 
     every: list[Opened] = []
 
     def opening(name: str, *, address: str = "", width: int = 1280, height: int = 900, **options: Any) -> Opened:
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         shown = Opened(context.new_page(), expect)
         every.append(shown)
         shown.page.on("console", lambda message: shown.said.append(message.text))

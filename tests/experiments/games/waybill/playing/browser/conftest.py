@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import running_chromium
 from tables import TOKEN, Browser, served
 
 from experiments.games.waybill.playing.session import PlaySession
@@ -50,11 +49,6 @@ class AtTable:
     def at_turn(self, turn: int) -> None:
         """Wait until the page has come to a turn."""
         self.soon("#your-turn").to_have_text(f"Your order in turn {turn}", timeout=20_000)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    yield from running_chromium()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A browser that drives pages, where there is one."""
+"""A browser that drives pages, where there is one: one in a process, as Playwright allows no second."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 
-def running_chromium() -> Iterator[Any]:
-    """Chromium without a window, by Playwright, for a fixture; without either the test is skipped and says so."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Chromium without a window, by Playwright; without either the test is skipped and says so."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
