@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _OURS = ("agents", "envs", "experiments", "groundwork", "hydra_plugins")
-_DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py", "diagnose.py", "play.py")
+_DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py", "diagnose.py", "play.py", "share.py")
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
 

@@ -13,6 +13,7 @@ from typed import ROOT, command, refused
 
 from experiments.common.door import door
 from experiments.common.stopping import Interrupted
+from experiments.runs.checkpoints import POLICY
 from groundwork.errors import WaybillError
 from tiny import COMMON, DQN
 
@@ -112,8 +113,8 @@ def test_evaluate_refuses_what_it_cannot_read(run: Path, tmp_path: Path) -> None
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.yaml").write_text((run / "config.yaml").read_text())
-    assert "there is no checkpoint" in refused(command("evaluate.py", str(broken), cwd=tmp_path), "evaluate.py")
-    (broken / "best.pt").write_bytes((run / "best.pt").read_bytes()[:-500])
+    assert "there is no policy" in refused(command("evaluate.py", str(broken), cwd=tmp_path), "evaluate.py")
+    (broken / POLICY).write_bytes((run / POLICY).read_bytes()[:-500])
     assert "is damaged" in refused(command("evaluate.py", str(broken), cwd=tmp_path), "evaluate.py")
     (broken / "last.pt").write_text("nonsense")
     assert "is damaged" in refused(command("train.py", "resume=broken", "steps=900", cwd=tmp_path), "train.py")

@@ -11,12 +11,12 @@ from rooms import faults, imports_of, read_house
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 PACKAGES = ("agents", "groundwork", "envs", "experiments")
-DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py", "diagnose.py", "play.py")
+DOORS = ("train.py", "evaluate.py", "replay.py", "report.py", "tune.py", "diagnose.py", "play.py", "share.py")
 FORBIDDEN = {
     "groundwork": ("agents", "envs", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "gymnasium"),
     "agents": ("envs", "experiments", "hydra", "hydra_plugins", "omegaconf"),
     "envs": ("agents", "experiments", "hydra", "hydra_plugins", "omegaconf", "torch", "stable_baselines3"),
-    "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune", "diagnose", "play"),
+    "experiments": ("hydra_plugins", "train", "evaluate", "replay", "report", "tune", "diagnose", "play", "share"),
 }
 KNOW_GYMNASIUM = ("env.py", "vector_env.py", "parallel.py", "spaces.py")  # of the engine
 

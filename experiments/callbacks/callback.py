@@ -124,7 +124,7 @@ class Evaluation:
     """One evaluation on the validation games.
 
     ``score`` is their mean, ``scores`` [E] float64, not writable, one a game; ``is_best`` says that the policy was kept
-    as ``best.pt``, ``tags`` are all that the curves get of it.
+    as the best policy, ``tags`` are all that the curves get of it.
     """
 
     score: float
@@ -153,7 +153,7 @@ class Callback:
         """The curves got a point at ``run.env_step`` for each tag."""
 
     def checkpoint(self, run: RunView, path: Path) -> None:
-        """A checkpoint was written whole: ``best.pt`` or ``last.pt``, which may be of some steps before."""
+        """A checkpoint was written whole: ``policy.safetensors`` or ``last.pt``, which may be of some steps before."""
 
     def end(self, run: RunView, result: Mapping[str, Any] | None) -> None:
         """The run ended: with what ``result.json`` holds, or None if it was stopped, failed or is a search's trial."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from experiments.config.whole_numbers import with_whole_numbers
 from groundwork.errors import WaybillError
 
 CONFIG = "config.yaml"  # of a run, in its folder
+SHARED_CONFIG = "config.json"  # of a policy that was shared, in its place
 NEEDS = "needs "  # comments there that begin so say which packages of a user's own the run is made of
 
 
@@ -202,30 +204,79 @@ def _transfer(values: Mapping[str, Any]) -> TransferSettings:
     return settings
 
 
+def is_run_folder(folder: Path) -> bool:
+    """True if a config lies in there, of a run or of a shared policy."""
+    return (folder / CONFIG).is_file() or (folder / SHARED_CONFIG).is_file()
+
+
 def read_run(folder: Path) -> Setup:
-    """The checked config of a run folder.
+    """The checked config of a run folder, or of a policy's that ``share.py`` wrote.
 
     Raises:
         WaybillError: if it isn't a run folder, or its config doesn't fit this version.
     """
-    path = folder / CONFIG
     if not folder.is_dir():
         raise WaybillError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
-    if not path.is_file():
-        raise WaybillError(f"{str(folder)!r} is no run folder: it has no config.yaml")
-    text = ""
+    if not is_run_folder(folder):
+        raise WaybillError(
+            f"{str(folder)!r} is no run folder: it has no {CONFIG}, nor a {SHARED_CONFIG} of a shared policy"
+        )
+    path, notes = folder / (CONFIG if (folder / CONFIG).is_file() else SHARED_CONFIG), []
     try:
-        text = path.read_text()
-        given = OmegaConf.create(text)
+        notes = notes_of(folder)
+        given = OmegaConf.create(path.read_text()) if path.name == CONFIG else _plain_config(_shared(folder))
         if not isinstance(given, DictConfig):
             raise WaybillError("a config is a section of keys")
         _leave_out_what_is_gone(given)
         return read_setup(given)
     except (WaybillError, OmegaConfBaseException, OSError, UnicodeDecodeError, YAMLError) as error:
         line = first_line(error)
-        needed = [one[2:].partition(", sources")[0] for one in text.splitlines() if one.startswith(f"# {NEEDS}")]
+        needed = [one.partition(", sources")[0] for one in notes if one.startswith(NEEDS)]
         about = [one for one in needed if one.partition(": ")[2].partition(" is ")[0] in line]
         raise WaybillError("; it ".join([f"{path}: {line}", *about])) from None
+
+
+def notes_of(folder: Path) -> list[str]:
+    """What a run folder's config says beside the config: the commands that made the run, then what it ``NEEDS``.
+
+    Raises:
+        WaybillError: in one line, if it is damaged.
+    """
+    if (folder / CONFIG).is_file():
+        lines = (folder / CONFIG).read_text().splitlines()
+        return [line.removeprefix("# ") for line in lines[: next(_first_key(lines), 0)]]
+    content = _shared(folder)
+    notes = [content.get("commands"), content.get("needs")]
+    lines = [line for part in notes if isinstance(part, list) for line in part if isinstance(line, str)]
+    if len(lines) < sum(len(part) if isinstance(part, list) else 1 for part in notes):
+        raise WaybillError("commands and needs must be lists of texts")
+    return lines
+
+
+def _shared(folder: Path) -> dict[str, Any]:
+    """What a shared policy's config file holds: ``commands``, ``needs`` and ``config``."""
+    try:
+        content = json.loads((folder / SHARED_CONFIG).read_text())
+    except (ValueError, RecursionError) as error:
+        raise WaybillError(f"it is damaged or not one of ours ({first_line(error)})") from None
+    if not isinstance(content, dict):
+        raise WaybillError("it is damaged or not one of ours (no section of keys)")
+    return content
+
+
+def _first_key(lines: Sequence[str]) -> Iterator[int]:
+    """Where the comments at the top end."""
+    return (number for number, line in enumerate(lines) if not line.startswith("#"))
+
+
+def _plain_config(content: Mapping[str, Any]) -> DictConfig:
+    """The config in a shared policy's file, which may be anybody's: a key's value is what stands there."""
+    config = content.get("config")
+    if not isinstance(config, dict):
+        raise WaybillError("it has no section config")
+    if "${" in json.dumps(config):
+        raise WaybillError("a value in it stands for another (${…}), which no shared config may")
+    return OmegaConf.create(config)
 
 
 def _leave_out_what_is_gone(given: DictConfig) -> None:

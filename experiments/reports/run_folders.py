@@ -16,7 +16,7 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from experiments.config.errors import first_line
-from experiments.config.reading import CONFIG
+from experiments.config.reading import CONFIG, notes_of
 from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
@@ -142,7 +142,7 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
     except Exception as error:  # whatever a damaged file makes of itself
         found.broken.append(f"{folder / CONFIG}: {first_line(error)}")
         return
-    lines, seeds, first = commands.commands_in(text), int(config.get("seeds", 1)), int(config["seed"])
+    lines, seeds, first = commands.commands_in(notes_of(folder)), int(config.get("seeds", 1)), int(config["seed"])
     if seeds > 1:  # a group: each seed's own folder says how it is, those that aren't there yet are not begun
         for seed in range(first, first + seeds):
             own = folder / f"seed{seed}"

@@ -1,5 +1,7 @@
 """Checkpoints: tensors and plain data in files that are written whole or not at all, and read without running code.
 
+last.pt is for going on, on the machine of the run. policy.safetensors is what acts: the weights that scored best.
+
 What a memory holds changes little from one checkpoint to the next. What an agent calls ``segments`` (a section of
 tensors that never change, by name) is written once, into a file of its own beside last.pt, which tells the names and
 their files. It is written before last.pt, and removed after last.pt has done without it, so that a kill at any moment
@@ -19,10 +21,13 @@ from typing import Any
 import numpy as np
 
 from experiments.common.files import write_whole
+from experiments.common.tensors import load_tensors, save_tensors
+from experiments.config.keys import door_words, shell_command
 from groundwork.errors import WaybillError
 
 CHECKPOINT_FORMAT = 1
-LAST, BEST = "last.pt", "best.pt"
+LAST, POLICY = "last.pt", "policy.safetensors"
+_BEFORE = "best.pt"  # what held the policy in versions before
 SEGMENTS = "memory"  # the folder beside last.pt
 _ARRAY = "__array__"
 
@@ -185,6 +190,45 @@ def _check_sums(path: Path) -> None:
         raise ValueError(str(error)) from None
     if damaged is not None:
         raise ValueError(damaged)
+
+
+def save_policy(folder: Path, content: dict[str, Any]) -> None:
+    """Write a run's best policy: ``env_step``, ``score`` and ``policy``, what its agent needs to act.
+
+    Raises:
+        OSError: if the folder cannot be written; the policy of before is still there then.
+        TypeError: if the agent gives something else than tensors, arrays and plain data.
+    """
+    save_tensors(folder / POLICY, pack(content))
+
+
+def read_policy(folder: Path) -> dict[str, Any]:
+    """What ``save_policy`` wrote, all tensors on the CPU.
+
+    Raises:
+        WaybillError: in one line, if it is missing, damaged or of another version.
+    """
+    path = folder / POLICY
+    if not path.is_file():
+        raise WaybillError(f"there is no policy {str(path)!r}: nothing was saved there yet{_of_before(folder)}")
+    content = unpack(load_tensors(path))
+    if missing := [key for key in ("env_step", "score", "policy") if key not in content]:
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (it lacks {', '.join(missing)})")
+    return dict(content)
+
+
+def keep_policy_of_before(folder: Path) -> None:
+    """Make a policy of a run's best.pt, which versions before wrote in its place: for whoever made the run."""
+    if not (folder / POLICY).is_file() and (folder / _BEFORE).is_file():
+        save_policy(folder, {key: x for key, x in load_checkpoint(folder / _BEFORE).items() if key != "format"})
+
+
+def _of_before(folder: Path) -> str:
+    """What to do where a version before has written the policy."""
+    hint = shell_command(*door_words("share"), folder, "--out", "FOLDER")
+    return (
+        f"; its {_BEFORE} is of a version before: {hint} makes a policy of it" if (folder / _BEFORE).is_file() else ""
+    )
 
 
 def load_last(folder: Path) -> dict[str, Any]:

@@ -32,14 +32,9 @@ def as_comments(lines: Sequence[str]) -> str:
     return "".join(f"# {text}\n" for text in lines)
 
 
-def commands_in(text: str) -> list[str]:
-    """The commands at the top of a config file; none if it was started from Python, or before they were kept."""
-    found = []
-    for comment in text.splitlines():
-        if not comment.startswith(f"# {_COMMAND}"):
-            break
-        found.append(comment.removeprefix("# "))
-    return found
+def commands_in(notes: Sequence[str]) -> list[str]:
+    """The commands among a config's notes; none if it was started from Python, or before they were kept."""
+    return [note for note in notes if note.startswith(_COMMAND)]
 
 
 def together(lines: Sequence[str]) -> str | None:

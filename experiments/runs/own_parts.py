@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.choices import own_targets
-from experiments.config.reading import CONFIG, NEEDS, Setup
+from experiments.config.reading import NEEDS, Setup, notes_of
 from groundwork.sources import hash_of_module
 
 
@@ -43,8 +43,7 @@ def needs(setup: Setup) -> list[str]:
 
 def note_changes(folder: Path, setup: Setup) -> None:
     """Say on stderr if a part of a user's own is another now than when the run in ``folder`` was made."""
-    path = folder / CONFIG
-    then = [line.removeprefix("# ") for line in path.read_text().splitlines() if line.startswith(f"# {NEEDS}")]
+    then = [line for line in notes_of(folder) if line.startswith(NEEDS)]
     for line in needs(setup) if then else ():
         if line not in then:
             print(f"note: {folder} was made with another version; now it {line}", file=sys.stderr, flush=True)

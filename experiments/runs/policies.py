@@ -12,7 +12,7 @@ import torch
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
-from experiments.runs.checkpoints import BEST
+from experiments.runs.checkpoints import POLICY
 from experiments.runs.domain import Policy, n_actions_of, network_layout
 from experiments.runs.own_parts import note_changes
 from experiments.runs.seeds import only_folder
@@ -26,7 +26,7 @@ def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -
         WaybillError: in one line, if the checkpoint is missing or damaged, or doesn't fit the environment.
     """
     actor, saved = load_actor(setup, folder, env=env, device=device)
-    return Policy(actor.greedy, actor.q_values, BEST, saved["env_step"], saved["score"], actor.value_name)
+    return Policy(actor.greedy, actor.q_values, POLICY, saved["env_step"], saved["score"], actor.value_name)
 
 
 def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> tuple[Any, dict[str, Any]]:
@@ -35,9 +35,9 @@ def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) ->
     Raises:
         WaybillError: see ``load_policy``.
     """
-    best = only_folder(folder, setup) / BEST
-    saved = checkpoints.load_checkpoint(best)
-    note_changes(best.parent, setup)
+    own = only_folder(folder, setup)
+    saved = checkpoints.read_policy(own)
+    note_changes(own, setup)
     try:
         actor = make_actor(setup, env=env, device=device)
         actor.load_policy(saved["policy"])
@@ -46,7 +46,7 @@ def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) ->
         where = setup.domain.name_of(env)
         raise WaybillError(f"the policy of {str(folder)!r} does not fit {where}: {why}{error}") from None
     except KeyError as error:
-        raise WaybillError(f"checkpoint {str(best)!r} lacks {error}") from None
+        raise WaybillError(f"{str(own / POLICY)!r} lacks {error}") from None
     return actor, saved
 
 

@@ -24,7 +24,7 @@ from experiments.diagnostics.charts import CHARTS
 from experiments.diagnostics.diagnostics import Diagnostics
 from experiments.diagnostics.painter import Painter
 from experiments.runs import checkpoints
-from experiments.runs.checkpoints import BEST
+from experiments.runs.checkpoints import POLICY
 from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
 from groundwork.errors import WaybillError
 
@@ -158,7 +158,7 @@ class SeedRun:
         for name, value in _tensors(self.agent.policy_state_dict(self.seed)):
             if not torch.isfinite(value).all():
                 step = self.env_step if env_step is None else env_step
-                best = f"best.pt is from step {self.best_step:,}" if self.best_score is not None else "nothing is kept"
+                best = f"{POLICY} is from step {self.best_step:,}" if self.best_score is not None else "nothing is kept"
                 line = f"training diverged: {name} is not finite after {step:,} steps; {best}"
                 raise WaybillError(f"seed={self.setup.config.seed}: {line}; try a lower agent.learning_rate")
 
@@ -183,8 +183,8 @@ class SeedRun:
         elif is_best:
             self.best_score, self.best_step = score, self.env_step
             content = {"env_step": self.env_step, "score": score, "policy": self.agent.policy_state_dict(self.seed)}
-            checkpoints.save_checkpoint(self.folder / BEST, content)
-            self.calls.checkpoint(self.folder / BEST)
+            checkpoints.save_policy(self.folder, content)
+            self.calls.checkpoint(self.folder / POLICY)
         self._add(self.calls.evaluation(Evaluation(score, np.array(games.score, np.float64), is_best, tags)))
         wanted = self.setup.config.stop_at_score
         if wanted is not None and score >= wanted:
@@ -251,8 +251,9 @@ class SeedRun:
             self._diagnostics.load_state_dict(state["diagnostics"])
         if self.curriculum is not None:
             self.curriculum.load_state_dict(state["climb"])
-        if (self.folder / BEST).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
-            best = checkpoints.load_checkpoint(self.folder / BEST)
+        checkpoints.keep_policy_of_before(self.folder)
+        if (self.folder / POLICY).is_file():  # of a killed run it may be from after last.pt: it counts, measured alike
+            best = checkpoints.read_policy(self.folder)
             self.best_score, self.best_step = best["score"], best["env_step"]
 
 

@@ -82,7 +82,7 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
         line = f"go on over the first {before.scheduled:,} steps, as the run began, and stay at their last values"
         wider = f"schedule_steps={setup.config.steps} stretches them"
         print(f"note: learning rate, exploration and the like {line}; {wider}", flush=True)
-    lines = commands.commands_in((folder / CONFIG).read_text())
+    lines = commands.commands_in(reading.notes_of(folder))
     lines += [commands.command_line(overrides)] if overrides else []
     return _train_and_report(setup, folder, state, commands.as_comments(lines))
 

@@ -11,7 +11,7 @@ from experiments.common.machine import device_of
 from experiments.config import reading
 from experiments.config.reading import Setup, brings_own_loop
 from experiments.runs import checkpoints, seeds
-from experiments.runs.checkpoints import BEST
+from experiments.runs.checkpoints import POLICY
 from experiments.runs.policies import level_of, misfit, other_sizes
 from groundwork.errors import WaybillError
 
@@ -67,11 +67,10 @@ def _folder_for(folder: Path, given: Setup, one: Setup) -> Path:
 
 
 def _weights(folder: Path) -> dict[str, Any]:
-    saved = checkpoints.load_checkpoint(folder / BEST)
-    try:
-        return saved["policy"]["network"]
-    except KeyError as error:
-        raise WaybillError(f"checkpoint {str(folder / BEST)!r} lacks {error}") from None
+    weights = checkpoints.read_policy(folder)["policy"].get("network")
+    if not isinstance(weights, dict):
+        raise WaybillError(f"{str(folder / POLICY)!r} holds no network")
+    return weights
 
 
 def take_over(setup: Setup, loop: Any, found: Sequence[Source]) -> None:

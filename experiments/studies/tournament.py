@@ -1,7 +1,7 @@
 """Lets all players play against all: python -m experiments.studies.tournament greedy planner runs/RUN … [--maps 50].
 
-Players are random, greedy, planner and run folders (their best.pt, whatever their encoding and action space), also as
-runs/RUN@20ms, which searches so long before each order. Each pair plays every map twice, with seats swapped; who has
+Players are random, greedy, planner and run folders (their best policy, whatever their encoding and action space), also
+as runs/RUN@20ms, which searches so long before each order. Each pair plays every map twice, with seats swapped; who has
 more cash at the horizon wins, who is bankrupt loses. Prints ratings and who beats whom how often, and saves a picture
 and all games.
 """

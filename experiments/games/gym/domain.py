@@ -137,6 +137,12 @@ class GymDomain:
 
         replay_episode(setup, folder, seed=seed, **options)
 
+    def keep_replay(self, setup: Setup, folder: Path, to: Path) -> dict[str, str]:
+        """Keep the first held-out episode as an animation; a game that can't be drawn keeps none, and that is said."""
+        from experiments.games.gym.replay import keep_episode
+
+        return keep_episode(setup, folder, to)
+
     def name_of(self, env: Any) -> str:
         """The game's id, as its key says it."""
         return f"env.id={self.id}"

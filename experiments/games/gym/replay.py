@@ -24,6 +24,7 @@ from groundwork.blame import passed_users_code
 from groundwork.errors import WaybillError
 
 MAX_FRAMES = 2000  # of an animation
+KEPT_FPS = 25  # of the one that a shared policy keeps
 SMALLEST_SIDE = 320  # pixels: smaller pictures are enlarged
 
 
@@ -70,6 +71,19 @@ def replay_episode(
     name = f"{setup.names['agent']} after {policy.env_step:,} steps"
     print(f"{name} on {id}, seed {seed}: score {shown.score:,.6g}")
     return shown.score
+
+
+def keep_episode(setup: Setup, folder: Path, to: Path) -> dict[str, str]:
+    """Write a policy's first held-out episode into ``to`` as an animation: its name, and what it shows."""
+    try:
+        score = replay_episode(
+            setup, folder, seed=None, level=None, map_seed=None, format="gif", out=str(to / "replay.gif"), fps=KEPT_FPS,
+            device="cpu",
+        )  # fmt: skip
+    except WaybillError as error:
+        print(f"note: no game is kept: {error}", flush=True)
+        return {}
+    return {"replay.gif": f"its first held-out episode of {setup.domain.id}, score {score:,.6g}"}
 
 
 class _Episode:

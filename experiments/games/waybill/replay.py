@@ -157,6 +157,18 @@ def _print_summary(game: record.Game, files: dict[str, Path]) -> None:
     print(f"{game.player} on {game.level.name}, map {game.map_seed}: score {game.score} after {len(game.orders)} turns")
 
 
+def keep_game(folder: Path, to: Path, *, map_seed: int) -> dict[str, str]:
+    """Write a policy's game on a map into ``to``: the record, and its last board; names and what they show."""
+    watched = watch(str(folder), level=None, map_seed=map_seed, device="cpu")
+    game, pool = watched.game, watched.game.map_pool()
+    game.save(to / "replay.jsonl")
+    *_, (state, order, candidates) = watched.frames()
+    board = Image.fromarray(to_image(state, pool, game.level, order=order, candidates=candidates))
+    write_whole(to / "replay.png", lambda file: board.quantize(GIF_COLOURS).save(file, "PNG", optimize=True))
+    title = f"its game on map {map_seed} of {game.level.name}, score {game.score:,}"
+    return {"replay.jsonl": f"{title}: `python replay.py` plays it", "replay.png": f"the end of {title}"}
+
+
 def refuse_seed(seed: int | None) -> None:
     """Refuse an episode's seed: Waybill's games have maps instead."""
     if seed is not None:

@@ -49,7 +49,7 @@ def test_each_method_is_called_when_it_is_due(tmp_path: Path) -> None:
     assert [step for step, _ in noted("evaluation")] == [0, 400, 800, 1200]
     told = [step for step, name in noted("checkpoint") if name == "last.pt"]
     assert 504 <= told[0] < 1000 + 8 <= told[1] <= told[2] == 1200  # soon after it was begun, once it is there
-    assert noted("checkpoint")[0] == (0, "best.pt")
+    assert noted("checkpoint")[0] == (0, "policy.safetensors")
     assert noted("checkpoint")[-1] == (1200, "last.pt")
     [(step, result)] = noted("end")
     assert step == 1200
@@ -64,7 +64,7 @@ def test_what_an_evaluation_says(tmp_path: Path) -> None:
     for step, own in told:
         assert own.scores.shape == (4,)
         assert own.scores.mean() == own.score
-        assert own.is_best == ((step, "best.pt") in noted("checkpoint"))
+        assert own.is_best == ((step, "policy.safetensors") in noted("checkpoint"))
         assert own.tags["eval/score"] == own.score
     assert told[0][1].is_best
 

@@ -12,7 +12,7 @@ from experiments.config.choices import names_in
 from experiments.config.help import help_text
 
 DOORS = [
-    *(["train.py"], ["evaluate.py"], ["replay.py"], ["report.py"], ["tune.py"], ["diagnose.py"], ["play.py"]),
+    *([f"{name}.py"] for name in ("train", "evaluate", "replay", "report", "tune", "diagnose", "play", "share")),
     *(["-m", f"experiments.{name}"] for name in ("sweeps", "bench")),
     *(["-m", f"experiments.studies.{name}"] for name in ("contrast", "coverage", "tournament", "transfer")),
 ]
@@ -35,7 +35,7 @@ def test_all_groups_have_their_default_in_front_and_keys_their_comments() -> Non
     assert "  level       refine, chain, fog, haul, rivals" in lines
     assert "  agent       dqn, expert_iteration, greedy, planner, planner_seen, pqn, random, sb3_dqn," in lines
     assert "  num_envs: 64 # games played side by side" in lines
-    assert "    maps: 32 # validation maps: they choose best.pt" in lines
+    assert "    maps: 32 # validation maps: they choose the best policy" in lines
     assert not any("search" in line.split()[:1] or "defaults:" in line or "hydra:" in line for line in lines)
     assert all(any(group in line.split() for line in lines) for group in ("experiment", "launcher", "terrain"))
 

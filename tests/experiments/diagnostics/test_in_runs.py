@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from experiments.config.diagnostics import PARTS_SHOWN
-from experiments.runs.checkpoints import load_checkpoint
+from experiments.runs.checkpoints import read_policy
 from experiments.runs.train import resume_run, start_run
 from groundwork.errors import WaybillError
 from tiny import DQN, tiny_node, tiny_setup
@@ -45,7 +45,7 @@ def same(left: Any, right: Any) -> bool:
 def test_a_run_without_comes_to_the_same_weights_and_scores(tmp_path: Path, agent: tuple[str, ...]) -> None:
     for name, own in (("with", ()), ("without", ("diagnostics.parts=[]",))):
         start_run(tiny_node(tmp_path, *agent, *own), folder=tmp_path / name)
-    weights = [load_checkpoint(tmp_path / name / "best.pt")["policy"] for name in ("with", "without")]
+    weights = [read_policy(tmp_path / name)["policy"] for name in ("with", "without")]
     assert same(*weights)
     results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("with", "without")]
     assert all(results[0][key] == results[1][key] for key in results[0] if key not in TIMES)

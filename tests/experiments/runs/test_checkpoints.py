@@ -105,7 +105,7 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, by_torch: bool) -> None
 
 
 def test_a_flipped_bit_is_refused_wherever_it_lies(tmp_path: Path) -> None:
-    path, content = tmp_path / "best.pt", {"weights": torch.arange(4096.0), "score": 3.5}
+    path, content = tmp_path / "last.pt", {"weights": torch.arange(4096.0), "score": 3.5}
     checkpoints.save_checkpoint(path, content)
     whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
     for _ in range(200):
@@ -124,7 +124,7 @@ def test_a_flipped_bit_is_refused_wherever_it_lies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_is_refused_in_one_line(tmp_path: Path, seed: int) -> None:
-    path = tmp_path / "best.pt"
+    path = tmp_path / "last.pt"
     path.write_bytes(np.random.default_rng(seed).bytes(200))
     with pytest.raises(WaybillError, match=r"^checkpoint .* is damaged or not one of ours \(200 bytes\)$"):
         checkpoints.load_checkpoint(path)

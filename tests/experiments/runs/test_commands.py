@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from omegaconf import OmegaConf
 
+from experiments.config.reading import notes_of
 from experiments.runs import commands
 
 LINE = "python train.py level=haul 'rivals=[greedy,runs/A B]' seed=1"
@@ -14,13 +17,15 @@ def test_a_command_is_what_a_shell_takes() -> None:
     assert commands.command_line([]) == "python train.py"
 
 
-def test_what_is_written_above_a_config_is_read_again_and_is_no_part_of_it() -> None:
+def test_what_is_written_above_a_config_is_read_again_and_is_no_part_of_it(tmp_path: Path) -> None:
     lines = [LINE, "python train.py resume=runs/X steps=9"]
-    text = commands.as_comments(lines) + "seed: 1\n# python train.py of a comment further down\n"
-    assert commands.commands_in(text) == lines
+    text = commands.as_comments([*lines, "needs mine 1.0"]) + "seed: 1\n# python train.py of a comment further down\n"
+    (tmp_path / "config.yaml").write_text(text)
+    assert notes_of(tmp_path) == [*lines, "needs mine 1.0"]
+    assert commands.commands_in(notes_of(tmp_path)) == lines
     assert OmegaConf.create(text) == {"seed": 1}
-    assert commands.commands_in("seed: 1\n") == []
-    assert commands.commands_in("# something else\n# python train.py\n") == []
+    (tmp_path / "config.yaml").write_text("seed: 1\n# python train.py of a comment further down\n")
+    assert notes_of(tmp_path) == []
 
 
 def test_runs_that_differ_in_their_seed_are_one_sweep() -> None:

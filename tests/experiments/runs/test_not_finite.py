@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from experiments.common.stopping import StopRequest
-from experiments.runs import results
+from experiments.runs import checkpoints, results
 from experiments.runs.loop import BatchLoop, make_loop, session_of, train
 from experiments.runs.train import start_run
 from groundwork.errors import WaybillError
@@ -47,11 +47,13 @@ def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> tuple[Ba
 def test_weights_that_are_not_finite_end_a_run_and_what_was_saved_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(WaybillError, match=r"^seed=0: training diverged: .* is not finite after \d+ steps; best.pt is"):
+    with pytest.raises(
+        WaybillError, match=r"^seed=0: training diverged: .* is not finite after \d+ steps; policy\.safe"
+    ):
         spoilt(tmp_path, monkeypatch, at=90)
     assert "not saved: seed=0: training diverged" in capsys.readouterr().err
-    for name in ("best.pt", "last.pt"):
-        kept = torch.load(tmp_path / "run" / name, weights_only=True)
+    run = tmp_path / "run"
+    for kept in (checkpoints.read_policy(run), checkpoints.load_last(run)):
         numbers = [x for x in torch.utils._pytree.tree_leaves(kept) if isinstance(x, torch.Tensor)]
         assert all(torch.isfinite(x).all() for x in numbers if x.is_floating_point())
 

@@ -20,16 +20,17 @@ from experiments.config.reading import read_setup
 from experiments.games import evaluate
 from experiments.runs import checkpoints
 from experiments.runs import train as runs
-from experiments.runs.checkpoints import BEST, LAST
+from experiments.runs.checkpoints import LAST, POLICY
 from experiments.runs.loop import make_loop, session_of, train
 from tiny import DQN, tiny_node, tiny_setup
 
 CARTPOLE = (*LEARNS, "env.id=CartPole-v1", "network.width=[16]", "steps=1200")
 
 
-def weights(folder: Path, name: str = BEST) -> dict[str, Any]:
-    saved = checkpoints.load_checkpoint(folder / name)
-    return saved["policy"]["network"] if name == BEST else saved["agent"]["network"]
+def weights(folder: Path, name: str = POLICY) -> dict[str, Any]:
+    if name == POLICY:
+        return checkpoints.read_policy(folder)["policy"]["network"]
+    return checkpoints.load_checkpoint(folder / name)["agent"]["network"]
 
 
 def curve(folder: Path, tag: str) -> list[tuple[int, float]]:

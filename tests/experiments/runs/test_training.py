@@ -11,10 +11,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trained_runs import differences, trained
 
 from experiments.common.stopping import StopRequest
-from experiments.config.reading import read_run
+from experiments.config.reading import notes_of, read_run
 from experiments.runs import checkpoints, commands
 from experiments.runs import train as runs
-from experiments.runs.checkpoints import BEST, LAST
+from experiments.runs.checkpoints import LAST, POLICY
 from experiments.runs.loop import make_loop, train
 from tiny import DQN, tiny_node, tiny_setup
 
@@ -24,7 +24,7 @@ def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(tmp_path:
     whole = trained(tmp_path / "whole", *DQN)
     parts = trained(tmp_path / "parts", *DQN, stops=stops)
     assert differences(whole, parts) == []
-    best = [checkpoints.load_checkpoint(tmp_path / name / BEST) for name in ("whole", "parts")]
+    best = [checkpoints.read_policy(tmp_path / name) for name in ("whole", "parts")]
     assert differences(best[0], best[1]) == []
     assert whole["agent"]["updates"] > 50
 
@@ -41,7 +41,7 @@ def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> No
     folder = tmp_path / "run"
     score = runs.start_run(tiny_node(tmp_path, *DQN), folder=folder)
     result = json.loads((folder / "result.json").read_text())
-    assert {path.name for path in folder.iterdir()} > {"config.yaml", LAST, BEST, "result.json"}
+    assert {path.name for path in folder.iterdir()} > {"config.yaml", LAST, POLICY, "result.json"}
     assert result["scores"]["dqn"]["mean"] == score
     assert set(result["scores"]) == {"dqn", "random", "greedy", "planner"}
     for row in result["scores"].values():
@@ -52,7 +52,7 @@ def test_a_run_leaves_config_curves_checkpoints_and_result(tmp_path: Path) -> No
     assert result["batch_size"] == 16
     assert result["choices"]["encoding"] == "reference_points"
     assert result["versions"]["torch"]
-    assert result["policy"]["checkpoint"] == BEST
+    assert result["policy"]["checkpoint"] == POLICY
     assert result["seconds"] > 0
 
     events = EventAccumulator(str(folder))
@@ -111,24 +111,24 @@ def test_a_config_begins_with_the_commands_that_made_its_run(tmp_path: Path) -> 
         f"python train.py resume={tmp_path}/run steps=200",
     ]
     for folder in (tmp_path / "run", tmp_path / "run" / "seed1"):
-        assert commands.commands_in((folder / "config.yaml").read_text()) == lines
+        assert commands.commands_in(notes_of(folder)) == lines
 
     runs.start_run(tiny_node(tmp_path, "agent=greedy"), folder=tmp_path / "other")  # from Python: nothing was typed
-    assert commands.commands_in((tmp_path / "other" / "config.yaml").read_text()) == []
+    assert commands.commands_in(notes_of(tmp_path / "other")) == []
 
 
 def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     trained(folder, *DQN, stops=(3,))
     state = checkpoints.load_checkpoint(folder / LAST)
-    saved = checkpoints.load_checkpoint(folder / BEST)
-    checkpoints.save_checkpoint(folder / BEST, {**saved, "score": 1e9, "env_step": 1300})
+    saved = checkpoints.read_policy(folder)
+    checkpoints.save_policy(folder, {**saved, "score": 1e9, "env_step": 1300})
     setup = tiny_setup(tmp_path, *DQN, "steps=1400")
     validation = setup.domain.validation(setup)
     loop = make_loop(setup, validation=validation)
     session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=StopRequest())
     assert session.seeds[0].best_score == 1e9
-    assert checkpoints.load_checkpoint(folder / BEST)["score"] == 1e9
+    assert checkpoints.read_policy(folder)["score"] == 1e9
 
 
 @pytest.mark.parametrize(
@@ -196,5 +196,5 @@ def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_run_on_the_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
     trained(tmp_path / "run", *DQN, "device=cuda", stops=(40,))
-    best = checkpoints.load_checkpoint(tmp_path / "run" / BEST)
+    best = checkpoints.read_policy(tmp_path / "run")
     assert best["policy"]["network"]["candidate.weight"].device.type == "cpu"

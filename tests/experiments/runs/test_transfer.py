@@ -17,7 +17,7 @@ from experiments.config.reading import read_setup
 from experiments.games import evaluate
 from experiments.runs import checkpoints, transfer
 from experiments.runs import train as runs
-from experiments.runs.checkpoints import BEST, LAST
+from experiments.runs.checkpoints import LAST
 from experiments.runs.loop import make_loop, train
 from experiments.runs.policies import load_policy
 from tiny import DQN, tiny_node, tiny_setup
@@ -40,7 +40,7 @@ def result(folder: Path) -> dict[str, Any]:
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return checkpoints.load_checkpoint(folder / BEST)["policy"]["network"]
+    return checkpoints.read_policy(folder)["policy"]["network"]
 
 
 def begun(out: Path, *overrides: str) -> Any:

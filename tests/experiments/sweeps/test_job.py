@@ -33,7 +33,7 @@ def run(folder: Path, *, keep_last: bool = True) -> None:
 
 def test_it_runs_what_was_frozen_and_only_once(tmp_path: Path) -> None:
     folder = frozen(tmp_path)
-    for name in ("best.pt", "events.out.tfevents.1", "config.yaml", "progress.json"):
+    for name in ("policy.safetensors", "events.out.tfevents.1", "config.yaml", "progress.json"):
         (folder / name).write_text("of a process that was killed before it saved")
     (folder / "seed0").mkdir()
     (folder / "log.txt").write_text("what it said\n")
@@ -86,10 +86,10 @@ def test_a_group_that_lacks_the_result_of_one_seed_is_measured_again(tmp_path: P
 def test_results_without_a_checkpoint_are_not_run_over(tmp_path: Path) -> None:
     folder = frozen(tmp_path)
     (folder / "result_at_400.json").write_text("{}")
-    (folder / "best.pt").write_text("dear")
+    (folder / "policy.safetensors").write_text("dear")
     with pytest.raises(ValueError, match=r"result_at_400\.json is there, but no last\.pt to go on from"):
         run(folder)
-    assert (folder / "best.pt").read_text() == "dear"
+    assert (folder / "policy.safetensors").read_text() == "dear"
     assert read_record(folder)["state"] == "failed"
     assert "result_at_400.json" in read_record(folder)["error"]
 

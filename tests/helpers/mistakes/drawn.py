@@ -162,7 +162,7 @@ def of_files(rng: random.Random, run: Path, place: Path) -> Mistake:
     broken = place / "broken"
     shutil.rmtree(broken, ignore_errors=True)
     shutil.copytree(run, broken)
-    file = broken / rng.choice(["config.yaml", "config.yaml", "best.pt", "last.pt", "result.json"])
+    file = broken / rng.choice(["config.yaml", "config.yaml", "policy.safetensors", "last.pt", "result.json"])
     harm: dict[str, Callable[[], object]] = {
         "gone": file.unlink,
         "empty": lambda: file.write_bytes(b""),

@@ -18,6 +18,7 @@ from envs.waybill.core import state as st
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.players.planner import make_planner_scratch, plan_ahead, plan_next
 from envs.waybill.players.scripted import decide_scripted
+from experiments.config.reading import is_run_folder
 from experiments.games.waybill.arena import PolicySeat
 from experiments.games.waybill.pages.game_data import RANKED, order_data, short
 from experiments.games.waybill.playing.beliefs import Believed, believed_now, empty_orders
@@ -34,7 +35,7 @@ PLANNER_GAMES = "the order that is best in most of {} drawn games that agree wit
 def shipped_policy(level: str) -> str | None:
     """The folder of the policy that comes with the project for a level, if it is there."""
     folder = ROOT / "policies" / level
-    return str(folder) if (folder / "config.yaml").is_file() else None
+    return str(folder) if is_run_folder(folder) else None
 
 
 class PersonsAdvisers:

@@ -20,7 +20,6 @@ from experiments.games import evaluate
 from experiments.games.waybill.curriculum import LadderCurriculum
 from experiments.games.waybill.evaluation import MapGames
 from experiments.runs import checkpoints, train
-from experiments.runs.checkpoints import BEST
 from experiments.runs.loop import make_loop
 from experiments.runs.policies import load_policy
 from tiny import DQN, tiny_node, tiny_setup
@@ -121,7 +120,7 @@ def test_a_resumed_ladder_run_equals_an_uninterrupted_one(agent: tuple[str, ...]
     parts = trained(tmp_path / "parts", *LADDER, *agent, stops=(30, 28, 0, 0, 20))
     assert differences(whole, parts) == []
     assert whole["seeds"][0]["climb"]["begun"] == {"haul": 0, "refine": 480}
-    best = [checkpoints.load_checkpoint(tmp_path / name / BEST) for name in ("whole", "parts")]
+    best = [checkpoints.read_policy(tmp_path / name) for name in ("whole", "parts")]
     assert differences(best[0], best[1]) == []
 
 
@@ -157,7 +156,7 @@ def test_each_of_several_seeds_climbs_by_itself(tmp_path: Path) -> None:
     train.start_run(tiny_node(tmp_path, *LADDER, "seed=5"), folder=tmp_path / "one")
     ours, theirs = (json.loads((tmp_path / x / "result.json").read_text()) for x in ("both/seed5", "one"))
     assert ours["ladder"] == theirs["ladder"] == {"haul": 0, "refine": 480}
-    a, b = (checkpoints.load_checkpoint(tmp_path / x / BEST)["policy"]["network"] for x in ("both/seed5", "one"))
+    a, b = (checkpoints.read_policy(tmp_path / x)["policy"]["network"] for x in ("both/seed5", "one"))
     for name, value in b.items():
         torch.testing.assert_close(a[name], value, rtol=1e-3, atol=1e-4)
 
@@ -183,7 +182,7 @@ def test_shrink_and_perturb_moves_one_seed_that_far(agent: str, tmp_path: Path) 
 def test_weights_of_few_candidates_play_with_many(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     train.start_run(tiny_node(tmp_path, *DQN, "actions.candidates=8", "steps=400"), folder=folder)
-    saved = checkpoints.load_checkpoint(folder / BEST)["policy"]["network"]
+    saved = checkpoints.read_policy(folder)["policy"]["network"]
     wide = tiny_setup(tmp_path, *DQN, "actions.candidates=32")
     env = wide.domain.validation(wide).env
     policy = load_policy(wide, folder, env=env, device=torch.device("cpu"))

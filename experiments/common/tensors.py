@@ -1,0 +1,114 @@
+"""Tensors with plain data around them, as a safetensors file: written whole, checked as it is read, never run as code.
+
+The file's header says what each tensor is, and what the plain data are, as JSON. Safetensors has no checksum, so the
+header holds one of all that the file says: a file in which a bit has changed is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.common.files import write_whole
+from groundwork.errors import WaybillError
+
+if TYPE_CHECKING:
+    import torch
+
+TENSORS_FORMAT = "1"
+_FORMAT, _PLAIN, _SUM = "waybill_format", "waybill_content", "waybill_sha256"  # keys of the header's metadata
+_TENSOR, _TUPLE = "__tensor__", "__tuple__"
+
+
+def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Write nested sections, lists and tuples of tensors, numbers, texts and None; keys of sections are texts.
+
+    A tensor's name in the file is its keys joined by dots: ``network.body.0.weight``.
+
+    Raises:
+        TypeError: if something else is in there.
+        OSError: if the folder cannot be written; the old file is still there then.
+    """
+    from safetensors.torch import save
+
+    found: dict[str, torch.Tensor] = {}
+    plain = json.dumps(_taken_out(content, "", found))
+    metadata = {_FORMAT: TENSORS_FORMAT, _PLAIN: plain, _SUM: _checksum(plain, found)}
+    whole = save(found, metadata)
+    write_whole(path, lambda temporary: temporary.write_bytes(whole))
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """What ``save_tensors`` wrote, all tensors on the CPU.
+
+    Raises:
+        WaybillError: in one line, if the file is missing, damaged, of another version or not one of ours.
+    """
+    if not path.is_file():
+        raise WaybillError(f"there is no file {str(path)!r}")
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get(_FORMAT) != TENSORS_FORMAT:
+                raise WaybillError(
+                    f"{str(path)!r} has format {metadata.get(_FORMAT)!r}, this version reads {TENSORS_FORMAT!r}"
+                )
+            names = file.keys()
+            found = {name: file.get_tensor(name) for name in names}
+        if _checksum(metadata[_PLAIN], found) != metadata[_SUM]:
+            raise ValueError("what it holds is not what was written")
+        content = _put_back(json.loads(metadata[_PLAIN]), found)
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError):
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours ({path.stat().st_size:,} bytes)") from None
+    if not isinstance(content, dict):
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (no section of keys)")
+    return content
+
+
+def _taken_out(value: Any, name: str, found: dict[str, torch.Tensor]) -> Any:
+    """Nested data with the names of tensors in their place; the tensors go into ``found``."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        free = name if name not in found else next(f"{name}_{k}" for k in range(2, 10**9) if f"{name}_{k}" not in found)
+        found[free] = value.detach().to("cpu", copy=True).contiguous()
+        return {_TENSOR: free}
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) and key not in (_TENSOR, _TUPLE) for key in value):
+            raise TypeError(f"keys of {name or 'the content'} must be texts, got {list(value)[:5]}")
+        return {key: _taken_out(entry, f"{name}.{key}" if name else key, found) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        entries = [_taken_out(entry, f"{name}.{k}", found) for k, entry in enumerate(value)]
+        return {_TUPLE: entries} if isinstance(value, tuple) else entries
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{name or 'the content'} is a {type(value).__name__}, only tensors and plain data can be written")
+
+
+def _put_back(value: Any, found: Mapping[str, torch.Tensor]) -> Any:
+    """The inverse of ``_taken_out``."""
+    if isinstance(value, list):
+        return [_put_back(entry, found) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {_TENSOR}:
+        return found[value[_TENSOR]]
+    if value.keys() == {_TUPLE}:
+        return tuple(_put_back(entry, found) for entry in value[_TUPLE])
+    return {key: _put_back(entry, found) for key, entry in value.items()}
+
+
+def _checksum(plain: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the plain data and of each tensor's name, type, shape and bytes."""
+    import torch
+
+    digest = hashlib.sha256(plain.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
