@@ -79,13 +79,12 @@ def _metadata(setup: Setup, result: Mapping[str, Any], held_out: HeldOut) -> dic
     ]  # fmt: skip
     dataset = {"type": f"waybill/{game}", "name": held_out.title}
     task = {"type": "reinforcement-learning", "name": "reinforcement learning"}
+    results = [{"task": task, "dataset": dataset, "metrics": metrics}]
     return {
         "library_name": "waybill",
         "pipeline_tag": "reinforcement-learning",
         "tags": ["reinforcement-learning", "deep-reinforcement-learning", "gymnasium", "waybill", agent, game],
-        "model-index": [
-            {"name": f"{agent} on {game}", "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}
-        ],
+        "model-index": [{"name": f"{agent} on {game}", "results": results}],
     }
 
 

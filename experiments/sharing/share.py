@@ -30,18 +30,12 @@ from experiments.runs.commands import commands_in
 from experiments.runs.finish import describe_run, print_held_out
 from experiments.runs.policies import load_policy
 from experiments.runs.seeds import only_folder
-from experiments.sharing.card import CARD, card_text
+from experiments.sharing.card import MODEL_CARD, card_text
 from groundwork.errors import WaybillError
 
 MEGABYTES = 3  # what a folder may have before it is said to be large
-_PRIVATE = (
-    "callbacks",
-    "hydra",
-    "launcher",
-    "out",
-    "progress",
-    "resume",
-)  # keys of a command that are nobody's business
+# Keys of a command that are not told
+_PRIVATE = ("callbacks", "hydra", "launcher", "out", "progress", "resume")
 
 
 def share_run(target: str, *, out: str, device: str = "auto") -> Path:
@@ -64,7 +58,7 @@ def share_run(target: str, *, out: str, device: str = "auto") -> Path:
     saved = checkpoints.read_policy(folder)
     place = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.absolute().parent))
     try:
-        _fill(place, folder, setup, saved, name=to.name)
+        _fill(place, folder, setup, saved, to=to)
         place.chmod(0o755)
         place.rename(to)
     finally:
@@ -73,8 +67,8 @@ def share_run(target: str, *, out: str, device: str = "auto") -> Path:
     return to
 
 
-def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, name: str) -> None:
-    """Write all files of a shared policy."""
+def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, to: Path) -> None:
+    """Write all files of a shared policy that will lie in ``to``."""
     commands = [public_command(line) for line in commands_in(reading.notes_of(folder))]
     needs = [line for line in reading.notes_of(folder) if line.startswith(NEEDS)]
     config = public_config(setup)
@@ -82,14 +76,16 @@ def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, 
     write_whole(place / SHARED_CONFIG, lambda file: file.write_text(json.dumps(shared, indent=2) + "\n"))
     checkpoints.save_policy(place, dict(saved))
     given = reading.read_run(place).with_config(device=setup.config.device, out=setup.config.out)
-    result = results.read_result(folder) or _measured(given, place, saved)
+    result = _result(folder, given) or _measured(given, place, saved)
     result = {**result, "commands": commands}
     results.write_result(place, result)
     with ProgressReport(title="playing a game to keep", total=1) as report:
         report.update(0)
         kept = setup.domain.keep_replay(given, place, place)
-    text = card_text(given, result, name=name, commands=commands, needs=needs, kept=kept)
-    write_whole(place / CARD, lambda file: file.write_text(text))
+    text = card_text(
+        given, result, place=str(to) if not to.is_absolute() else to.name, commands=commands, needs=needs, kept=kept
+    )
+    write_whole(place / MODEL_CARD, lambda file: file.write_text(text))
 
 
 def public_config(setup: Setup) -> dict[str, Any]:
@@ -109,9 +105,21 @@ def public_command(line: str) -> str:
     return shell_command(*(word.replace(here, "").replace(f"{Path.home()}/", "~/") for word in kept))
 
 
+def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:
+    """A run's result; None if there is none yet, or a version before has written it otherwise."""
+    result, why = results.read_result(folder), "the run isn't finished"
+    try:
+        rows = [] if result is None else list(result["scores"].values())
+        _ = [text(row) for row in rows for text in setup.domain.held_out(setup).columns.values()]
+    except (LookupError, TypeError):
+        result, why = None, f"its {results.RESULT} is of a version before"
+    if result is None:
+        print(f"{why}: the policy is measured on the held-out games", flush=True)
+    return result
+
+
 def _measured(setup: Setup, folder: Path, saved: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a policy whose run hasn't come to its end."""
-    print(f"the run has no {results.RESULT}: its policy is measured on the held-out games", flush=True)
+    """A result by what the policy of a shared folder does now."""
     torch.set_num_threads(setup.config.network_threads)
     held_out, name = setup.domain.held_out(setup), setup.names["agent"]
     evaluator = held_out.evaluator()
