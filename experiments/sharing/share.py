@@ -35,7 +35,7 @@ from groundwork.errors import WaybillError
 
 MEGABYTES = 3  # what a folder may have before it is said to be large
 # Keys of a command that are not told
-_PRIVATE = ("callbacks", "hydra", "launcher", "out", "progress", "resume")
+_PRIVATE = ("callbacks", "hydra", "launcher", "out", "progress", "threads")
 
 
 def share_run(target: str, *, out: str, device: str = "auto") -> Path:
@@ -69,7 +69,7 @@ def share_run(target: str, *, out: str, device: str = "auto") -> Path:
 
 def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, to: Path) -> None:
     """Write all files of a shared policy that will lie in ``to``."""
-    commands = [public_command(line) for line in commands_in(reading.notes_of(folder))]
+    commands = public_commands(commands_in(reading.notes_of(folder)))
     needs = [line for line in reading.notes_of(folder) if line.startswith(NEEDS)]
     config = public_config(setup)
     shared = {"commands": commands, "needs": needs, "config": config}
@@ -98,11 +98,21 @@ def public_config(setup: Setup) -> dict[str, Any]:
     return reading.read_setup(plain).plain
 
 
-def public_command(line: str) -> str:
-    """A command without what names trackers and folders of the machine, which no result depends on."""
-    words, here = shlex.split(line), f"{Path.cwd()}/"
-    kept = [word for word in words if group_of(word) not in _PRIVATE or word in words[:2]]
-    return shell_command(*(word.replace(here, "").replace(f"{Path.home()}/", "~/") for word in kept))
+def public_commands(lines: Sequence[str]) -> list[str]:
+    """A run's commands without what names trackers and folders of the machine, which no result depends on.
+
+    A resumption is left out unless it made the run longer.
+    """
+    here, found = f"{Path.cwd()}/", []
+    for line in lines:
+        door, script, *words = shlex.split(line)
+        kept = [word for word in words if group_of(word) not in _PRIVATE]
+        if any(word.startswith("resume=") for word in kept):
+            kept = ["resume=runs/RUN", *(word for word in kept if not word.startswith("resume="))]
+        if kept != ["resume=runs/RUN"]:
+            shown = (word.replace(here, "").replace(f"{Path.home()}/", "~/") for word in kept)
+            found.append(shell_command(door, script, *shown))
+    return found
 
 
 def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:

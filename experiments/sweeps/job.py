@@ -21,6 +21,7 @@ from pathlib import Path
 from experiments.common import locks
 from experiments.common.door import door, one_line
 from experiments.common.stopping import Interrupted
+from experiments.config.keys import as_override
 from experiments.sweeps import manifest, order, process
 from experiments.sweeps.process import DONE, FAILED, LOG, RECORD, RUNNING, STOPPED
 from groundwork.errors import WaybillError
@@ -64,7 +65,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
         if config.get("threads") is None:
             config["threads"] = threads
         if last.is_file():
-            train.resume_run(folder, overrides=[f"threads={config['threads']}"])
+            train.resume_run(folder, overrides=[as_override("resume", folder), f"threads={config['threads']}"])
         else:
             _clear(folder)
             found = manifest.find_job(folder)
