@@ -18,8 +18,8 @@ from groundwork.errors import WaybillError
 if TYPE_CHECKING:
     import torch
 
-TENSORS_FORMAT = "1"
-_FORMAT, _PLAIN, _SUM = "waybill_format", "waybill_content", "waybill_sha256"  # keys of the header's metadata
+TENSORS_FORMAT = 1
+_KEY = "waybill"  # of the header's metadata: one, as their order in the file is not ours to say
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
 
 
@@ -36,8 +36,8 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
     found: dict[str, torch.Tensor] = {}
     plain = json.dumps(_taken_out(content, "", found))
-    metadata = {_FORMAT: TENSORS_FORMAT, _PLAIN: plain, _SUM: _checksum(plain, found)}
-    whole = save(found, metadata)
+    about = {"format": TENSORS_FORMAT, "content": plain, "sha256": _checksum(plain, found)}
+    whole = save(found, {_KEY: json.dumps(about)})
     write_whole(path, lambda temporary: temporary.write_bytes(whole))
 
 
@@ -51,22 +51,21 @@ def load_tensors(path: Path) -> dict[str, Any]:
         raise WaybillError(f"there is no file {str(path)!r}")
     from safetensors import SafetensorError, safe_open
 
+    damaged = f"{str(path)!r} is damaged or not one of ours ({path.stat().st_size:,} bytes)"
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get(_FORMAT) != TENSORS_FORMAT:
-                raise WaybillError(
-                    f"{str(path)!r} has format {metadata.get(_FORMAT)!r}, this version reads {TENSORS_FORMAT!r}"
-                )
+            about = json.loads((file.metadata() or {}).get(_KEY, "{}"))
             names = file.keys()
             found = {name: file.get_tensor(name) for name in names}
-        if _checksum(metadata[_PLAIN], found) != metadata[_SUM]:
-            raise ValueError("what it holds is not what was written")
-        content = _put_back(json.loads(metadata[_PLAIN]), found)
-    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RecursionError):
-        raise WaybillError(f"{str(path)!r} is damaged or not one of ours ({path.stat().st_size:,} bytes)") from None
+        version = about.get("format")
+        is_whole = version != TENSORS_FORMAT or _checksum(about["content"], found) == about["sha256"]
+        content = _put_back(json.loads(about["content"]), found) if version == TENSORS_FORMAT and is_whole else None
+    except (SafetensorError, OSError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        raise WaybillError(damaged) from None
+    if version != TENSORS_FORMAT:
+        raise WaybillError(f"{str(path)!r} has format {version!r}, this version reads {TENSORS_FORMAT}")
     if not isinstance(content, dict):
-        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (no section of keys)")
+        raise WaybillError(damaged)
     return content
 
 
