@@ -118,6 +118,11 @@ def test_the_files_of_a_run_and_of_a_group_are_those_of_the_page(out: Path) -> N
     agree(names(group / "seed0"), [name for name in files(RUN_FOLDER, "A run") if name != "last.pt"])
 
 
+def test_the_files_of_a_shared_policy_are_those_of_the_page() -> None:
+    told = ", ".join(files(RUN_FOLDER, "A shared policy")).split(", ")
+    assert names(ROOT / "policies" / "haul") - {".cache", "diagnosis.html"} == set(told) - {"replay.gif"}
+
+
 def test_the_files_of_a_sweep_are_those_of_the_page(out: Path) -> None:
     sweep = small_sweep(["python", "train.py", "-m", "reward=sparse,shaped"], out)
     told = files(RUN_FOLDER, "A sweep")
