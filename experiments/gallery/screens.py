@@ -50,7 +50,10 @@ def photograph_play(studio: Studio) -> None:
             page.click(f"#hint-{by}")
             page.locator(f".decision .mark.{by}").first.wait_for()
         _choose(page, page.locator(".choice").nth(1))
+        wait_until_still(page)  # the board that is drawn anew would wipe the order that is pointed out
         page.locator(".give").first.hover()
+        page.locator(".order-ring").first.wait_for()
+        wait_until_still(page)
         studio.save("play.png", picture_of(page, last="#transport"))
 
 
