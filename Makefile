@@ -10,7 +10,7 @@ device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs mistakes other check bench bench-quick gpu clean .venv
+.PHONY: train test proofs mistakes pictures other check bench bench-quick gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -23,6 +23,10 @@ proofs: $(TESTS)
 
 mistakes: $(TESTS)
 	$(BIN)/python tests/helpers/mistakes/walk.py $(ARGS)
+
+# The pictures of docs/gallery.md, after a training as that of `make train`; needs Chromium
+pictures: $(TESTS)
+	$(BIN)/python -m experiments.gallery $(ARGS)
 
 # The core on another Python: make other OTHER=python3.13
 other:
