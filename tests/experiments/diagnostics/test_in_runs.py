@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,19 @@ def test_the_projector_alone_writes_its_files(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "run" / "projector").iterdir()} == {
         "states.tsv", "states_labels.tsv", "candidates.tsv", "candidates_labels.tsv",
     }  # fmt: skip
+
+
+def test_a_run_whose_pictures_cannot_be_drawn_comes_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start_run(tiny_node(tmp_path, *DQN), folder=tmp_path / "numbers")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    start_run(tiny_node(tmp_path, *DQN, "diagnostics.pictures=true"), folder=tmp_path / "pictures")
+    found = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("numbers", "pictures")]
+    assert all(found[0][key] == found[1][key] for key in found[0] if key not in TIMES)
+    assert capfd.readouterr().err.count("note: pictures of the diagnostics are left out from here on") == 1
+    assert EventAccumulator(str(tmp_path / "pictures")).Reload().Tags()["images"] == []
+    assert points(tmp_path / "pictures")["values/q"] == points(tmp_path / "numbers")["values/q"]
 
 
 @pytest.mark.parametrize(
