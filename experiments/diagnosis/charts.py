@@ -1,4 +1,4 @@
-"""Figures of a diagnosis: curves of a run in panels, each answering a question."""
+"""Figures of a diagnosis: curves of a run, each figure answering a question."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_INCHES = (3.9, 2.5)  # of a panel: its letters can be read on a phone, too
 _MOST = 10  # curves in a panel: those that end highest
 
 
@@ -23,27 +24,30 @@ class Question(NamedTuple):
     lines: Sequence[float] = ()
 
 
-def questions_figure(known: Known, panels: Sequence[Question]) -> Figure | None:
-    """Panels side by side, those that have curves; None if none has."""
+def question_figures(known: Known, panels: Sequence[Question]) -> dict[str, Figure]:
+    """Question → its figure, of those that have curves."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    shown = [(panel, _present(known, panel)) for panel in panels]
-    shown = [(panel, tags) for panel, tags in shown if tags]
-    if not shown:
-        return None
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
     settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
-    across = min(2, len(shown))
-    down = -(-len(shown) // across)
+    found = {}
     with rc_context(settings):
-        figure = Figure(figsize=(4.6 * across, 2.9 * down), layout="constrained")
-        axes = figure.subplots(down, across, squeeze=False).flatten()
-        for k, (panel, tags) in enumerate(shown):
-            _draw(axes[k], known, panel, tags)
-        for spare in axes[len(shown) :]:
-            spare.set_axis_off()
-    return figure
+        for panel in panels:
+            if has_curves(known, panel):
+                found[panel.question] = Figure(figsize=_INCHES, layout="constrained")
+                _draw(found[panel.question].subplots(), known, panel, _present(known, panel))
+    return found
+
+
+def has_curves(known: Known, panel: Question) -> bool:
+    """False if there is nothing to draw but single points, as of a policy that came without its curves."""
+    return any(len(known.curves[tag]) > 1 for tag in _present(known, panel).values())
+
+
+def has_points_alone(known: Known, panel: Question) -> bool:
+    """True if there are points, but no curve among them."""
+    return bool(_present(known, panel)) and not has_curves(known, panel)
 
 
 def _present(known: Known, panel: Question) -> dict[str, str]:
@@ -63,7 +67,6 @@ def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) ->
         steps, values = known.curves[tag].T
         mark = "o" if len(steps) < 30 else None
         axes.plot(steps, values, color=table(k), linewidth=1.4, marker=mark, markersize=2.5, label=name)
-    axes.set_title(panel.question, fontsize=9.5, loc="left")
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
