@@ -129,10 +129,20 @@ def test_the_projectors_files_belong_together(drawn: Path) -> None:
     named = re.findall(r'path: "([^"]+)"', (drawn / "projector_config.pbtxt").read_text())
     assert named == [f"projector/{name}{ending}.tsv" for name in ("states", "candidates") for ending in ("", "_labels")]
     for points_path, labels_path in (named[:2], named[2:]):
-        rows = np.loadtxt(drawn / points_path, delimiter="\t")
+        points_there = np.loadtxt(drawn / points_path, delimiter="\t")
         head, *labels = (drawn / labels_path).read_text().splitlines()
-        assert (len(rows), rows.shape[1]) == (len(labels), 16)
+        assert points_there.shape == (len(labels), 16)
         assert {len(line.split("\t")) for line in labels} == {len(head.split("\t"))}
+        rows = [line.split("\t") for line in labels]
+        own = [dict(zip(head.split("\t"), row, strict=True)) for row in rows]
+        if labels_path == named[1]:
+            words = ["game {game}, turn {turn}: Q {Q}, return {return}".format(**one) for one in own]
+        else:
+            words = ["game {game}, turn {turn}, action {action}: Q {Q}".format(**one) for one in own]
+            words = [text + ", chosen" * (one["chosen"] == "yes") for text, one in zip(words, own, strict=True)]
+            assert {one["chosen"] for one in own} == {"yes", "no"}
+        assert [row[0] for row in rows] == words
+        assert all(re.fullmatch(r"-?\d+\.\d{3}", one["Q"]) for one in own)
 
 
 def test_a_resumed_run_has_the_same_points(tmp_path: Path) -> None:
