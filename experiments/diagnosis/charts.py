@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INCHES = (3.9, 2.5)  # of a panel: its letters can be read on a phone, too
+_WIDE, _HIGH = 3.9, 2.5  # inches of a figure: its letters can be read on a phone, too
+_INSIDE, _ACROSS = 4, 3  # names of curves inside the axes, at most; beside each other below them
 _MOST = 10  # curves in a panel: those that end highest
 
 
@@ -35,8 +36,10 @@ def question_figures(known: Known, panels: Sequence[Question]) -> dict[str, Figu
     with rc_context(settings):
         for panel in panels:
             if has_curves(known, panel):
-                found[panel.question] = Figure(figsize=_INCHES, layout="constrained")
-                _draw(found[panel.question].subplots(), known, panel, _present(known, panel))
+                tags = _present(known, panel)
+                below = 0.17 * -(-len(tags) // _ACROSS) if len(tags) > _INSIDE else 0.0  # for names below the axes
+                figure = found[panel.question] = Figure(figsize=(_WIDE, _HIGH + below), layout="constrained")
+                _draw(figure.subplots(), known, panel, tags)
     return found
 
 
@@ -59,6 +62,7 @@ def _present(known: Known, panel: Question) -> dict[str, str]:
 
 def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) -> None:
     from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
 
     table = colormaps["tab10"]
     for line in panel.lines:
@@ -67,8 +71,11 @@ def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) ->
         steps, values = known.curves[tag].T
         mark = "o" if len(steps) < 30 else None
         axes.plot(steps, values, color=table(k), linewidth=1.4, marker=mark, markersize=2.5, label=name)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(tags) > 1:
-        axes.legend(frameon=False, fontsize=7.5, ncols=2 if len(tags) > 4 else 1)
+    if len(tags) > _INSIDE:
+        axes.figure.legend(frameon=False, fontsize=7.5, ncols=_ACROSS, loc="outside lower center")
+    elif len(tags) > 1:
+        axes.legend(frameon=False, fontsize=7.5)

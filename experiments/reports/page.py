@@ -225,7 +225,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin: 0 0 1rem; } h2 { font-size: 1.35rem; margin: 2.5rem 0 .5rem; }
-h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h1, h2, h3 { overflow-wrap: anywhere; }
 p { max-width: 46rem; }
 .warnings { background: var(--alert); border-left: 5px solid var(--edge); padding: .8rem 1.2rem; border-radius: 4px; }
 .warnings h2 { margin: 0; font-size: 1.1rem; } .warnings ul { margin: .4rem 0 0; padding-left: 1.2rem; }

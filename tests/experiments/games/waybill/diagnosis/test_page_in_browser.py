@@ -15,7 +15,7 @@ from tiny import DQN, tiny_node
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The diagnosis of a tiny run."""
-    folder = tmp_path_factory.mktemp("diagnosed") / "run"
+    folder = tmp_path_factory.mktemp("diagnosed") / f"run_{'of_a_long_name_' * 6}"
     start_run(tiny_node(folder.parent, *DQN), folder=folder)
     diagnose_run(str(folder))
     return folder / "diagnosis.html"
