@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn import Mistake
+from drawn import OPTIONS, PLAYED, Mistake
 from judged import judge
 from walk import table, walk
 
@@ -30,6 +30,17 @@ def test_a_walk_through_mistakes_finds_no_traceback_and_no_silence(tmp_path: Pat
 
 def judged(tmp_path: Path, *words: str, may_pass: bool = False) -> str | None:
     return judge(Mistake("mistake", words, may_pass), tmp_path).fault
+
+
+@pytest.mark.parametrize("option", sorted(OPTIONS["play.py"]))
+def test_what_play_does_not_allow_is_one_line(tmp_path: Path, option: str) -> None:
+    for value in OPTIONS["play.py"][option]:
+        assert judged(tmp_path, *PLAYED, option, value) is None, value
+
+
+def test_a_person_who_types_nothing_ends_the_game_without_a_fault(tmp_path: Path) -> None:
+    assert judged(tmp_path, *PLAYED, may_pass=True) is None
+    assert (judged(tmp_path, *PLAYED) or "").startswith("accepted in silence: ")
 
 
 def test_what_is_accepted_is_a_fault_unless_it_may_be(tmp_path: Path) -> None:

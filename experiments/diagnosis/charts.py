@@ -1,4 +1,4 @@
-"""Figures of a diagnosis: curves of a run in panels, each answering a question."""
+"""Figures of a diagnosis: curves of a run, each figure answering a question."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_WIDE, _HIGH = 3.9, 2.5  # inches of a figure: its letters can be read on a phone, too
+_INSIDE, _ACROSS = 4, 3  # names of curves inside the axes, at most; beside each other below them
 _MOST = 10  # curves in a panel: those that end highest
 
 
@@ -23,27 +25,32 @@ class Question(NamedTuple):
     lines: Sequence[float] = ()
 
 
-def questions_figure(known: Known, panels: Sequence[Question]) -> Figure | None:
-    """Panels side by side, those that have curves; None if none has."""
+def question_figures(known: Known, panels: Sequence[Question]) -> dict[str, Figure]:
+    """Question → its figure, of those that have curves."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    shown = [(panel, _present(known, panel)) for panel in panels]
-    shown = [(panel, tags) for panel, tags in shown if tags]
-    if not shown:
-        return None
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
     settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
-    across = min(2, len(shown))
-    down = -(-len(shown) // across)
+    found = {}
     with rc_context(settings):
-        figure = Figure(figsize=(4.6 * across, 2.9 * down), layout="constrained")
-        axes = figure.subplots(down, across, squeeze=False).flatten()
-        for k, (panel, tags) in enumerate(shown):
-            _draw(axes[k], known, panel, tags)
-        for spare in axes[len(shown) :]:
-            spare.set_axis_off()
-    return figure
+        for panel in panels:
+            if has_curves(known, panel):
+                tags = _present(known, panel)
+                below = 0.17 * -(-len(tags) // _ACROSS) if len(tags) > _INSIDE else 0.0  # for names below the axes
+                figure = found[panel.question] = Figure(figsize=(_WIDE, _HIGH + below), layout="constrained")
+                _draw(figure.subplots(), known, panel, tags)
+    return found
+
+
+def has_curves(known: Known, panel: Question) -> bool:
+    """False if there is nothing to draw but single points, as of a policy that came without its curves."""
+    return any(len(known.curves[tag]) > 1 for tag in _present(known, panel).values())
+
+
+def has_points_alone(known: Known, panel: Question) -> bool:
+    """True if there are points, but no curve among them."""
+    return bool(_present(known, panel)) and not has_curves(known, panel)
 
 
 def _present(known: Known, panel: Question) -> dict[str, str]:
@@ -55,6 +62,7 @@ def _present(known: Known, panel: Question) -> dict[str, str]:
 
 def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) -> None:
     from matplotlib import colormaps
+    from matplotlib.ticker import MaxNLocator
 
     table = colormaps["tab10"]
     for line in panel.lines:
@@ -63,9 +71,11 @@ def _draw(axes: Axes, known: Known, panel: Question, tags: Mapping[str, str]) ->
         steps, values = known.curves[tag].T
         mark = "o" if len(steps) < 30 else None
         axes.plot(steps, values, color=table(k), linewidth=1.4, marker=mark, markersize=2.5, label=name)
-    axes.set_title(panel.question, fontsize=9.5, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(tags) > 1:
-        axes.legend(frameon=False, fontsize=7.5, ncols=2 if len(tags) > 4 else 1)
+    if len(tags) > _INSIDE:
+        axes.figure.legend(frameon=False, fontsize=7.5, ncols=_ACROSS, loc="outside lower center")
+    elif len(tags) > 1:
+        axes.legend(frameon=False, fontsize=7.5)

@@ -16,12 +16,12 @@ from experiments.config.diagnostics import DiagnosticsConfig
 from experiments.config.keys import shell_command
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
-from experiments.diagnosis.charts import questions_figure
+from experiments.diagnosis.charts import has_points_alone, question_figures
 from experiments.diagnosis.findings import Finding, Known, all_findings
 from experiments.diagnosis.sections import sections_of
 from experiments.diagnostics.diagnostics import Diagnostics, Shown
 from experiments.reports.events import read_scalars
-from experiments.reports.page import Block, Code, Heading, Image, Picture, Table, Text, Warnings, html, page
+from experiments.reports.page import Block, Code, Heading, Image, Panels, Table, Text, Warnings, html, page
 from experiments.runs.policies import load_actor
 from experiments.runs.results import read_result
 from experiments.runs.seeds import only_folder
@@ -88,14 +88,18 @@ def _blocks(
         blocks.append(Table(["what was found", "look at"], others, words=2))
     elif not broken:
         blocks.append(Text("Nothing stands out: no curve is beyond its threshold."))
-    for part in sections_of(known):
+    parts = sections_of(known)
+    if left_out := sum(has_points_alone(known, panel) for part in parts for panel in part.panels):
+        count = f"{left_out} chart{'s' * (left_out != 1)}"
+        blocks.append(Text(f"{count} left out: this run has a single point of their curves."))
+    for part in parts:
         name = re.sub(r"\W+", "-", part.heading.lower())
-        figure = questions_figure(known, part.panels)
+        figures = question_figures(known, part.panels)
         shown: list[Block] = [
             Image(tag.replace("/", "-"), text, pictures[tag]) for tag, text in part.pictures.items() if tag in pictures
         ]
-        if figure is not None:
-            shown.insert(0, Picture(name, f"{part.heading}: curves over environment steps.", figure))
+        if figures:
+            shown.insert(0, Panels(name, f"{part.heading}: curves over environment steps", figures))
         if shown:
             blocks += [Heading(part.heading), Text(part.how), *shown]
     command = shell_command("python", "diagnose.py", folder)

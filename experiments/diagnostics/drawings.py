@@ -11,19 +11,24 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+PALETTE = 256  # colours of a picture
 _BLUE, _ORANGE, _GREY = "#2e68a0", "#c8641e", "#808080"
 
 
 def _figure(draw: Callable[[Axes], None], *, width: float = 5.2, height: float = 3.9) -> bytes:
-    """A PNG of one pair of axes, in inches."""
+    """A PNG of one pair of axes, in inches; a palette of its own makes it a third as large, and nobody sees that."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from PIL import Image
 
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     draw(axes)
-    out = io.BytesIO()
-    figure.savefig(out, format="png")
+    canvas, out = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    drawn.quantize(PALETTE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

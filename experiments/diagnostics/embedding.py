@@ -19,10 +19,10 @@ PROJECTOR = "projector_config.pbtxt"
 
 
 class Embedding(NamedTuple):
-    """Points of a layer, and what is known of each."""
+    """Points of a layer, and what is known of each; first in words, which the projector shows beside a point."""
 
     points: np.ndarray  # float32 [R, H]
-    labels: Mapping[str, Sequence[object]]  # heading → a value for each point
+    labels: Mapping[str, Sequence[str]]  # heading → a value for each point
 
 
 def state_embedding(seen: Seen, q: np.ndarray) -> Embedding | None:
@@ -30,8 +30,13 @@ def state_embedding(seen: Seen, q: np.ndarray) -> Embedding | None:
     layers, visited = seen.of_states(), seen.visited
     if not layers:
         return None
-    labels = {"game": visited.game, "turn": visited.turn, "Q": q.round(3), "return": visited.returned.round(3)}
-    return Embedding(next(iter(layers.values())).cpu().numpy(), {name: own.tolist() for name, own in labels.items()})
+    game, turn, values, returned = _told(visited.game, visited.turn, q, visited.returned)
+    each = zip(game, turn, values, returned, strict=True)
+    labels = {
+        "state": [f"game {g}, turn {t}: Q {v}, return {r}" for g, t, v, r in each],
+        "game": game, "turn": turn, "Q": values, "return": returned,
+    }  # fmt: skip
+    return Embedding(next(iter(layers.values())).cpu().numpy(), labels)
 
 
 @torch.no_grad()
@@ -48,11 +53,21 @@ def candidate_embedding(policy: QPolicy, visited: Visited) -> Embedding | None:
     layers = [own for own in rows.values() if len(own) == len(action)]
     if len(layers) < 2:
         return None
+    game, turn, actions, values = _told(few.game[state], few.turn[state], action, q)
+    chosen = ["yes" if own else "no" for own in few.a[state] == action]
+    each = zip(game, turn, actions, values, chosen, strict=True)
     labels = {
-        "game": few.game[state], "turn": few.turn[state], "action": action, "Q": q.round(3),
-        "chosen": (few.a[state] == action).astype(int),
+        "candidate": [
+            f"game {g}, turn {t}, action {a}: Q {v}" + ", chosen" * (c == "yes") for g, t, a, v, c in each
+        ],
+        "game": game, "turn": turn, "action": actions, "Q": values, "chosen": chosen,
     }  # fmt: skip
-    return Embedding(layers[-1].cpu().numpy(), {name: own.tolist() for name, own in labels.items()})
+    return Embedding(layers[-1].cpu().numpy(), labels)
+
+
+def _told(*columns: np.ndarray) -> list[list[str]]:
+    """Numbers as they are read, with three digits after the point where they are not whole."""
+    return [[f"{number:.3f}" if own.dtype.kind == "f" else str(number) for number in own] for own in columns]
 
 
 def points_file(points: np.ndarray) -> bytes:
@@ -62,9 +77,9 @@ def points_file(points: np.ndarray) -> bytes:
     return out.getvalue().encode()
 
 
-def labels_file(labels: Mapping[str, Sequence[object]]) -> bytes:
+def labels_file(labels: Mapping[str, Sequence[str]]) -> bytes:
     """Labels as the projector reads them: the headings, then a line for each point."""
-    lines = ["\t".join(labels), *("\t".join(map(str, row)) for row in zip(*labels.values(), strict=True))]
+    lines = ["\t".join(labels), *("\t".join(row) for row in zip(*labels.values(), strict=True))]
     return ("\n".join(lines) + "\n").encode()
 
 

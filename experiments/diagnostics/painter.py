@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 from experiments.common.progress import ProgressReport
 
 NICE = 19  # the lowest priority there is
-_ENDED = "the process that draws has ended"
+ENDS = 3  # of the process, one after the other without a picture between, before pictures are left out
+_END_SECONDS = 5.0  # for the end of a process that closed its output
 ROOM = 12  # drawings that may wait before further evaluations are left out: about those of one
 
 
@@ -37,15 +38,20 @@ class ToDraw(NamedTuple):
 
 
 class Painter:
-    """Hands drawings to the process beside training; it is started with the first one."""
+    """Hands drawings to the process beside training; it is started with the first one.
+
+    Training never ends for want of pictures: where that process can't be started, or ends again and again, a line says
+    so, ``gave_up`` becomes true and nothing more is drawn.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._asked: SimpleQueue[bytes | None] = SimpleQueue()  # what the process is still to be given
-        self._came: SimpleQueue[tuple[bytes | None, str]] = SimpleQueue()
+        self._came: SimpleQueue[tuple[bytes | None, str, bool]] = SimpleQueue()
         self._waiting: deque[_Waiting] = deque()  # in their order
-        self._nice = NICE
-        self._told, self.left_out = False, 0  # evaluations whose pictures nobody asked for, as there was no room
+        self._nice, self._ends = NICE, 0  # how often the process has ended since the last picture
+        self._told, self.gave_up = False, False
+        self.left_out = 0  # evaluations whose pictures nobody asked for, as there was no room
 
     @property
     def has_room(self) -> bool:
@@ -54,11 +60,18 @@ class Painter:
 
     def draw(self, drawing: ToDraw, deliver: Callable[[bytes], None]) -> None:
         """Have it drawn; ``deliver`` is called with the picture by a later call of this painter's methods."""
-        if self._process is None:
-            self._start(NICE)
-        job = pickle.dumps((drawing.function, dict(drawing.given)), pickle.HIGHEST_PROTOCOL)
+        if self.gave_up:
+            return
+        try:
+            job = pickle.dumps((drawing.function, dict(drawing.given)), pickle.HIGHEST_PROTOCOL)
+        except MemoryError:
+            self._give_up("there is no memory to ask for them")
+            return
         self._waiting.append(_Waiting(job, deliver))
-        self._asked.put(job)
+        if self._process is None:
+            self._restart(NICE)
+        else:
+            self._asked.put(job)
 
     def deliver(self) -> None:
         """Hand on the pictures that are there."""
@@ -85,6 +98,13 @@ class Painter:
         self._end()
 
     def _start(self, nice: int) -> None:
+        """Start the process and the threads that speak with it.
+
+        Raises:
+            OSError: the system has no more processes, or no memory for one.
+            MemoryError: there is no memory in this process.
+            RuntimeError: the system has no more threads.
+        """
         self._nice = nice
         command = [sys.executable, "-m", "experiments.diagnostics.painter", str(nice)]
         own = {**os.environ, "PYTHONPATH": _path(), "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
@@ -94,11 +114,21 @@ class Painter:
         threading.Thread(target=_collect, args=(self._process, self._came), daemon=True).start()
 
     def _restart(self, nice: int) -> None:
-        """A new process for all that has not come."""
+        """A new process for all that has not come, if there can be one."""
         self._end()
-        self._start(nice)
+        try:
+            self._start(nice)
+        except (OSError, MemoryError, RuntimeError) as error:
+            self._give_up(f"the process that draws them can't be started: {str(error) or 'no memory'}")
+            return
         for waiting in self._waiting:
             self._asked.put(waiting.job)
+
+    def _give_up(self, why: str) -> None:
+        self.gave_up = True
+        self.close()
+        line = f"note: pictures of the diagnostics are left out from here on, training goes on: {why}"
+        print(line, file=sys.stderr, flush=True)
 
     def _end(self) -> None:
         if self._process is not None:
@@ -110,15 +140,19 @@ class Painter:
     def _take(self, *, wait: bool) -> bool:
         """Hand on the next picture; False if it isn't there."""
         try:
-            picture, error = self._came.get(block=wait)
+            picture, error, ended = self._came.get(block=wait)
         except Empty:
             return False
         waiting = self._waiting.popleft()
-        if error == _ENDED:  # over this picture, it seems: another process goes on with those that follow
+        self._ends = self._ends + 1 if ended else 0
+        if self._ends == ENDS:
+            self._give_up(f"{error}, {ENDS} times one after the other")
+            return True
+        if ended:  # over this picture, it seems: another process goes on with those that follow
             self._restart(self._nice)
         if picture is not None:
             waiting.deliver(picture)
-        elif not self._told:
+        elif not self._told and not self.gave_up:
             self._told = True
             line = f"note: a picture of the diagnostics could not be drawn, training goes on: {error}"
             print(line, file=sys.stderr, flush=True)
@@ -135,7 +169,7 @@ class _Waiting(NamedTuple):
 def _feed(process: subprocess.Popen[bytes], asked: SimpleQueue[bytes | None]) -> None:
     """Give a painter's process what it is asked for: it reads only between two drawings, and nobody waits for that."""
     assert process.stdin is not None
-    with contextlib.suppress(OSError), process.stdin as stream:  # it ended: whoever reads from it says so
+    with contextlib.suppress(OSError, MemoryError), process.stdin as stream:  # it ended: whoever reads from it says so
         while (job := asked.get()) is not None:
             pickle.dump(job, stream)
             stream.flush()
@@ -146,14 +180,23 @@ def _path() -> str:
     return os.pathsep.join(entry or os.getcwd() for entry in sys.path)
 
 
-def _collect(process: subprocess.Popen[bytes], came: SimpleQueue[tuple[bytes | None, str]]) -> None:
-    """Put what a painter's process writes into a queue, last that it has ended."""
+def _collect(process: subprocess.Popen[bytes], came: SimpleQueue[tuple[bytes | None, str, bool]]) -> None:
+    """Put what a painter's process writes into a queue: picture, error, and last that it has ended."""
     assert process.stdout is not None
-    try:
+    with contextlib.suppress(Exception):  # the end, or half a picture
         while True:
-            came.put(pickle.load(process.stdout))
-    except (EOFError, pickle.UnpicklingError, OSError):
-        came.put((None, _ENDED))
+            came.put((*pickle.load(process.stdout), False))
+    came.put((None, _how_it_ended(process), True))
+
+
+def _how_it_ended(process: subprocess.Popen[bytes]) -> str:
+    try:
+        code = process.wait(timeout=_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "the process that draws says nothing that can be read"
+    if code < 0:
+        return f"the process that draws was ended by signal {-code}"
+    return f"the process that draws has ended with exit code {code}"
 
 
 def main() -> None:

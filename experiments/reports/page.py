@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -81,7 +81,20 @@ class Image:
         return "gif" if self.data.startswith(b"GIF") else "png"
 
 
-Block = Heading | Text | Warnings | Table | Code | Picture | Image
+@dataclass(frozen=True)
+class Panels:
+    """Figures that belong together, side by side where there is room, each below its own heading: name → figure."""
+
+    name: str
+    caption: str
+    figures: Mapping[str, Figure] = field(compare=False)
+
+    def pictures(self) -> list[Picture]:
+        """Each as a picture of its own, with its heading as caption."""
+        return [Picture(f"{self.name}-{k}", head, one) for k, (head, one) in enumerate(self.figures.items())]
+
+
+Block = Heading | Text | Warnings | Table | Code | Picture | Panels | Image
 
 
 def html(block: Block) -> str:
@@ -133,6 +146,15 @@ def _picture(block: Picture) -> str:
     return f"<figure>{drawing}<figcaption>{escape(block.caption)}</figcaption></figure>"
 
 
+def _panels(block: Panels) -> str:
+    drawn = [
+        f'<figure><figcaption>{escape(one.caption)}</figcaption><div aria-hidden="true">{_svg(one)}</div></figure>'
+        for one in block.pictures()
+    ]
+    label = escape(block.caption, quote=True)
+    return f'<div class="panels" role="group" aria-label="{label}">{"".join(drawn)}</div>'
+
+
 def _image(block: Image) -> str:
     label, data = escape(block.caption, quote=True), base64.b64encode(block.data).decode()
     drawing = f'<img alt="{label}" src="data:image/{block.kind};base64,{data}">'
@@ -182,6 +204,7 @@ _HTML: dict[type, Callable] = {
     Table: _table,
     Code: _code,
     Picture: _picture,
+    Panels: _panels,
     Image: _image,
 }
 _MARKDOWN: dict[type, Callable] = {
@@ -191,6 +214,7 @@ _MARKDOWN: dict[type, Callable] = {
     Table: _md_table,
     Code: lambda block, pictures: "\n".join(["```", *block.lines, "```"]),
     Picture: lambda block, pictures: f"![{_md(block.caption)}]({pictures}/{block.name}.png)\n\n*{_md(block.caption)}*",
+    Panels: lambda block, pictures: "\n\n".join(markdown(one, pictures) for one in block.pictures()),
     Image: _md_image,
 }
 _STYLE = """
@@ -201,7 +225,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 68rem; padding: 1.5rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin: 0 0 1rem; } h2 { font-size: 1.35rem; margin: 2.5rem 0 .5rem; }
-h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h3 { font-size: 1.1rem; margin: 2rem 0 .5rem; } h1, h2, h3 { overflow-wrap: anywhere; }
 p { max-width: 46rem; }
 .warnings { background: var(--alert); border-left: 5px solid var(--edge); padding: .8rem 1.2rem; border-radius: 4px; }
 .warnings h2 { margin: 0; font-size: 1.1rem; } .warnings ul { margin: .4rem 0 0; padding-left: 1.2rem; }
@@ -216,6 +240,11 @@ figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
 figure svg { display: block; width: 100%; height: auto; max-height: 90vh; }
 figure svg text { font-family: inherit !important; }
 figcaption { color: var(--quiet); font-size: .88rem; max-width: 50rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem 1.5rem;
+  margin: 1rem 0; }
+.panels figure { margin: 0; min-width: 0; }
+.panels figcaption { color: var(--ink); font-weight: 600; margin-bottom: .3rem; }
+.panels svg { max-width: 34rem !important; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; border-radius: 4px; font-size: .82rem; }
 """
 _PAGE = """<!doctype html>

@@ -197,7 +197,7 @@ class SeedRun:
         """What the evaluation's games tell beside their score; pictures come into the curves once they are drawn."""
         step, curves = self.env_step, self._curves
         is_last = step >= self.setup.config.steps or self.reached is not None
-        wanted = self.setup.config.diagnostics.pictures
+        wanted = self.setup.config.diagnostics.pictures and not self.painter.gave_up
         draws = wanted and (is_last or self.painter.has_room)
         shown = self._diagnostics.evaluated(policy, score, step, is_last=is_last, draws=draws)
         assert curves is not None

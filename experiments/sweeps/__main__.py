@@ -10,7 +10,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from experiments.sweeps import manifest
 from experiments.sweeps.launcher import find_launcher, launchers_of
 from experiments.sweeps.manifest import Sweep
 from experiments.sweeps.process import DONE, LOCK, RUNNING
-from experiments.sweeps.states import State, score_of, state_of
+from experiments.sweeps.states import State, finished_run, state_of
 from experiments.sweeps.view import counted, show_sweep
 from groundwork.errors import WaybillError
 
@@ -96,7 +96,9 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
     """
     console = Console() if console is None else console
     sweep = manifest.read_sweep(folder)
-    rows = result_rows(sweep)
+    rows, damaged = result_rows(sweep)
+    for line in damaged:
+        console.print(escape(line), highlight=False, soft_wrap=True)
     if not rows:
         raise WaybillError(f"{folder}: no run is finished yet, see {_command('status', folder)}")
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -112,20 +114,24 @@ def collect(folder: Path, console: Console | None = None) -> list[dict[str, Any]
     return rows
 
 
-def result_rows(sweep: Sweep) -> list[dict[str, Any]]:
-    """A row of what was swept and what was found for each finished run."""
-    rows = []
+def result_rows(sweep: Sweep) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row of what was swept and what was found for each finished run; a line for each whose result is no good."""
+    rows, damaged = [], []
     for job in sweep.jobs:
         for own in sweep.runs_of(job) if job.seeds else []:
-            result = results.read_result(own)
-            if result is not None:
-                swept = {key: value for key, value in job.values.items() if key != "seed"}
-                rows.append({"job": job.number, **swept, "seed": result["seed"], **_figures(result), "run": str(own)})
-    return rows
+            swept = {key: value for key, value in job.values.items() if key != "seed"}
+            try:
+                run = finished_run(own)
+                if run is not None:
+                    rows.append({"job": job.number, **swept, "seed": run[0]["seed"], **_figures(*run), "run": str(own)})
+            except (WaybillError, OSError) as error:
+                damaged.append(f"left out: {error}")
+            except (KeyError, TypeError, AttributeError) as error:
+                damaged.append(f"left out: {own / results.RESULT} is damaged or not one of ours ({error})")
+    return rows, damaged
 
 
-def _figures(result: dict[str, Any]) -> dict[str, Any]:
-    score = score_of(result)
+def _figures(result: Mapping[str, Any], score: Mapping[str, Any]) -> dict[str, Any]:
     share = score.get("normalised")
     commit = result.get("commit") or {}
     return {

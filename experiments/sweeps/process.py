@@ -63,9 +63,10 @@ def settle_job(folder: Path, code: int) -> bool:
 def read_record(folder: Path) -> dict[str, Any]:
     """What was noted of a job: state, attempts, pid, host, where, began, seconds, error. Empty at first."""
     try:
-        return json.loads((folder / RECORD).read_text())
+        found = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_record(folder: Path, **changes: Any) -> None:

@@ -13,6 +13,7 @@ from experiments.runs import results
 from experiments.runs.checkpoints import LAST
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import DONE, FAILED, LOCK, RUNNING, WAITING, read_record
+from groundwork.errors import WaybillError
 
 ENDED_SILENTLY = "it ended without a word"  # killed together with what had started it
 
@@ -32,20 +33,27 @@ class State(NamedTuple):
 
 
 def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) -> State:
-    """How far a job is; ``queued`` are jobs that launchers have, by number: waiting or running."""
+    """How far a job is; ``queued`` are jobs that launchers have, by number: waiting or running.
+
+    A job whose result cannot be read has failed, and says so: that of others is shown all the same.
+    """
     folder = sweep.folder_of(job)
     record = read_record(folder)
     seconds = record.get("seconds")
-    found = [results.read_result(own) for own in sweep.runs_of(job)]
     if job.error is not None:
         return State(FAILED, error=job.error)
-    running = locks.is_held(folder / LOCK)
-    if all(result is not None for result in found) and not running:
-        means = [score_of(result)["mean"] for result in found if result is not None]
-        return State(DONE, sum(means) / len(means), seconds, found[0]["env_steps"] if found[0] else None)
     step = step_of(sweep, job)
-    if running:
+    if locks.is_held(folder / LOCK):
         return State(RUNNING, None, seconds, step)
+    try:
+        found = [finished_run(own) for own in sweep.runs_of(job)]
+    except (WaybillError, OSError) as error:
+        return State(FAILED, None, seconds, step, str(error))
+    runs = [own for own in found if own is not None]
+    if len(runs) == len(found):
+        means = [row["mean"] for _, row in runs]
+        score = None if None in means else sum(means) / len(means)
+        return State(DONE, score, seconds, runs[0][0]["env_steps"])
     if job.number in (queued or {}):
         assert queued is not None
         return State(queued[job.number], None, seconds, step)
@@ -61,13 +69,28 @@ def step_of(sweep: Sweep, job: Job) -> int | None:
     """Environment steps (of each seed) at the job's last report; None if there was none."""
     try:
         return int(json.loads((sweep.runs_of(job)[0] / STEPS).read_text())["env_step"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def score_of(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The policy's row in a result."""
-    return result["scores"][result["choices"]["agent"]]
+def finished_run(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any]] | None:
+    """The result of a finished run, and its policy's row there; None if there is none (yet).
+
+    Raises:
+        WaybillError: in one line, if the file is damaged.
+        OSError: if it cannot be read.
+    """
+    result = results.read_result(folder)
+    if result is None:
+        return None
+    try:
+        row = result["scores"][result["choices"]["agent"]]
+        mean = row["mean"]
+    except (KeyError, TypeError):
+        mean = "missing"
+    if not (mean is None or isinstance(mean, int | float)):  # null is a score that is not finite
+        raise WaybillError(f"{folder / results.RESULT} is damaged or not one of ours (it lacks its policy's score)")
+    return result, row
 
 
 def can_go_on(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from envs.waybill.core.scratch import Scratch, make_scratch
 from envs.waybill.core.state import MAX_BUILDINGS
 from envs.waybill.maps.pool import MapPool
 from envs.waybill.maps.travel import travel_field
+from envs.waybill.maps.uncleared import shown_terrain
 from envs.waybill.rules.books import price_at
 
 Candidate = tuple[str, float, bool]  # text, Q-value, chosen
@@ -63,6 +64,10 @@ class Scene:
     def terrain(self) -> np.ndarray:
         """Terrain of the map, int8 [side, side]."""
         return self.pool.terrain[self.row].reshape(self.side, self.side)
+
+    def shown_terrain(self) -> np.ndarray:
+        """The same as it can be shown to a company that has not seen all sites: nothing of it tells where they are."""
+        return shown_terrain(self.pool, self.row, self.level)
 
     def site_tiles(self) -> list[int]:
         """Tiles of the deposits, then of the towns."""

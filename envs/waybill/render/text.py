@@ -58,7 +58,8 @@ def _headline(scene: Scene) -> str:
 
 def _map_lines(scene: Scene, seen_only: bool) -> list[str]:
     side, letters = scene.side, words.good_letters(scene.level)
-    cells = [[" ", _TERRAIN[int(kind)], " "] for kind in scene.terrain().ravel()]
+    terrain = scene.shown_terrain() if seen_only else scene.terrain()
+    cells = [[" ", _TERRAIN[int(kind)], " "] for kind in terrain.ravel()]
     for site, tile in enumerate(scene.site_tiles()):
         town = site - scene.level.deposits
         if seen_only and not scene.knows(site):

@@ -31,19 +31,26 @@ def good_letters(level: LevelConfig) -> list[str]:
 
 
 def place_name(scene: Scene, tile: int) -> str:
-    """What stands on a tile and where: "(3,4) extractor", "town B (9,2)", or the bare place."""
+    """What stands on a tile and where: "(3,4) extractor", "town B (9,2)", or the bare place.
+
+    A site that the company has never seen has no name: an order that is not legal may point at one.
+    """
     where = spot(tile, scene.side)
     for _, building in scene.buildings():
         if building["tile"] == tile:
             return f"{where} {'extractor' if building['kind'] == st.EXTRACTOR else 'workshop'}"
-    if tile in scene.site_tiles():
-        site = scene.site_tiles().index(tile)
-        return (
-            f"{where} deposit"
-            if site < scene.level.deposits
-            else f"town {town_name(site - scene.level.deposits)} {where}"
-        )
-    return where
+    site = _known_site(scene, tile)
+    if site is None:
+        return where
+    town = site - scene.level.deposits
+    return f"{where} deposit" if town < 0 else f"town {town_name(town)} {where}"
+
+
+def _known_site(scene: Scene, tile: int) -> int | None:
+    """The site on a tile that the company has seen; None if there is none."""
+    tiles = scene.site_tiles()
+    site = tiles.index(tile) if tile in tiles else None
+    return site if site is not None and scene.knows(site) else None
 
 
 def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelConfig) -> str:
@@ -56,8 +63,8 @@ def describe_order(order: Any, state: Any, pool: MapPool, level_config: LevelCon
     scene, verb, tile = look(state, pool, level_config), int(order["verb"]), int(order["tile"])
     where = place_name(scene, tile)
     if verb == st.EXTRACT:
-        sites = scene.site_tiles()[: scene.level.deposits]
-        good = int(scene.pool.site_good[scene.row, sites.index(tile)]) if tile in sites else -1
+        site = _known_site(scene, tile)
+        good = -1 if site is None else int(scene.pool.site_good[scene.row, site])  # -1 of a town, too
         return (
             f"build an extractor for {level_config.goods[good]} at {spot(tile, scene.side)}"
             if good >= 0

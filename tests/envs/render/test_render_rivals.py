@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from handmade import NORTH, SOUTH, TOWN, YARD, Play, company, hand_level, hand_pool, make_order
 
-from envs.waybill.core.state import EXTRACT, HAUL, NEW_CART, ORDER, PASS, WORKSHOP, records
-from envs.waybill.render import to_image, to_text
+from envs.waybill.core import levels
+from envs.waybill.core.state import DISMANTLE, EXTRACT, HAUL, NEW_CART, ORDER, PASS, WORKSHOP, records
+from envs.waybill.maps.pool import make_pool
+from envs.waybill.render import describe_order, to_image, to_text
 from envs.waybill.render.icons import RIVAL_COLOURS
+from envs.waybill.render.seated import as_known
 
 
 def together(*orders: np.ndarray) -> np.ndarray:
@@ -102,3 +105,38 @@ def test_a_level_without_rivals_looks_as_it_always_did() -> None:
     alone, crowded = (to_image(game.s, game.pool, shown) for shown in (level, with_rival))
     assert (alone[:, :670] == crowded[:, :670]).all()
     assert (alone[:, 684:] != crowded[:, 684:]).any()
+
+
+def test_an_order_that_points_at_an_unseen_site_is_told_as_one_at_bare_land() -> None:
+    level = hand_level(rivals=["greedy"], sight=1)
+    game = Play(level, hand_pool(level))
+    told = [
+        (make_order(EXTRACT, NORTH), "build an extractor for wood at (1,1)", "build an extractor at (1,1)"),
+        (make_order(EXTRACT, TOWN), "build an extractor at town A (4,4)", "build an extractor at (4,4)"),
+        (make_order(DISMANTLE, NORTH), "dismantle (1,1) deposit", "dismantle (1,1)"),
+        (
+            make_order(HAUL, NORTH, target=TOWN, cart=NEW_CART),
+            "haul from (1,1) deposit to town A (4,4) with a new cart",
+            "haul from (1,1) to (4,4) with a new cart",
+        ),
+    ]
+    for order, seen, unseen in told:
+        for known, words in ((0b111, seen), (0, unseen)):
+            company(game.s, 0)["known"] = known
+            assert describe_order(order[0], game.s, game.pool, level) == words
+
+
+def test_the_text_of_what_a_company_knows_shows_no_bare_land_at_unseen_sites() -> None:
+    level = levels.load_level("fog")
+    lines, sites = [], []
+    for seed in range(8):
+        game = Play(level, make_pool(level.record(), np.array([seed], np.uint64)))
+        company(game.s, 0)["known"] = 0
+        lines += to_text(as_known(game.states), game.pool, level, seen_only=True).splitlines()[3 : 3 + level.side]
+        sites += [
+            (seed * level.side + tile // level.side, tile % level.side) for tile in game.pool.site_tile[0].tolist()
+        ]
+    marks = [lines[row][3 + 3 * column + 1] for row, column in sites]
+    assert set(marks) == {".", '"', "^"}
+    own = [int(company(game.s, 0)["n_slots"]), int(company(game.s, 0)["n_carts"])]
+    assert own == [0, 0]

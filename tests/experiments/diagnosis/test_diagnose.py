@@ -42,6 +42,10 @@ def test_a_sound_run_has_nothing_broken_and_a_page_that_needs_nothing_else(tmp_p
     for heading in ("At a glance", "Values", "Checks", "Layers", "Exploration", "Games", "Attribution", "Information"):
         assert f"<h2>{heading}</h2>" in text
     assert text.count("<img ") == 6
+    assert "left out" not in text
+    drawn = re.findall(r"<figure><figcaption>([^<]+)</figcaption><div[^>]*><svg", text)
+    assert len(drawn) == len(set(drawn)) == text.count("<svg ") >= 15
+    assert drawn[0] == "Does it learn? Score on validation games"
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
     assert "<script" not in text
 
@@ -50,7 +54,11 @@ def test_a_policy_without_curves_is_looked_into_as_it_is(tmp_path: Path) -> None
     page = tmp_path / "haul.html"
     findings = diagnose_run(str(ROOT / "policies" / "haul"), out=str(page))
     assert not any(finding.is_broken for finding in findings)
-    assert "<h2>Values</h2>" in page.read_text()
+    text = page.read_text()
+    assert "<h2>Values</h2>" in text
+    assert "<svg" not in text  # a single point is no curve
+    assert re.search(r"<p>\d\d charts left out: this run has a single point of their curves.</p>", text)
+    assert "<h2>At a glance</h2>" not in text
 
 
 @pytest.mark.parametrize(

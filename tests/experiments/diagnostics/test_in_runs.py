@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -128,10 +129,20 @@ def test_the_projectors_files_belong_together(drawn: Path) -> None:
     named = re.findall(r'path: "([^"]+)"', (drawn / "projector_config.pbtxt").read_text())
     assert named == [f"projector/{name}{ending}.tsv" for name in ("states", "candidates") for ending in ("", "_labels")]
     for points_path, labels_path in (named[:2], named[2:]):
-        rows = np.loadtxt(drawn / points_path, delimiter="\t")
+        points_there = np.loadtxt(drawn / points_path, delimiter="\t")
         head, *labels = (drawn / labels_path).read_text().splitlines()
-        assert (len(rows), rows.shape[1]) == (len(labels), 16)
+        assert points_there.shape == (len(labels), 16)
         assert {len(line.split("\t")) for line in labels} == {len(head.split("\t"))}
+        rows = [line.split("\t") for line in labels]
+        own = [dict(zip(head.split("\t"), row, strict=True)) for row in rows]
+        if labels_path == named[1]:
+            words = ["game {game}, turn {turn}: Q {Q}, return {return}".format(**one) for one in own]
+        else:
+            words = ["game {game}, turn {turn}, action {action}: Q {Q}".format(**one) for one in own]
+            words = [text + ", chosen" * (one["chosen"] == "yes") for text, one in zip(words, own, strict=True)]
+            assert {one["chosen"] for one in own} == {"yes", "no"}
+        assert [row[0] for row in rows] == words
+        assert all(re.fullmatch(r"-?\d+\.\d{3}", one["Q"]) for one in own)
 
 
 def test_a_resumed_run_has_the_same_points(tmp_path: Path) -> None:
@@ -167,6 +178,19 @@ def test_the_projector_alone_writes_its_files(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "run" / "projector").iterdir()} == {
         "states.tsv", "states_labels.tsv", "candidates.tsv", "candidates_labels.tsv",
     }  # fmt: skip
+
+
+def test_a_run_whose_pictures_cannot_be_drawn_comes_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start_run(tiny_node(tmp_path, *DQN), folder=tmp_path / "numbers")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    start_run(tiny_node(tmp_path, *DQN, "diagnostics.pictures=true"), folder=tmp_path / "pictures")
+    found = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("numbers", "pictures")]
+    assert all(found[0][key] == found[1][key] for key in found[0] if key not in TIMES)
+    assert capfd.readouterr().err.count("note: pictures of the diagnostics are left out from here on") == 1
+    assert EventAccumulator(str(tmp_path / "pictures")).Reload().Tags()["images"] == []
+    assert points(tmp_path / "pictures")["values/q"] == points(tmp_path / "numbers")["values/q"]
 
 
 @pytest.mark.parametrize(

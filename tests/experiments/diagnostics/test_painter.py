@@ -52,7 +52,55 @@ def test_a_painter_that_was_killed_loses_one_picture_and_another_goes_on(capfd: 
         painter.deliver()
     painter.finish()
     assert came == [1, 2, 3]
-    assert "the process that draws has ended" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert said == (
+        "note: a picture of the diagnostics could not be drawn, training goes on: "
+        "the process that draws was ended by signal 9\n"
+    )
+
+
+GIVEN_UP = "note: pictures of the diagnostics are left out from here on, training goes on: "
+
+
+def test_without_a_process_nothing_is_drawn_and_one_line_says_why(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    painter, came = Painter(), []
+    for _ in range(3):
+        painter.draw(ToDraw("t", drawings.shares, {"values": {"a": 1.0}, "title": "t"}), came.append)
+        painter.deliver()
+    assert painter.gave_up
+    painter.finish()
+    why = "the process that draws them can't be started: [Errno 2] No such file or directory: '/nowhere/python'\n"
+    assert (came, capfd.readouterr().err) == ([], GIVEN_UP + why)
+
+
+def test_a_process_that_ends_whenever_it_is_started_is_given_up(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    painter, came = Painter(), []
+    for _ in range(8):
+        painter.draw(ToDraw("t", drawings.shares, {"values": {"a": 1.0}, "title": "t"}), came.append)
+    painter.finish()
+    first, last = capfd.readouterr().err.splitlines()
+    assert first.endswith("could not be drawn, training goes on: the process that draws has ended with exit code 1")
+    assert last == f"{GIVEN_UP}the process that draws has ended with exit code 1, 3 times one after the other"
+    assert (came, painter.gave_up) == ([], True)
+
+
+def test_a_process_that_cannot_be_started_again_is_given_up(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painter, came = Painter(), []
+    painter.draw(ToDraw("t", drawings.shares, {"values": {"a": 1.0}, "title": "x" * 10**6}), came.append)
+    assert painter._process is not None
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    painter._process.kill()
+    painter.finish()
+    assert came == []
+    assert capfd.readouterr().err.startswith(f"{GIVEN_UP}the process that draws them can't be started: ")
 
 
 def test_it_draws_at_the_lowest_priority_and_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
@@ -89,5 +137,9 @@ def test_each_drawing_is_a_picture() -> None:
         ),
     ]
     for picture in pictures:
-        image = Image.open(io.BytesIO(picture)).convert("L")
-        assert np.asarray(image).std() > 5
+        image = Image.open(io.BytesIO(picture))
+        assert image.mode == "P"  # a palette: a third of the bytes
+        whole = io.BytesIO()
+        image.convert("RGB").save(whole, "PNG")
+        assert len(picture) < 0.6 * len(whole.getvalue())
+        assert np.asarray(image.convert("L")).std() > 5

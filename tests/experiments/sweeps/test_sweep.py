@@ -67,6 +67,12 @@ def test_collect_writes_a_row_for_each_finished_run(tmp_path: Path) -> None:
     (row,) = (line for line in said(shown) if line.startswith("│"))
     assert [cell.strip() for cell in row.split("│")[1:-1]] == ["2", "4.0", "2.0 … 6.0", "128", "4"]
     assert said(shown)[-1] == f"2 runs in {folder / 'sweep.csv'}, 1 of 3 are missing"
+    damaged = folder / "1_seed-9" / "result.json"
+    damaged.write_text(damaged.read_text()[:40])
+    shown = console()
+    assert [row["seed"] for row in __main__.collect(folder, shown)] == [0]
+    assert said(shown)[0].startswith(f"left out: {damaged} is damaged or not one of ours (")
+    assert said(shown)[-1] == f"1 runs in {folder / 'sweep.csv'}, 2 of 3 are missing"
 
 
 def test_what_was_swept_makes_groups(tmp_path: Path) -> None:

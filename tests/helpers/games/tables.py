@@ -13,6 +13,7 @@ from typing import Any
 
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
+from experiments.games.waybill.arena import PolicySeat
 from experiments.games.waybill.playing.advisers import PersonsAdvisers
 from experiments.games.waybill.playing.browser.desk import Desk
 from experiments.games.waybill.playing.browser.requests import TOKEN_HEADER
@@ -36,11 +37,28 @@ def advised(session: PlaySession, policy: str | None = None) -> PersonsAdvisers:
     return PersonsAdvisers(session, policy=policy, device="cpu")
 
 
+def break_policy(seat: PolicySeat, *, after: int = 0) -> None:
+    """From now on a policy raises, as one with a part of the user's own may, once it has acted so many times."""
+    acts, q_values, asked = seat._act, seat.policy.q_values, [0]
+
+    def breaks(function: Any, count: int) -> Any:
+        def asks(*given: Any) -> Any:
+            asked[0] += count
+            if asked[0] > after:
+                raise RuntimeError("the network is broken")
+            return function(*given)
+
+        return asks
+
+    seat._act, seat.policy = breaks(acts, 1), seat.policy._replace(q_values=breaks(q_values, 0))
+
+
 class Browser:
     """Asks a server as its page does; headers can be others, or left out by None."""
 
     def __init__(self, server: GameServer) -> None:
         self.server, self.port = server, server.server_address[1]
+        self.live = server.desk._live
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, **headers: str | None) -> tuple[int, Any]:
         """(status, JSON or text)."""

@@ -45,7 +45,15 @@ OPTIONS = {  # of the other doors: values that none of them allows
     "report.py": {"--threshold": ("2", "-1", "nan", "x"), "--reference": ("nobody",), "--seed": ("-1", "x"),
                   "--aut": ("x",)},
     "diagnose.py": {"--device": ("gpu", "cuda:99"), "--out": ("nowhere/x.html",), "--ot": ("x",)},
+    "play.py": {
+        "--level": ("hal", "runs", ""), "--against": ("nobody", "self", "greedi", "greedy@20ms"),
+        "--seat": ("-1", "1", "abc"), "--map-seed": ("-1", "abc", "1.5", "99999999999"),
+        "--policy": ("nowhere", ".", "greedy"), "--lvl": ("haul",),
+        "--port": ("-1", "70000", "x"), "--out": ("nowhere/x.jsonl", "."), "--device": ("gpu", "cuda:99"),
+        "--config-dir": ("nowhere",), "--undo": ("yes",), "--terminal": ("haul",),
+    },
 }  # fmt: skip
+PLAYED = ("play.py", "--terminal", "--level", "haul")  # without a run: who plays is the person, who types nothing
 
 
 class Mistake(NamedTuple):
@@ -148,8 +156,11 @@ def of_train(rng: random.Random) -> Mistake:
 
 
 def of_doors(rng: random.Random, run: Path) -> Mistake:
-    """One of the doors that read a run."""
+    """One of the other doors: of the run that they read, or of their options."""
     door = rng.choice(sorted(OPTIONS))
+    if door == "play.py":
+        option = rng.choice(sorted(OPTIONS[door]))
+        return Mistake("option", (*PLAYED, option, rng.choice(OPTIONS[door][option])), False)
     subject = rng.choice([str(run), str(run), misspelt("greedy", rng), "nowhere"])
     if subject == str(run):
         option = rng.choice(sorted(OPTIONS[door]))
@@ -175,7 +186,7 @@ def of_files(rng: random.Random, run: Path, place: Path) -> Mistake:
     harm[how]()
     words = rng.choice([
         ("evaluate.py", str(broken), "--maps", "2"), ("replay.py", str(broken)), ("report.py", str(broken)),
-        ("diagnose.py", str(broken)),
+        ("diagnose.py", str(broken)), (*PLAYED, "--policy", str(broken)), (*PLAYED, "--against", str(broken)),
         ("train.py", f"resume={broken}", "steps=480"),
         ("train.py", "level=haul", *sizes(composed("level=haul")), f"transfer.from={broken}"),
         ("train.py", "level=haul", *sizes(composed("level=haul")), f"rivals=[{broken}]"),

@@ -75,6 +75,7 @@ def _typed(words: list[str], place: Path) -> tuple[int, str, str, str | None]:
         patch.setenv("HYDRA_FULL_ERROR", "1")
         patch.setenv(CONFIG_DIR, "")
         patch.setattr("sys.argv", list(words))
+        patch.setattr("sys.stdin", io.StringIO())  # a person who types nothing
         patch.setattr("sys.path", list(sys.path))
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

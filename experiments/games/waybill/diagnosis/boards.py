@@ -65,7 +65,7 @@ def board_sheet(
             board = _board(state, pool, level, one.caption, side)
             sheet.paste(board, (j * (side + 2 * MARGIN), k * (high + titled) + titled))
     out = io.BytesIO()
-    sheet.quantize(128).save(out, "PNG")
+    sheet.quantize(128).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

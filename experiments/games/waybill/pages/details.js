@@ -7,11 +7,10 @@ function place(tile, side) {
 // The things on a tile: [{ title, rows: [[label, value]] }], the land itself first.
 function thingsOn(page, game, facts, tile) {
   const { side, terrain, terrains } = page.map;
-  const found = [{ title: `${capital(terrains[Number(terrain[tile])])} ${place(tile, side)}`, rows: [] }];
-  for (const fact of facts.sites) {
-    if (page.map.sites[fact.site].tile === tile && (fact.known || facts.layer === "all"))
-      found.push(siteThing(page, game, facts, fact));
-  }
+  const sites = facts.sites.filter((fact) => page.map.sites[fact.site].tile === tile && (fact.known || facts.layer === "all"));
+  const land = sites.length > 0 ? 0 : Number(terrain[tile]); // the land of a site is cleared; of one unseen nothing is told
+  const found = [{ title: `${capital(terrains[land])} ${place(tile, side)}`, rows: [] }];
+  for (const fact of sites) found.push(siteThing(page, game, facts, fact));
   for (const company of facts.companies) {
     const whose = facts.companies.length > 1 ? ` of ${companyName(page, game, company.seat)}` : "";
     for (const building of company.buildings)

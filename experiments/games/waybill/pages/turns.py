@@ -17,6 +17,7 @@ import numpy as np
 from envs.waybill.core import state as st
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.maps.pool import MapPool
+from envs.waybill.maps.uncleared import shown_terrain
 from envs.waybill.render import words
 from envs.waybill.render.canvas import BLUE
 from envs.waybill.render.icons import CART_COLOURS, RIVAL_COLOURS, good_colour
@@ -37,7 +38,7 @@ Ways = dict[str, list[list[int]]]  # "from-to" → [tile, travel units from the 
 
 
 def map_data(pool: MapPool, row: int, level: LevelConfig) -> dict[str, Any]:
-    """What stays the same in a game: the land, the sites, the goods and the companies' names."""
+    """What stays the same in a game: the land (under sites, too), the sites, the goods and the companies' names."""
     letters = words.good_letters(level)
     goods = [
         {"name": name, "letter": letters[k], "colour": hex_colour(good_colour(name, k))}
@@ -53,7 +54,7 @@ def map_data(pool: MapPool, row: int, level: LevelConfig) -> dict[str, Any]:
         "sight": level.sight,
         "capacity": level.cart_capacity,
         "leads": [0, level.extractor_lead, level.workshop_lead],
-        "terrain": "".join(str(int(kind)) for kind in pool.terrain[row]),
+        "terrain": "".join(str(int(kind)) for kind in shown_terrain(pool, row, level).ravel()),
         "terrains": list(st.TERRAINS),
         "goods": goods,
         "sites": _sites(pool, row, level),

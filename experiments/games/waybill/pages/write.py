@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from envs.waybill.maps.uncleared import shown_terrain
 from experiments.common.files import write_whole
 from experiments.games.waybill.pages import advisers
 from experiments.games.waybill.pages.game_data import tell_game
@@ -104,6 +105,6 @@ def write_page(path: Path, games: Sequence[WeighedGame], *, planner: str | None,
     """
     game = games[0].game
     data = page_data(games, planner=planner, command=shlex.join(command))
-    terrain = game.map_pool().terrain[0].reshape(game.level.side, game.level.side)
+    terrain = shown_terrain(game.map_pool(), 0, game.level)
     text = page_text(data, land=land_image(terrain), symbols=symbol_sheet(game.level))
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.games.waybill.arena import Arena
 from experiments.games.waybill.playing.advisers import BY_GREEDY, BY_PLANNER, PersonsAdvisers
+from experiments.games.waybill.playing.failures import told_in_one_line
 from experiments.games.waybill.playing.session import GAME_SEED, PlaySession
 from groundwork.errors import WaybillError
 
@@ -41,6 +42,7 @@ class Ending:
     def __init__(self, session: PlaySession, advisers: PersonsAdvisers, *, path: Path, device: str) -> None:
         self._session, self._advisers, self._path, self._device = session, advisers, path, device
         self._lock, self._rows = threading.Lock(), dict[str, int]()
+        self._failed: dict[str, str] = {}  # whose game could not be played → why, in one line
         self.saved: Path | None = None
 
     def save(self) -> Path | None:
@@ -71,15 +73,21 @@ class Ending:
         policy = {} if folder is None else {f"policy {self._advisers.policy_name}": folder}
         return {BY_GREEDY: BY_GREEDY, **policy, BY_PLANNER: BY_PLANNER}
 
-    def compare(self) -> Iterator[tuple[str, int]]:
-        """(name, score) of each of the others in the person's seat, as soon as it is known."""
+    def compare(self) -> Iterator[tuple[str, int | str]]:
+        """(name, score) of each of the others in the person's seat, as soon as it is known; a line of who fails."""
         session = self._session
         arena = Arena(
             level=session.level, first=session.map_seed, maps=1, device=self._device, seed=GAME_SEED - session.map_seed
         )
         for name, player in self.others().items():
-            score = int(arena.play(self._seated(player)).cash[0, session.seat]) - session.level.start_cash
-            self._rows[name] = score
+            try:
+                with told_in_one_line(name):
+                    cash = arena.play(self._seated(player)).cash
+            except WaybillError as error:
+                self._failed[name] = str(error)
+                yield name, self._failed[name]
+                continue
+            self._rows[name] = score = int(cash[0, session.seat]) - session.level.start_cash
             yield name, score
 
     def _seated(self, player: str) -> list[str]:
@@ -90,9 +98,9 @@ class Ending:
         return shown
 
     def told(self) -> dict[str, Any]:
-        """The table so far as JSON; a score that is not known yet is null."""
-        rows: list[tuple[str, int | None]] = [(self._session.player, self._session.score)]
-        rows += [(name, self._rows.get(name)) for name in self.others()]
+        """The table so far as JSON; a score that is not known yet is null, of who failed a line."""
+        rows: list[tuple[str, int | str | None]] = [(self._session.player, self._session.score)]
+        rows += [(name, self._rows.get(name, self._failed.get(name))) for name in self.others()]
         return {
             "saved": None if self.saved is None else str(self.saved),
             "rows": rows,
@@ -122,7 +130,7 @@ class Ending:
         )
         yield f"  {session.player:<{width}} {session.score:>8,}"
         for name, score in self.compare():
-            yield f"  {name:<{width}} {score:>8,}"
+            yield f"  {name:<{width}} {score:>8,}" if isinstance(score, int) else f"  {score}"
         if self.saved is not None:
             yield f"record:  {self.saved}"
         for command in self.next_commands():

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from envs.waybill.core.notation import order_from_words
-from experiments.games.waybill.playing.advisers import BY_POLICY, PersonsAdvisers
+from experiments.games.waybill.playing.advisers import BY_GREEDY, BY_POLICY, PersonsAdvisers
 from experiments.games.waybill.playing.beliefs import believed_now
+from experiments.games.waybill.playing.failures import PartFailed, told_in_one_line
 from experiments.games.waybill.playing.session import PERSON, PlaySession
 from experiments.games.waybill.playing.trials import play_to_end
 from groundwork.errors import WaybillError
 
 PACE_SECONDS = 0.4  # of a turn that somebody plays for the person: slow enough to watch
 MOST_TURNS = 10_000
+TURN = "the turn"  # what failed if another company's policy did, for example
 
 
 class LiveGame:
@@ -34,6 +37,7 @@ class LiveGame:
         self.version = self.undone = 0
         self.plays: str | None = None  # who plays for the person just now
         self.left = 0  # turns that are left to them
+        self.trouble: str | None = None  # in one line, what failed since the person last did something
         self._closed = False
 
     # --- being told ----------------------------------------------------------------------------------------------
@@ -55,6 +59,25 @@ class LiveGame:
         with self._changed:
             self._closed, self.plays = True, None
             self._changed.notify_all()
+
+    @contextmanager
+    def _watched(self, who: str) -> Iterator[None]:
+        """Run what somebody does; if it fails, all that look on are told.
+
+        Raises:
+            PartFailed: in one line.
+        """
+        try:
+            with told_in_one_line(who):
+                yield
+        except PartFailed as error:
+            self._tell_trouble(error)
+            raise
+
+    def _tell_trouble(self, error: WaybillError) -> None:
+        with self.lock:
+            self.trouble = str(error)
+            self.note_change()
 
     # --- playing -------------------------------------------------------------------------------------------------
     def read_order(self, words: Any) -> Any:
@@ -78,7 +101,9 @@ class LiveGame:
             self._need_turn(turn)
             if self.plays is not None:
                 raise WaybillError(f"{self.plays} plays for you: take the game back first")
-            self.session.give(order, PERSON)
+            with self._watched(TURN):
+                self.session.give(order, PERSON)
+            self.trouble = None
             self.note_change()
 
     def undo(self, turn: int) -> None:
@@ -89,7 +114,7 @@ class LiveGame:
         """
         with self.lock:
             self._need_turn(turn)
-            self.plays = None
+            self.plays = self.trouble = None
             self.session.undo()
             self.undone += 1
             self.note_change()
@@ -105,7 +130,7 @@ class LiveGame:
             self._need_turn(turn)
             if self.session.over:
                 raise WaybillError("the game is over, nobody can play on")
-            begun = self.plays is not None
+            begun, self.trouble = self.plays is not None, None
             self.plays, self.left = who, MOST_TURNS if turns is None else turns
             self.note_change()
             if not begun:
@@ -114,7 +139,7 @@ class LiveGame:
     def take_back(self) -> None:
         """The person plays again."""
         with self.lock:
-            self.plays = None
+            self.plays = self.trouble = None
             self.note_change()
 
     def _play_for_person(self) -> None:
@@ -124,13 +149,27 @@ class LiveGame:
                     self.plays = None
                     self.note_change()
                     return
-                with self._thinking:
-                    order = self.advisers.order_of(self.plays)
-                self.session.give(order, self.plays)
+                try:
+                    self._play_turn(self.plays)
+                except WaybillError as error:  # it is the person's turn
+                    self.plays = None
+                    self._tell_trouble(error)
+                    return
                 self.left -= 1
                 self.note_change()
                 if self.left > 0 and not self.session.over:
                     self._changed.wait_for(lambda: self.plays is None, self._pace)
+
+    def _play_turn(self, who: str) -> None:
+        """One turn by somebody for the person.
+
+        Raises:
+            WaybillError: in one line, if that failed.
+        """
+        with self._watched(_called(who)), self._thinking:
+            order = self.advisers.order_of(who)
+        with self._watched(TURN):
+            self.session.give(order, who)
 
     def play_for_person(self, who: str, turns: int | None, shown: Callable[[], None]) -> None:
         """Somebody plays for the person here and now; ``shown`` is called after each turn.
@@ -142,7 +181,7 @@ class LiveGame:
         for _ in range(MOST_TURNS if turns is None else turns):
             if self.session.over:
                 return
-            self.session.give(self.advisers.order_of(who), who)
+            self._play_turn(who)
             shown()
 
     def _need_player(self, who: str, turns: int | None = None) -> None:
@@ -162,8 +201,8 @@ class LiveGame:
         Raises:
             WaybillError: in one line, for somebody who cannot be asked.
         """
-        with self._thinking:
-            session = self._as_it_stands(turn)
+        session = self._as_it_stands(turn)  # not while thinking: who plays on holds the lock when it waits for that
+        with self._watched(_called(who)), self._thinking:
             told = self.advisers.in_session(session).hint(who)
         return {"turn": turn, "decision": told}
 
@@ -174,10 +213,9 @@ class LiveGame:
             WaybillError: in one line, if the order is not legal.
         """
         self._need_player(by)
-        order = self.read_order(words)
-        with self._thinking:
-            session = self._as_it_stands(turn)
-            session.check(order)
+        order, session = self.read_order(words), self._as_it_stands(turn)
+        session.check(order)
+        with self._watched(_called(by)), self._thinking:
             believed = believed_now(session)
             count = len(believed.states)
             policy = self.advisers.policy_for(count, drawn=not believed.exact) if by == BY_POLICY else None
@@ -193,3 +231,7 @@ class LiveGame:
         with self.lock:
             self._need_turn(turn)
             return self.session.as_it_stands()
+
+
+def _called(who: str) -> str:
+    return who if who == BY_GREEDY else f"the {who}"

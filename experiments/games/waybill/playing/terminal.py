@@ -8,6 +8,7 @@ from envs.waybill.core import state as st
 from envs.waybill.core.notation import order_to_words
 from envs.waybill.render import to_text
 from envs.waybill.render.seated import as_known
+from experiments.games.waybill.playing.failures import PartFailed
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.menu import Menu
 from experiments.games.waybill.playing.typed import FORMS, order_words
@@ -36,6 +37,8 @@ def play_by_words(live: LiveGame, *, read: Callable[[str], str] = input, write: 
             continue
         try:
             table.do(text)
+        except PartFailed as error:
+            write(f"{error}; it is your turn")
         except WaybillError as error:
             write(f"no: {error}")
 

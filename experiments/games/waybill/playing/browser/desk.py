@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from envs.waybill.maps.uncleared import shown_terrain
 from experiments.games.waybill.pages.symbols import land_image, symbol_sheet
 from experiments.games.waybill.pages.write import page_text
 from experiments.games.waybill.playing.browser.requests import Refused, whole_number
@@ -30,7 +31,7 @@ class Desk:
         self._told = ToldSoFar(live.session, command)
         level, pool = live.session.level, live.session.pool
         self._pictures = {
-            "land": land_image(pool.terrain[0].reshape(level.side, level.side)), "symbols": symbol_sheet(level),
+            "land": land_image(shown_terrain(pool, 0, level)), "symbols": symbol_sheet(level),
         }  # fmt: skip
         here = Path(__file__).parent
         self._styles = [here / name for name in PLAY_STYLES]

@@ -20,6 +20,7 @@ function startPlaying({ page, view, drawn }) {
   document.addEventListener("keydown", (event) => playKey(table, event));
   view.goTo(page.last);
   drawTable(table);
+  if (page.play.trouble !== null) say(table, page.play.trouble);
   return follow(table);
 }
 
@@ -32,8 +33,9 @@ async function follow(table) {
       const news = await readFrom("/news", { version, since, undone });
       if (news.over) return window.location.reload();
       if (news.version !== version) takeNews(table, news);
-    } catch {
-      say(table, "The game does not answer: it was ended in the terminal, or this page is an old one.");
+    } catch (error) {
+      const gone = "The game does not answer: it was ended in the terminal, or this page is an old one.";
+      say(table, error.name === "Error" ? error.message : gone); // a name of its own if nobody answered
       await pause(3000);
     }
   }
@@ -52,6 +54,7 @@ function takeNews(table, news) {
   page.map.sites = news.sites;
   game.events = news.events;
   game.score = news.score;
+  if (news.trouble !== table.news.trouble) say(table, news.trouble ?? ""); // what played or advised has failed
   page.last = game.turns.length - 1;
   table.news = news;
   byId("slider").max = page.last;
@@ -142,7 +145,7 @@ function drawEnding(page, told) {
       "tr",
       { class: k === 0 ? "own" : null },
       el("th", { scope: "row" }, k === 0 ? `you (${name})` : name),
-      el("td", {}, score === null ? "plays …" : signed(score)),
+      el("td", {}, score === null ? "plays …" : typeof score === "string" ? "failed" : signed(score)),
     ),
   );
   return [
@@ -153,6 +156,7 @@ function drawEnding(page, told) {
       el("caption", {}, `Profit in coins on ${page.map.level}, map ${page.map.map_seed}`),
       el("tbody", {}, rows),
     ),
+    ...told.rows.filter(([, score]) => typeof score === "string").map(([, line]) => el("p", { class: "say" }, capital(line))),
     told.saved ? el("p", { class: "note" }, `Saved as ${told.saved}. What to type next:`) : null,
     el(
       "ul",

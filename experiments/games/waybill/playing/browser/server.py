@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from experiments.common.door import one_line
 from experiments.games.waybill.playing.browser.desk import Desk
 from experiments.games.waybill.playing.browser.requests import (
     Allowed,
@@ -92,12 +94,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Do what is asked, or say in one line why not."""
         try:
             check_source(self.server.allowed, self.headers.get_all("Host") or [], self.headers.get("Origin"))
-            kind, content = act()
-            self._send(200, kind, content)
+            self._send(200, *act())
         except Refused as refused:
             self._refuse(refused.status, refused.line)
         except WaybillError as error:
             self._refuse(409, str(error))
+        except (ConnectionError, TimeoutError):  # of the browser
+            raise
+        except Exception as error:  # a bug: its traceback is for the terminal
+            traceback.print_exc()
+            self._refuse(500, one_line(error))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What is no request at all, as Python's server finds it: one line like all others."""

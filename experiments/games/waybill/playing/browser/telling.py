@@ -51,7 +51,8 @@ class ToldSoFar:
         told: dict[str, Any] = {
             "version": live.version, "undone": live.undone, "turn": session.turn, "over": session.over,
             "player": session.player, "score": session.score, "practice": session.undo_allowed,
-            "plays": live.plays, "left": live.left, "policy": live.advisers.policy_name, "first": first,
+            "plays": live.plays, "left": live.left, "trouble": live.trouble,
+            "policy": live.advisers.policy_name, "first": first,
         }  # fmt: skip
         if session.over:
             return told | {"turns": []}

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from watched import HIDDEN, weighed
 
+from envs.waybill.core.state import PLAIN, TERRAINS
+from envs.waybill.maps.uncleared import shown_terrain
 from envs.waybill.record import replay_states
 from experiments.games.waybill.pages import write
 from experiments.games.waybill.pages.symbols import symbol_sheet
@@ -49,6 +51,25 @@ def test_the_focus_goes_round_the_whole_page(show: Any) -> None:
             break
     assert {"badge", "theme", "help-button", "slider", "play", "speed"} <= set(seen)
     assert len(seen) < 150
+
+
+def test_the_land_of_an_unseen_site_is_told_as_if_none_stood_there(show: Any) -> None:
+    shown = show("fog", address="#turn=0")
+    pool = weighed(HIDDEN).game.map_pool()
+    sites, land = pool.site_tile[0].astype(int), shown_terrain(pool, 0, HIDDEN).ravel()
+    told = shown.page.evaluate("[...opened.page.map.terrain].map(Number)")
+    assert told == land.tolist()
+    assert (land[sites] != PLAIN).any()
+    first = (
+        "(layer) => opened.page.map.sites.map((site) => thingsOn(opened.page, opened.page.games[0],"
+        " factsOf(opened.page, opened.page.games[0], 0, layer), site.tile)[0].title.split(' ')[0])"
+    )
+    known = shown.page.evaluate("opened.page.games[0].turns[0].known[0].seen.map((turn) => turn >= 0)")
+    assert True in known
+    assert False in known
+    words = ["Plain" if seen else TERRAINS[land[tile]].capitalize() for seen, tile in zip(known, sites, strict=True)]
+    assert shown.page.evaluate(first, 0) == words
+    assert shown.page.evaluate(first, "all") == ["Plain"] * len(sites)
 
 
 def test_a_seats_layer_shows_only_what_it_knows(show: Any, files: dict[str, Path]) -> None:

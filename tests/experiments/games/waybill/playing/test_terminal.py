@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tables import SHORT, advised, session_on
+from tables import SHORT, advised, break_policy, session_on
 
 from envs.waybill.core import state as st
 from envs.waybill.core.notation import order_from_words
 from envs.waybill.render.seated import as_known, seated_first
+from experiments.games.waybill.playing.advisers import PersonsAdvisers, shipped_policy
 from experiments.games.waybill.playing.live import LiveGame
 from experiments.games.waybill.playing.session import PlaySession
 from experiments.games.waybill.playing.terminal import play_by_words
@@ -20,7 +21,7 @@ from experiments.games.waybill.playing.typed import order_words
 from groundwork.errors import WaybillError
 
 
-def typed(session: PlaySession, *lines: str) -> list[str]:
+def typed(session: PlaySession, *lines: str, advisers: PersonsAdvisers | None = None) -> list[str]:
     """What is written when these lines are typed."""
     said: list[str] = []
     given: Iterator[str] = iter(lines)
@@ -33,7 +34,8 @@ def typed(session: PlaySession, *lines: str) -> list[str]:
             raise EOFError from None
 
     try:
-        play_by_words(LiveGame(session, advised(session)), read=read, write=said.append)
+        live = LiveGame(session, advised(session) if advisers is None else advisers)
+        play_by_words(live, read=read, write=said.append)
     except EOFError:
         said.append("END")
     return said
@@ -136,6 +138,19 @@ def test_hints_trials_taking_over_and_undo() -> None:
     assert (session.turn, session.given_by) == (2, ["greedy", "greedy"])
     assert "workshop GOOD ROW COLUMN" in text
     assert said[-1] == "END"
+
+
+def test_what_fails_is_one_line_and_the_game_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
+    session = session_on("haul")
+    advisers = advised(session, shipped_policy("haul"))
+    break_policy(advisers.policy_for(1), after=3)
+    lines = ("let policy play on", "hint policy", "if policy pass", "hint greedy", "pass")
+    said = typed(session, *lines, advisers=advisers)
+    failed = [line for line in said if line.startswith("the policy failed: RuntimeError: the network is broken (")]
+    assert len(failed) == 3
+    assert all(line.endswith("; it is your turn") for line in failed)
+    assert session.given_by == ["policy", "policy", "policy", "person"]
+    assert capfd.readouterr().err.count("Traceback (most recent call last)") == 3
 
 
 # --- fog --------------------------------------------------------------------------------------------------------------

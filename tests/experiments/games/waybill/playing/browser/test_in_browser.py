@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tables import SHORT, advised, session_on
+from tables import SHORT, advised, break_policy, session_on
 
 from envs.waybill.core import state as st
 from experiments.games.waybill.playing.advisers import shipped_policy
@@ -120,6 +120,25 @@ def test_greedy_takes_over_and_is_taken_back(sit: Any) -> None:
     table.page.click("#let-finish")
     table.soon("#ending").to_be_visible(timeout=30_000)
     assert session.over
+
+
+def test_a_policy_that_fails_is_told_to_who_plays_and_who_watches(sit: Any) -> None:
+    table = sit(session_on("haul"), policy=shipped_policy("haul"))
+    break_policy(table.server.live.advisers.policy_for(1), after=1)
+    watcher = sit(table, plays=False)
+    watcher.soon("#your-turn").to_have_text("You are watching")
+    table.page.select_option("#play-by", "policy")
+    table.page.click("#let-finish")
+    for one in (table, watcher):
+        one.soon("#play-say").to_contain_text("The policy failed: RuntimeError: the network is broken", timeout=60_000)
+    late = sit(table, plays=False)
+    late.soon("#play-say").to_contain_text("The policy failed")
+    table.at_turn(1)
+    table.soon("#pass").to_be_enabled()
+    table.page.click("#pass")
+    table.at_turn(2)
+    for one in (table, watcher, late):
+        one.soon("#play-say").to_be_hidden()
 
 
 def test_undo_is_only_where_it_is_said(sit: Any) -> None:
