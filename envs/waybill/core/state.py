@@ -97,7 +97,7 @@ CART = np.dtype(
         ("leg_from", "i2"),  # tile
         ("leg_to", "i2"),  # tile
         ("leg_turns", "i2"),  # of the whole leg
-        ("leg_left", "i2"),  # still to drive
+        ("leg_left", "i2"),  # still to drive: more than the whole leg before its start, see rules/orders.py
         ("sees", "u4"),  # sites within sight of its road, one bit each, once it has driven it
     ],
     align=True,

@@ -130,7 +130,7 @@ class Scene:
     def cart_at(self, cart: Any) -> tuple[float, float]:
         """Row and column of a cart, between two tiles while it drives."""
         whole = int(cart["leg_turns"])
-        driven = 1.0 if whole == 0 else 1.0 - int(cart["leg_left"]) / whole
+        driven = 1.0 if whole == 0 else max(0.0, 1.0 - int(cart["leg_left"]) / whole)  # 0: not yet at the start
         path = self.path(int(cart["leg_from"]), int(cart["leg_to"]))
         rows, columns = np.divmod(np.array(path), self.side)
         costs = self.record[0]["terrain_cost"][self.pool.terrain[self.row][path]].astype(float)

@@ -102,7 +102,11 @@ def build(s: Any, me: Any, pool: Any, lv: Any, kind: Any, tile: Any, what: Any, 
 
 @jit
 def send_cart(s: Any, me: Any, pool: Any, lv: Any, o: Any, scratch: Any) -> None:
-    """Buy a cart at the source, or turn one round from wherever it is; what it carries is thrown away."""
+    """Buy a cart at the source, or turn one round from wherever it is; what it carries is thrown away.
+
+    It goes on by the end of its leg, or back by the start, whichever is sooner. Its new leg begins there, so until it
+    gets there it has more turns left than the leg has.
+    """
     b, place = building_at(me, np.int64(o.tile)), place_at(s, me, pool, lv, np.int64(o.target))
     source_tile = np.int64(o.tile)
     if o.cart == NEW_CART:
@@ -115,13 +119,16 @@ def send_cart(s: Any, me: Any, pool: Any, lv: Any, o: Any, scratch: Any) -> None
         if k.load > 0:
             book_goods(me, LOST, k.good, -np.int64(k.load))
         ahead = np.int64(k.leg_left)
-        behind = np.int64(k.leg_turns) - ahead
+        behind = abs(np.int64(k.leg_turns) - ahead)
+        on, back = np.int64(0), np.int64(0)
         if k.leg_to != source_tile:
-            ahead += turns(lv, travel_to_tile(s, me, pool, lv, b, np.int64(k.leg_to), scratch))
+            on = turns(lv, travel_to_tile(s, me, pool, lv, b, np.int64(k.leg_to), scratch))
         if k.leg_from != source_tile:
-            behind += turns(lv, travel_to_tile(s, me, pool, lv, b, np.int64(k.leg_from), scratch))
-        k.leg_from = k.leg_to if ahead <= behind else k.leg_from
-        k.leg_turns = k.leg_left = min(ahead, behind)
+            back = turns(lv, travel_to_tile(s, me, pool, lv, b, np.int64(k.leg_from), scratch))
+        if ahead + on <= behind + back:
+            k.leg_from, k.leg_turns, k.leg_left = k.leg_to, on, ahead + on
+        else:
+            k.leg_turns, k.leg_left = back, behind + back
         k.phase = TO_SOURCE if k.leg_left > 0 else LOADING
     k.sees = 0
     k.leg_to, k.load, k.good = source_tile, 0, me.buildings[b].output

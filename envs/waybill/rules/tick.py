@@ -180,12 +180,17 @@ def rank_seats(s: Any, lv: Any, rank: Any) -> None:
 
 
 @jit
-def run_company(s: Any, me: Any, pool: Any, lv: Any) -> None:
-    """Run a company's buildings and carts for one turn; its sales of the turn before become public."""
+def publish_sales(me: Any) -> None:
+    """A company's sales of the turn before become public, those of its last turn after it is bankrupt."""
     me.public_sales = me.sales
     me.public_total += me.sales
     me.public_recent += me.sales - (np.int64(me.public_recent) + 7) // 8
     me.sales = 0
+
+
+@jit
+def run_company(s: Any, me: Any, pool: Any, lv: Any) -> None:
+    """Run a company's buildings and carts for one turn."""
     work_buildings(s, me, lv)
     for c in range(me.n_carts):
         move_cart(s, me, pool, lv, me.carts[c])
@@ -207,6 +212,7 @@ def tick(s: Any, pool: Any, lv: Any, rank: Any) -> None:
     """One turn of the world after the orders; companies take their turns by ``rank``."""
     for i in range(lv.n_seats):
         me = s.companies[rank[i]]
+        publish_sales(me)
         if me.bankrupt == 0:
             run_company(s, me, pool, lv)
     recover(s, lv)

@@ -133,17 +133,21 @@ def test_the_game_of_those_who_stand_goes_on_to_the_horizon() -> None:
 # --- sales and books --------------------------------------------------------------------------------------------------
 def test_sales_are_public_one_turn_late() -> None:
     play, rng = games_of(contested(start_cash=300), 16), np.random.default_rng(3)
-    late = 0
+    late, faded = 0, 0
     for _ in range(play.level.horizon):
         before = play.states["companies"].copy()
-        running = (play.states["done"] == 0)[:, None] & (before["bankrupt"] == 0)
+        running, out = play.states["done"] == 0, before["bankrupt"] == 1
         play.step(mixed_orders(rng, play))
         after = play.states["companies"]
         np.testing.assert_array_equal(after["public_sales"][running], before["sales"][running])
         total = after["cash_ledger"][:, :, SALES] - after["sales"]
         np.testing.assert_array_equal(after["public_total"][running], total[running])
         late += (after["sales"] > 0).sum()
+        kept = before["public_recent"] * 7 // 8  # those of the bankrupt fade, too
+        np.testing.assert_array_equal(after["public_recent"][running], (kept + before["sales"])[running])
+        faded += (before["public_recent"] > 0)[out & running[:, None]].sum()
     assert late > 50
+    assert faded > 10
     assert (play.states["companies"]["bankrupt"] == 1).any()
 
 

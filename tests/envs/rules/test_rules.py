@@ -124,6 +124,23 @@ def test_turning_a_cart_round_takes_the_way_it_has_gone() -> None:
     assert cart(s) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 4}
 
 
+@pytest.mark.parametrize(("turns", "back"), [(0, 7), (6, 1), (7, 0), (9, 2)])
+def test_a_cart_turned_round_twice_is_no_faster_than_its_way(turns: int, back: int) -> None:
+    """Eight turns on the road from SOUTH it is sent to NORTH, which is by SOUTH, and some turns later to SOUTH."""
+    game = by_hand(dig_rate=4, cart_speed=1, horizon=100, start_cash=500)
+    game.order(EXTRACT, SOUTH)
+    game.order(EXTRACT, NORTH)
+    game.wait(2)
+    game.order(HAUL, SOUTH, target=TOWN, cart=NEW_CART)
+    assert cart(game.wait(8)) == {"phase": st.TO_TARGET, "load": 4, "leg_left": 2}
+    s = game.order(HAUL, NORTH, target=TOWN, cart=0)
+    assert cart(s) == {"phase": st.TO_SOURCE, "load": 0, "leg_left": 8 + 6 - 1}
+    game.wait(turns)
+    s = game.order(HAUL, SOUTH, target=TOWN, cart=0)
+    there = {"phase": st.TO_TARGET, "load": 4, "leg_left": 10}
+    assert cart(s) == (there if back <= 1 else {"phase": st.TO_SOURCE, "load": 0, "leg_left": back - 1})
+
+
 def test_dismantling_refunds_a_part_and_leaves_carts_idle() -> None:
     game = by_hand()
     game.order(EXTRACT, SOUTH)

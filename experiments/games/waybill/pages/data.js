@@ -47,7 +47,7 @@ function along(way, share, side) {
 }
 
 function shareDriven(cart) {
-  return cart.leg_turns > 0 ? 1 - cart.leg_left / cart.leg_turns : 1;
+  return cart.leg_turns > 0 ? Math.max(0, 1 - cart.leg_left / cart.leg_turns) : 1; // 0: not yet at the start of its leg
 }
 
 // [row, column, aside]: at the ends of its way a cart stands aside (1), so that what is there can be seen.
