@@ -10,7 +10,7 @@ from experiments.gallery.studio import Studio
 DESK_WIDE, DESK_WIDEST, DESK_HIGH = 1280, 1360, 900  # of a window; a page grows no wider
 PHONE_WIDE, PHONE_HIGH = 390, 844
 FOUR_CHARTS_HIGH = 1132  # of TensorBoard, two by two
-TURN, TURN_IN_FOG = 30, 60  # of the games that are replayed: much stands, and more is being built
+SHOWN_TURN, TURN_IN_FOG = 30, 60  # of the games that are replayed: much stands, and more is being built
 PLAYED_TURNS = 12  # that greedy plays before the person asks for advice
 
 REPLAY = "python replay.py policies/refine --format html --out game.html"
@@ -23,7 +23,7 @@ TENSORBOARD = "tensorboard --logdir runs"
 def photograph_replays(studio: Studio) -> None:
     """A game of ``refine``: the board and beside it, what lies below, on a phone; a game in fog, in the dark."""
     studio.do(REPLAY)
-    address = f"{(studio.folder / 'game.html').as_uri()}#turn={TURN}"
+    address = f"{(studio.folder / 'game.html').as_uri()}#turn={SHOWN_TURN}"
     with shown(studio.browser, address, width=DESK_WIDE, height=DESK_HIGH) as page:
         studio.save("replay_page.png", picture_of(page, last="#transport"))
         studio.save("replay_moments.png", picture_of(page, "#moments-title", "#charts"))
