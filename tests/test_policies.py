@@ -75,9 +75,10 @@ def test_its_game_is_one_of_the_card(level: str) -> None:
     game = record.load_game(POLICIES / level / "replay.jsonl")
     states = list(record.replay_states(game))  # raises if it doesn't replay
     assert len(states) == len(game.orders) + 1
-    assert (game.level, game.map_seed) == (levels.load_level(level), 0)
+    assert game.level == levels.load_level(level)
     result = result_of(level)
-    assert game.score == result["scores"][result["choices"]["agent"]]["by_map"][0]
+    scores = result["scores"][result["choices"]["agent"]]["by_map"]
+    assert game.score == scores[game.map_seed] == sorted(scores)[49]  # the median: neither luck nor mishap
 
 
 @pytest.mark.parametrize("level", levels.ladder())

@@ -225,8 +225,11 @@ class Domain(Protocol):
     def replay(self, setup: Setup, folder: Path, *, seed: int | None, **options: Any) -> None:
         """Show one game of a run's policy, see ``games.replay.watch_game``."""
 
-    def keep_replay(self, setup: Setup, folder: Path, to: Path) -> dict[str, str]:
-        """Write the first held-out game of a folder's policy into the folder ``to``: each file, and what it shows."""
+    def keep_replay(self, setup: Setup, folder: Path, to: Path, *, number: int) -> dict[str, str]:
+        """Write a held-out game of a folder's policy into the folder ``to``: each file, and what it shows.
+
+        ``number`` counts the held-out games from 0.
+        """
 
     def name_of(self, env: Any) -> str:
         """What an environment plays, in words, for messages."""

@@ -81,7 +81,7 @@ def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, 
     results.write_result(place, result)
     with ProgressReport(title="playing a game to keep", total=1) as report:
         report.update(0)
-        kept = setup.domain.keep_replay(given, place, place)
+        kept = setup.domain.keep_replay(given, place, place, number=middle_game(result["scores"][setup.names["agent"]]))
     text = card_text(
         given, result, place=str(to) if not to.is_absolute() else to.name, commands=commands, needs=needs, kept=kept
     )
@@ -126,6 +126,13 @@ def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:
     if result is None:
         print(f"{why}: the policy is measured on the held-out games", flush=True)
     return result
+
+
+def middle_game(row: Mapping[str, Any]) -> int:
+    """Which of a player's games, counted from 0, has the median score (of two the lower): neither luck nor mishap."""
+    scores = row.get("by_map", row.get("by_seed"))
+    order = sorted(range(len(scores)), key=lambda number: scores[number])
+    return order[(len(order) - 1) // 2]
 
 
 def _measured(setup: Setup, folder: Path, saved: Mapping[str, Any]) -> dict[str, Any]:

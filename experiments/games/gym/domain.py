@@ -137,11 +137,11 @@ class GymDomain:
 
         replay_episode(setup, folder, seed=seed, **options)
 
-    def keep_replay(self, setup: Setup, folder: Path, to: Path) -> dict[str, str]:
-        """Keep the first held-out episode as an animation; a game that can't be drawn keeps none, and that is said."""
+    def keep_replay(self, setup: Setup, folder: Path, to: Path, *, number: int) -> dict[str, str]:
+        """Keep a held-out episode as an animation; a game that can't be drawn keeps none, and that is said."""
         from experiments.games.gym.replay import keep_episode
 
-        return keep_episode(setup, folder, to)
+        return keep_episode(setup, folder, to, seed=setup.config.evaluation.episode_seed + number)
 
     def name_of(self, env: Any) -> str:
         """The game's id, as its key says it."""

@@ -73,17 +73,17 @@ def replay_episode(
     return shown.score
 
 
-def keep_episode(setup: Setup, folder: Path, to: Path) -> dict[str, str]:
-    """Write a policy's first held-out episode into ``to`` as an animation: its name, and what it shows."""
+def keep_episode(setup: Setup, folder: Path, to: Path, *, seed: int) -> dict[str, str]:
+    """Write a policy's held-out episode of a seed into ``to`` as an animation: its name, and what it shows."""
     try:
         score = replay_episode(
-            setup, folder, seed=None, level=None, map_seed=None, format="gif", out=str(to / "replay.gif"), fps=KEPT_FPS,
+            setup, folder, seed=seed, level=None, map_seed=None, format="gif", out=str(to / "replay.gif"), fps=KEPT_FPS,
             device="cpu",
         )  # fmt: skip
     except WaybillError as error:
         print(f"note: no game is kept: {error}", flush=True)
         return {}
-    return {"replay.gif": f"its first held-out episode of {setup.domain.id}, score {score:,.6g}"}
+    return {"replay.gif": f"its held-out episode {seed} of {setup.domain.id}, score {score:,.6g}"}
 
 
 class _Episode:

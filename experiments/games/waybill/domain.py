@@ -109,11 +109,11 @@ class WaybillDomain:
         refuse_seed(seed)
         replay_game(str(folder), **options)
 
-    def keep_replay(self, setup: Setup, folder: Path, to: Path) -> dict[str, str]:
-        """Keep the first held-out map's game as a record, and the board at its end as a picture."""
+    def keep_replay(self, setup: Setup, folder: Path, to: Path, *, number: int) -> dict[str, str]:
+        """Keep a held-out map's game as a record, and the board at its end as a picture."""
         from experiments.games.waybill.replay import keep_game
 
-        return keep_game(folder, to, map_seed=setup.config.evaluation.map_seed)
+        return keep_game(folder, to, map_seed=setup.config.evaluation.map_seed + number)
 
     def name_of(self, env: Any) -> str:
         """The name of the environment's level, as its key says it."""
