@@ -14,7 +14,7 @@ from experiments.diagnostics.visited import EvaluationWatch
 from experiments.games.waybill.environments import batch_env
 from experiments.runs.domain import ActGreedily, ThinksAhead, ValuesStates
 
-BATCH = 128  # games played at once
+GAMES_AT_ONCE = 128  # games played at once
 
 
 class Foreseen(NamedTuple):
@@ -52,8 +52,8 @@ class MapEvaluator:
 
     def __init__(self, *, setup: Setup, first_map: int, maps: int, level: LevelConfig | None = None) -> None:
         self._parts, self._gamma, self._progress = [], setup.gamma, setup.config.progress
-        for start in range(0, maps, BATCH):
-            count = min(BATCH, maps - start)
+        for start in range(0, maps, GAMES_AT_ONCE):
+            count = min(GAMES_AT_ONCE, maps - start)
             part = (first_map + start, count)
             self._parts.append(batch_env(setup, num_envs=count, maps=part, level=level, in_order=True))
 

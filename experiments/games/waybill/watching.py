@@ -24,6 +24,7 @@ from experiments.config import reading
 from experiments.games.waybill import environments
 from experiments.games.waybill.baselines import DEFAULT_LEVEL
 from experiments.games.waybill.config import waybill_config
+from experiments.games.waybill.evaluation import GAMES_AT_ONCE
 from experiments.games.waybill.lookahead.flags import lookahead_of
 from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.runs.domain import ActGreedily
@@ -105,7 +106,7 @@ def _watch_run(
         except WaybillError as error:
             raise WaybillError(f"--{error}") from None
     batch = env.batch  # below the environment: the orders that actions stand for, and the game's seed
-    obs, infos = env.reset(seed=0)
+    obs, infos = env.reset(seed=map_seed % GAMES_AT_ONCE)  # the game that an evaluation from map 0 on plays there
     game_seed, orders, weighed, rewards, over = int(batch.seeds[0]), [], [], [], False
     with ProgressReport(title="the policy plays", total=env.level.horizon) as report:
         while not over:

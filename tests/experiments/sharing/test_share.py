@@ -182,7 +182,7 @@ def test_what_cannot_be_shared_is_told_and_nothing_is_left(run: Path, shared: Pa
 
 
 def test_an_error_halfway_leaves_nothing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise OSError("the disk is full")
 
     monkeypatch.setattr(type(reading.read_run(run).domain), "keep_replay", fail)
