@@ -35,7 +35,7 @@ def test_a_game_depends_on_its_map_and_policy_alone(tmp_path: Path, monkeypatch:
     together = MapEvaluator(setup=setup, first_map=10, maps=9)(first_legal)
     alone = [MapEvaluator(setup=setup, first_map=10 + i, maps=1)(first_legal).score[0] for i in range(9)]
     assert together.score.tolist() == alone
-    monkeypatch.setattr(evaluation, "BATCH", 4)
+    monkeypatch.setattr(evaluation, "GAMES_AT_ONCE", 4)
     assert MapEvaluator(setup=setup, first_map=10, maps=9)(first_legal).score.tolist() == alone
     assert len(set(alone)) > 1
 
