@@ -69,10 +69,9 @@ def share_run(target: str, *, out: str, device: str = "auto") -> Path:
 
 def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, to: Path) -> None:
     """Write all files of a shared policy that will lie in ``to``."""
-    commands = public_commands(commands_in(reading.notes_of(folder)))
-    needs = [line for line in reading.notes_of(folder) if line.startswith(NEEDS)]
-    config = public_config(setup)
-    shared = {"commands": commands, "needs": needs, "config": config}
+    notes = reading.notes_of(folder)
+    commands, needs = public_commands(commands_in(notes)), [line for line in notes if line.startswith(NEEDS)]
+    shared = {"commands": commands, "needs": needs, "config": public_config(setup)}
     write_whole(place / SHARED_CONFIG, lambda file: file.write_text(json.dumps(shared, indent=2) + "\n"))
     checkpoints.save_policy(place, dict(saved))
     given = reading.read_run(place).with_config(device=setup.config.device, out=setup.config.out)
@@ -119,8 +118,8 @@ def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:
     """A run's result; None if there is none yet, or a version before has written it otherwise."""
     result, why = results.read_result(folder), "the run isn't finished"
     try:
-        rows = [] if result is None else list(result["scores"].values())
-        _ = [text(row) for row in rows for text in setup.domain.held_out(setup).columns.values()]
+        rows, columns = [] if result is None else result["scores"].values(), setup.domain.held_out(setup).columns
+        _ = [text(row) for row in rows for text in columns.values()]
     except (LookupError, TypeError):
         result, why = None, f"its {results.RESULT} is of a version before"
     if result is None:
