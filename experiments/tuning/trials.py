@@ -29,6 +29,7 @@ from experiments.config import reading
 from experiments.config.choices import without_targets
 from experiments.config.keys import flat
 from experiments.config.reading import Setup
+from experiments.config.saved import saved_config
 from experiments.diagnostics.visited import EvaluationWatch
 from experiments.runs.domain import ActGreedily, Evaluator
 from experiments.runs.loop import make_loop, train
@@ -119,7 +120,7 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
 
 
 def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
-    there: Any = OmegaConf.to_container(OmegaConf.load(path))
+    there: Any = OmegaConf.to_container(saved_config(path))
     before, now = flat(there | {"config": without_targets(there["config"])}), flat(wanted)
     for key in sorted({*before, *now} - {f"search.{name}" for name in MAY_CHANGE}):
         if before.get(key) != now.get(key):
