@@ -42,7 +42,9 @@ def problem(path: Path, text: str | bytes) -> str:
 
 def test_plain_data_is_read_as_it_was_written(tmp_path: Path) -> None:
     content = {"a": {"b": [1, 2.5, None, True, "x"]}, "small": 1e-05, "text": "1e-3", "empty": {}, "ü": "$x {y} & *z"}
-    (tmp_path / "c.yaml").write_text("# a comment with ${env} & *alias\n" + OmegaConf.to_yaml(OmegaConf.create(content)))
+    (tmp_path / "c.yaml").write_text(
+        "# a comment with ${env} & *alias\n" + OmegaConf.to_yaml(OmegaConf.create(content))
+    )
     assert OmegaConf.to_container(saved_config(tmp_path / "c.yaml")) == content
 
 
@@ -78,7 +80,7 @@ def test_the_bomb_would_work_elsewhere() -> None:
     assert entries(yaml.safe_load(small)["d"]) == 9**4
 
 
-@pytest.mark.parametrize("change", [f"x: ${{oc.env:WAYBILL_SECRET}}\n", "x: &a 1\ny: *a\n"], ids=["env", "alias"])
+@pytest.mark.parametrize("change", ["x: ${oc.env:WAYBILL_SECRET}\n", "x: &a 1\ny: *a\n"], ids=["env", "alias"])
 def test_every_door_refuses_them(
     run: Path, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
