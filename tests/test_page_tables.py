@@ -95,7 +95,7 @@ def test_every_table_of_fields_is_checked() -> None:
 
 OPTIONAL = {
     "memory", "result_at_N.json", "trackers.json", "slurm", "slurm.json", "report", "sweep.csv", "projector",
-    "projector_config.pbtxt", "diagnosis.html",
+    "projector_config.pbtxt", "diagnosis.html", ".run.lock",
 }  # fmt: skip
 
 

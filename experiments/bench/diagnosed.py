@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from agents.acting.tally import ActionTally
 from experiments.common.progress import ProgressReport
 from experiments.config.choices import CONF
-from experiments.config.diagnostics import PARTS_SHOWN, DiagnosticsConfig
+from experiments.config.groups import PARTS_SHOWN, DiagnosticsConfig
 from experiments.config.reading import Setup, read_setup
 from experiments.config.schema import register
 from experiments.diagnostics.diagnostics import Diagnostics, Shown

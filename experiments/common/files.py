@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,20 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WaybillError(f"{path} is damaged or not one of ours ({error})") from None
     if not isinstance(content, dict):
         raise WaybillError(f"{path} is damaged or not one of ours (no section of keys)")
     return content
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+_LEFT = re.compile(r"\..+\.(\d+)\.tmp")  # a temporary file's name
+
+
+def write_whole(path: Path, write: Callable[[Path], object], *, lasting: bool = True) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
+
+    A file that is ``lasting`` is on the disk when this returns, whatever happens to the machine then.
 
     Raises:
         OSError: if the folder cannot be written; the old file is still there then.
@@ -36,8 +43,44 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
+        if lasting:
+            _to_disk(temporary)
         os.replace(temporary, path)
+        if lasting:
+            _to_disk(path.parent)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) != temporary:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # a full disk names no file
     except RuntimeError as error:  # torch reports a full disk or a missing folder as a RuntimeError
         raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or what a folder says of its files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of processes that were killed while they wrote in ``folder``."""
+    for path in folder.iterdir():
+        found = _LEFT.fullmatch(path.name)
+        if found is not None and path.is_file() and not _is_alive(int(found[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -87,7 +87,7 @@ class StepsFile:
         if now >= self._next:
             self._next = now + STEPS_SECONDS
             text = json.dumps({"env_step": env_step, "steps": self._total})
-            write_whole(self._path, lambda temporary: temporary.write_text(text))
+            write_whole(self._path, lambda temporary: temporary.write_text(text), lasting=False)
 
 
 def _clock(seconds: float) -> str:

@@ -18,6 +18,7 @@ from experiments.config import choices
 from experiments.config.choices import CLASSED
 from experiments.config.errors import explain, first_line, need
 from experiments.config.keys import group_of
+from experiments.config.saved import refuse_references, saved_config, saved_text
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
 from experiments.config.transfer import TransferSettings
 from experiments.config.whole_numbers import with_whole_numbers
@@ -224,9 +225,7 @@ def read_run(folder: Path) -> Setup:
     path, notes = folder / (CONFIG if (folder / CONFIG).is_file() else SHARED_CONFIG), []
     try:
         notes = notes_of(folder)
-        given = OmegaConf.create(path.read_text()) if path.name == CONFIG else _plain_config(_shared(folder))
-        if not isinstance(given, DictConfig):
-            raise WaybillError("a config is a section of keys")
+        given = saved_config(path) if path.name == CONFIG else _plain_config(_shared(folder))
         _leave_out_what_is_gone(given)
         return read_setup(given)
     except (WaybillError, OmegaConfBaseException, OSError, UnicodeDecodeError, YAMLError) as error:
@@ -243,7 +242,7 @@ def notes_of(folder: Path) -> list[str]:
         WaybillError: in one line, if it is damaged.
     """
     if (folder / CONFIG).is_file():
-        lines = (folder / CONFIG).read_text().splitlines()
+        lines = saved_text(folder / CONFIG).splitlines()
         return [line.removeprefix("# ") for line in lines[: next(_first_key(lines), 0)]]
     content = _shared(folder)
     notes = [content.get("commands"), content.get("needs")]
@@ -256,7 +255,7 @@ def notes_of(folder: Path) -> list[str]:
 def _shared(folder: Path) -> dict[str, Any]:
     """What a shared policy's config file holds: ``commands``, ``needs`` and ``config``."""
     try:
-        content = json.loads((folder / SHARED_CONFIG).read_text())
+        content = json.loads(saved_text(folder / SHARED_CONFIG))
     except (ValueError, RecursionError) as error:
         raise WaybillError(f"it is damaged or not one of ours ({first_line(error)})") from None
     if not isinstance(content, dict):
@@ -274,8 +273,7 @@ def _plain_config(content: Mapping[str, Any]) -> DictConfig:
     config = content.get("config")
     if not isinstance(config, dict):
         raise WaybillError("it has no section config")
-    if "${" in json.dumps(config):
-        raise WaybillError("a value in it stands for another (${…}), which no shared config may")
+    refuse_references(config)
     return OmegaConf.create(config)
 
 

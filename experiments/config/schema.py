@@ -16,9 +16,8 @@ from omegaconf import MISSING, OmegaConf
 from envs.waybill.core.levels import LevelConfig
 from experiments.config.choices import PARTS
 from experiments.config.curriculum import CurriculumConfig
-from experiments.config.diagnostics import DiagnosticsConfig
 from experiments.config.errors import check_device, need
-from experiments.config.groups import ActionsConfig, EncodingConfig, EvaluationConfig, RewardConfig
+from experiments.config.groups import ActionsConfig, DiagnosticsConfig, EncodingConfig, EvaluationConfig, RewardConfig
 from experiments.config.keys import file_name, sweep_name
 from experiments.config.rivals import SelfplaySettings, check_rivals, placeholders
 from experiments.config.whole_numbers import with_open_numbers

@@ -12,7 +12,7 @@ from experiments.common.files import write_whole
 from experiments.common.machine import device_of
 from experiments.common.progress import ProgressReport
 from experiments.config import reading
-from experiments.config.diagnostics import DiagnosticsConfig
+from experiments.config.groups import DiagnosticsConfig
 from experiments.config.keys import shell_command
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED

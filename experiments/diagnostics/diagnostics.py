@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.acting.policy import QPolicy
 from agents.acting.tally import SOURCES, ActionTally
 from agents.memory.transitions import Transitions
-from experiments.config.diagnostics import DiagnosticsConfig
+from experiments.config.groups import DiagnosticsConfig
 from experiments.diagnostics import drawings, embedding
 from experiments.diagnostics.checks import moved, wrong_masks
 from experiments.diagnostics.layers import (

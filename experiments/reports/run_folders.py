@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from experiments.config.errors import first_line
 from experiments.config.reading import CONFIG, notes_of
+from experiments.config.saved import saved_config
 from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
@@ -137,8 +138,7 @@ def natural(name: str) -> list[int | str]:
 def _add_run(folder: Path, found: FoundRuns) -> None:
     """Add the run in a folder with a config, or its seeds' runs that aren't begun if it is a group."""
     try:
-        text = (folder / CONFIG).read_text()
-        config = _config_of(text)
+        config = _config_of(folder / CONFIG)
     except Exception as error:  # whatever a damaged file makes of itself
         found.broken.append(f"{folder / CONFIG}: {first_line(error)}")
         return
@@ -161,10 +161,10 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
     found.finished.append(Run(folder, config, lines, result))
 
 
-def _config_of(text: str) -> dict[str, Any]:
+def _config_of(path: Path) -> dict[str, Any]:
     """A run's config as plain data. It isn't checked against today's schema: runs from before are to be read, too."""
-    config: Any = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
-    agent = config.get("agent") if isinstance(config, dict) else None
+    config: Any = OmegaConf.to_container(saved_config(path))
+    agent = config.get("agent")
     if not isinstance(agent, dict) or not isinstance(agent.get("name"), str) or not isinstance(config.get("seed"), int):
         raise WaybillError("it is no run's config, it lacks agent.name or seed")
     return config

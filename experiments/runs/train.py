@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.callbacks.callback import NoLearner, RunView
 from experiments.callbacks.calls import Calls, read_callbacks
-from experiments.common.files import write_whole
+from experiments.common import locks
+from experiments.common.files import remove_leftovers, write_whole
 from experiments.common.machine import device_of, use_tensor_cores
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config import reading
@@ -22,12 +23,15 @@ from experiments.config.keys import as_override
 from experiments.config.reading import CONFIG, Setup
 from experiments.config.schema import RESUMABLE
 from experiments.runs import commands, results, seeds, transfer
-from experiments.runs.checkpoints import load_last
+from experiments.runs.checkpoints import SEGMENTS, load_last
 from experiments.runs.finish import describe_run, finish_run, print_held_out
 from experiments.runs.loop import make_loop, train
 from experiments.runs.own_parts import needs, note_changes
 from experiments.runs.seed_run import is_reached
+from experiments.runs.session import Session
 from groundwork.errors import WaybillError
+
+RUN_LOCK = ".run.lock"  # held by the process that trains in a run's folder
 
 
 def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None = None) -> float:
@@ -62,10 +66,16 @@ def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
         setup = reading.read_run(folder)
     except WaybillError as error:
         raise WaybillError(f"resume={folder}: {error}") from None
-    evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
-    setup, before = _with_overrides(setup, overrides), setup.config
     if setup.player is not None:
         raise WaybillError(f"resume={folder}: agent={setup.player} does not learn, there is nothing to go on with")
+    with _alone(folder):
+        return _resume(folder, setup, overrides)
+
+
+def _resume(folder: Path, setup: Setup, overrides: Sequence[str]) -> float:
+    """Go on with a run that no other process is at work with."""
+    evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
+    setup, before = _with_overrides(setup, overrides), setup.config
     state = load_last(folder)
     done, wanted = state["env_step"], setup.config.steps
     if done >= wanted and evaluated:
@@ -103,6 +113,24 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
 
 
 def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str) -> float:
+    with contextlib.ExitStack() as alone:
+        session = _trained(setup, folder, state, command, alone)
+        try:
+            return finish_run(setup, folder, session)
+        except Exception:
+            session.end(None)
+            raise
+        except KeyboardInterrupt:
+            session.end(None)
+            how = commands.resume_command(folder)
+            line = f"stopped in the final evaluation; training is complete, go on with: {how}"
+            raise Interrupted(line) from None
+
+
+def _trained(
+    setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str, alone: contextlib.ExitStack
+) -> Session:
+    """Train, in a folder that is the run's ``alone`` as soon as it is there."""
     sources = transfer.sources(setup) if state is None else []  # a resumed run has them in its weights
     with StopRequest() as stop:
         validation = setup.domain.validation(setup)
@@ -113,6 +141,11 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
         own = dict(zip(seeds.folders(folder, setup), seeds.split(setup), strict=True))
         for place, one in ({folder: setup} | own).items():
             _claim(place, one, command, new=state is None)
+        if state is None:
+            alone.enter_context(_alone(folder))
+        else:
+            for place in own:  # once all configs are there: where the disk is full nothing has moved
+                _put_result_aside(place)
         starts = getattr(setup.agent, "learning_starts", 0)
         if setup.config.steps <= starts:
             line = f"steps={setup.config.steps} end before learning begins (agent.learning_starts={starts})"
@@ -121,27 +154,38 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
             print(f"training in {folder}", flush=True)
         else:
             print(f"going on in {folder} after {state['env_step']:,} steps", flush=True)
-        session = train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
-    try:
-        return finish_run(setup, folder, session)
-    except Exception:
-        session.end(None)
-        raise
-    except KeyboardInterrupt:
-        session.end(None)
-        line = f"stopped in the final evaluation; training is complete, go on with: {commands.resume_command(folder)}"
-        raise Interrupted(line) from None
+        return train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other process train in ``folder`` as long as the block lasts; what killed ones left half written goes.
+
+    Raises:
+        WaybillError: in one line, if another one is at work there.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locks.hold(folder / RUN_LOCK))
+        except locks.Held as other:
+            raise WaybillError(f"{folder}: {other} is training in there, and two would spoil it") from None
+        for place in (folder, folder / SEGMENTS, *folder.glob("seed*")):
+            if place.is_dir():
+                remove_leftovers(place)
+        yield
+
+
+def _put_result_aside(folder: Path) -> None:
+    """Keep the result of fewer steps under another name."""
+    old = results.read_result(folder)
+    if old is not None:
+        os.replace(folder / results.RESULT, folder / f"result_at_{old['env_steps']}.json")
 
 
 def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
-    """Save the config below the ``command`` that made it, a comment: two new runs never share a folder, and a result of
-    fewer steps is kept under another name.
-    """
+    """Save the config below the ``command`` that made it, a comment: two new runs never share a folder."""
     text = command + commands.as_comments(needs(setup)) + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
     if not new:
-        old = results.read_result(folder)
-        if old is not None:
-            os.replace(folder / results.RESULT, folder / f"result_at_{old['env_steps']}.json")
         write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +195,9 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
     except FileExistsError:
         how = as_override("resume", folder)
         raise WaybillError(f"{folder} holds a run already; go on with it by {how}") from None
+    except OSError:  # a full disk: an empty config is none
+        (folder / CONFIG).unlink(missing_ok=True)
+        raise
 
 
 def _run_player(setup: Setup, folder: Path, command: str) -> float:

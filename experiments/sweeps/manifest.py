@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
+from omegaconf import OmegaConf
 
 from experiments.common.files import write_whole
 from experiments.config.choices import TARGET
 from experiments.config.keys import PER_COMMAND, key_of
+from experiments.config.saved import saved_config
 from experiments.sweeps.process import LOG
 from groundwork.errors import WaybillError
 
@@ -115,7 +116,7 @@ def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str
 
 
 def _freeze(folder: Path, one: Planned) -> None:
-    text = yaml.safe_dump(one.config, sort_keys=False)
+    text = OmegaConf.to_yaml(OmegaConf.create(one.config))
     write_whole(folder / FROZEN, lambda temporary: temporary.write_text(text))
     if one.job.error is not None:
         write_whole(folder / LOG, lambda temporary: temporary.write_text(f"not started: {one.job.error}\n"))
@@ -185,8 +186,9 @@ def read_frozen(folder: Path) -> dict[str, Any]:
         WaybillError: in one line, if it isn't there or cannot be read.
     """
     try:
-        return dict(yaml.safe_load((folder / FROZEN).read_text()))
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        config: Any = OmegaConf.to_container(saved_config(folder / FROZEN))
+        return dict(config)
+    except (OSError, ValueError) as error:
         raise WaybillError(f"{folder / FROZEN}: {' '.join(str(error).split())}") from None
 
 

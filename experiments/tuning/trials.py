@@ -6,10 +6,12 @@ journal of the trials. Nobody looks at the held-out maps here: a trial is judged
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,10 +31,12 @@ from experiments.config import reading
 from experiments.config.choices import without_targets
 from experiments.config.keys import flat
 from experiments.config.reading import Setup
+from experiments.config.saved import saved_config
 from experiments.diagnostics.visited import EvaluationWatch
 from experiments.runs.domain import ActGreedily, Evaluator
 from experiments.runs.loop import make_loop, train
 from experiments.runs.train import prepare
+from experiments.tuning.journal import mend_journal
 from experiments.tuning.settings import SearchSettings
 from groundwork.errors import WaybillError
 
@@ -105,6 +109,8 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
             raise WaybillError(f"search.space.{key}: {value}: {error}") from None
     frozen = {"search": OmegaConf.to_container(OmegaConf.structured(settings)), "config": plain}
     path = folder / SEARCH_FILE
+    if (folder / JOURNAL).is_file():
+        mend_journal(folder / JOURNAL)
     if path.is_file():
         _refuse_another(path, frozen)
         adopt(search.study())
@@ -119,7 +125,7 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
 
 
 def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
-    there: Any = OmegaConf.to_container(OmegaConf.load(path))
+    there: Any = OmegaConf.to_container(saved_config(path))
     before, now = flat(there | {"config": without_targets(there["config"])}), flat(wanted)
     for key in sorted({*before, *now} - {f"search.{name}" for name in MAY_CHANGE}):
         if before.get(key) != now.get(key):
@@ -207,7 +213,8 @@ class Reported:
 
 
 def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> None:
-    """Do a worker's part of a search: trial after trial until enough have begun."""
+    """Do a worker's part of a search: trial after trial until enough have begun, or its parent process is gone."""
+    _end_with_parent()
     search = TuningSearch(settings, plain, folder)
     study, space = search.study(), settings.distributions()
     while begun(study) < settings.trials or study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -227,6 +234,19 @@ def do_trials(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> 
             study.tell(trial, state=TrialState.FAIL)
             if not is_mistake(error):
                 raise
+
+
+def _end_with_parent() -> None:
+    """Ask this process to stop as soon as the one that started it is gone, however that ended."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _value(search: TuningSearch, trial: optuna.Trial) -> float:

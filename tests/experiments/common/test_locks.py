@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from experiments.common import locks
+from groundwork.errors import WaybillError
 from sweeping import ROOT, until
 
 HOLD = """
@@ -61,3 +62,15 @@ def test_children_do_not_keep_it(tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "lock")
     child.kill()
     child.wait()
+
+
+def test_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "dear").write_text("diary")
+    (tmp_path / "lock").symlink_to("dear")
+    line = f"^{tmp_path}/lock is a link, a lock must be a file of its own$"
+    with pytest.raises(WaybillError, match=line), locks.hold(tmp_path / "lock"):
+        pass
+    for ask in (locks.is_held, locks.holder):
+        with pytest.raises(WaybillError, match=line):
+            ask(tmp_path / "lock")
+    assert (tmp_path / "dear").read_text() == "diary"

@@ -13,7 +13,7 @@ from composing import CONF, composed
 from typed import command, refused
 
 from experiments.config import choices, reading
-from experiments.config.diagnostics import PARTS_SHOWN
+from experiments.config.groups import PARTS_SHOWN
 from experiments.config.schema import GROUPS
 
 BEFORE = sorted((Path(__file__).parent / "before").glob("*.yaml"))  # as the version before the moves wrote them

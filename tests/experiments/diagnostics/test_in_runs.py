@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from experiments.config.diagnostics import PARTS_SHOWN
+from experiments.config.groups import PARTS_SHOWN
 from experiments.runs.checkpoints import read_policy
 from experiments.runs.train import resume_run, start_run
 from groundwork.errors import WaybillError
