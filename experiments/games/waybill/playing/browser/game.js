@@ -5,7 +5,7 @@ function mayPlay(table) {
 }
 
 function startPlaying({ page, view, drawn }) {
-  const table = { opened: { page, view, drawn }, news: page.play, secret: takeSecret(), parts: {}, asked: null, question: 0, busy: false };
+  const table = { opened: { page, view, drawn }, news: page.play, secret: takeSecret(), parts: {}, asked: null, question: 0, actsIn: null };
   if (page.play.over) return showEnding(table);
   document.body.classList.add("live");
   KEYS.push(["Enter", "on the map: to the orders of the tile"], ["x", "pass"], ["u", "undo, where it is on"]);

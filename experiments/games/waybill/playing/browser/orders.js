@@ -120,17 +120,19 @@ async function undoTurn(table) {
   if (table.news.practice) await act(table, "/undo", { turn: table.news.turn });
 }
 
-// Something that changes the game: what is wrong with it is said, the rest comes with the news.
+// Something that changes the game: what is wrong with it is said, the rest comes with the news. A second press in the same turn is
+// dropped; one in the next turn is not, though the answer to the first may still be on its way: news can be faster.
 async function act(table, path, fields) {
-  if (table.busy) return;
-  table.busy = true;
+  const { turn } = table.news;
+  if (table.actsIn === turn) return;
+  table.actsIn = turn;
   say(table, "");
   try {
     await writeTo(path, fields);
   } catch (error) {
     say(table, error.message);
   } finally {
-    table.busy = false;
+    if (table.actsIn === turn) table.actsIn = null;
   }
 }
 

@@ -80,6 +80,19 @@ def test_it_is_played_by_keys_alone(sit: Any) -> None:
     assert "pass" in table.text("#help")
 
 
+def test_an_order_counts_though_the_answer_to_the_one_before_is_still_on_its_way(sit: Any) -> None:
+    session = session_on("haul")
+    table = sit(session)
+    late = "answer => new Promise(done => setTimeout(() => done(answer), 600_000))"
+    table.page.evaluate(
+        f"() => {{ const real = fetch; window.fetch = (at, how) => at === '/order' ? real(at, how).then({late}) : real(at, how); }}"
+    )
+    for turn in range(3):
+        table.page.keyboard.press("x")
+        table.at_turn(turn + 1)
+    assert [order["verb"] for order, *_ in session.orders] == [st.PASS] * 3
+
+
 def test_hints_are_shown_with_their_reason_on_the_panel(sit: Any) -> None:
     session = session_on("haul")
     table = sit(session, policy=None)
