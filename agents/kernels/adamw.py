@@ -39,7 +39,7 @@ def clipped_adamw(  # type: ignore[no-untyped-def]
     to) shrink to ``decay`` of what they were.
 
     Numbers are float32, arrays [S, P]; an empty target stays as it is. ``grad_norm`` [S] is written, ``norm_sum`` [S]
-    added to.
+    added to. A seed whose gradient's norm is not finite stays as it is.
     """
     last = np.int64(corrected.size - 1)
     keep_1, keep_2, one = np.float32(BETA_1), np.float32(BETA_2), np.float32(1)
@@ -50,6 +50,8 @@ def clipped_adamw(  # type: ignore[no-untyped-def]
             total += gradient[i] * gradient[i]
         grad_norm[s] = np.sqrt(total)
         norm_sum[s] += grad_norm[s]
+        if not np.isfinite(grad_norm[s]):
+            continue
         scale = min(one, max_norm / (grad_norm[s] + np.float32(1e-6)))
         for r in range(decayed.shape[0]):
             for i in range(decayed[r, 0], decayed[r, 1]):

@@ -56,18 +56,19 @@ class QFitter(Updater):
         if self.is_fused and teacher_weight == 0:
             arrays = (batch[name].numpy() for name in ("mask", "a", "target", "weights"))
             self._fused_for(batch["a"].shape[1]).fit(batch["obs"], *arrays)
-            self.optimizer.step()
+            self.move(batch)
         elif teacher_weight == 0:
             self._run(*(batch[name] for name in _COLUMNS))
         else:
             self._differentiate(batch, teacher_weight)
-            self.optimizer.step()
+            self.move(batch)
         self.updated()
 
     def _step(self, *columns: Tensor) -> None:
         """The part of an update that a CUDA graph can replay, on a batch's ``_COLUMNS``."""
-        self._differentiate(dict(zip(_COLUMNS, columns, strict=True)), 0.0)
-        self.optimizer.step()
+        batch = dict(zip(_COLUMNS, columns, strict=True))
+        self._differentiate(batch, 0.0)
+        self.move(batch)
 
     def _fused_for(self, batch_size: int) -> FusedMLP:
         """The fused update for batches of that size, made anew when the size changes."""

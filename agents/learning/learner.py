@@ -100,10 +100,13 @@ class QLearner(Updater):
         """The part of an update that a CUDA graph can replay: gradients, optimiser, moving target network.
 
         Returns the TD errors [S, B]. The teacher's loss needs autograd; all ways share what an update leaves behind.
+
+        Raises:
+            NotFiniteError: see ``Updater.move``.
         """
         fused = self.fused if teacher_weight == 0 else None
         td_error = self._differentiate(batch, teacher_weight) if fused is None else fused.gradients(batch)
-        self.optimizer.step(*(() if self.tau is None else (self.target_flat.values, self.tau)))
+        self.move(batch, *(() if self.tau is None else (self.target_flat.values, self.tau)))
         return td_error
 
     def _differentiate(self, batch: Transitions, teacher_weight: float) -> Tensor:
@@ -157,10 +160,13 @@ class QLearner(Updater):
         super().move_towards(values, share, seeds)
         self.target_flat.values[seeds].copy_(self.flat.values[seeds])
 
+    def _targets(self) -> dict[str, Tensor]:
+        """See ``Updater``."""
+        return {name: value.detach().clone() for name, value in self.target_network.state_dict().items()}
+
     def state_dict(self) -> dict[str, Any]:
         """Also the target network's weights."""
-        weights = {name: value.clone() for name, value in self.target_network.state_dict().items()}
-        return super().state_dict() | {"target_network": weights}
+        return super().state_dict() | {"target_network": self._targets()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from that state.

@@ -22,6 +22,7 @@ class FlatAdamW:
     """AdamW (Loshchilov & Hutter 2019, algorithm 2) with the gradient norm of each seed clipped before.
 
     Weights decay, biases and what normalisation and noise are scaled by don't: only parameters named ``weight`` do.
+    A gradient whose norm is not finite changes nothing, or on a GPU counts as 0: ``grad_norm`` tells.
     """
 
     def __init__(self, parameters: FlatParameters, *, weight_decay: float, max_grad_norm: float) -> None:
@@ -38,6 +39,7 @@ class FlatAdamW:
         self.norm_sum = torch.zeros_like(self.grad_norm)  # [S], of the steps since somebody set it to zero
         own = (self.values, self.gradients, self.mean, self.square, self.grad_norm, self.norm_sum)
         self._arrays = tuple(x.numpy() for x in own) if device.type == "cpu" else ()
+        self.norms = self._arrays[4] if self._arrays else np.zeros(0, np.float32)  # ``grad_norm``, on a CPU
         if device.type != "cpu":
             self._prepare_tensors()
 
@@ -94,7 +96,8 @@ class FlatAdamW:
         """The same in tensor operations, for a GPU, reading all numbers that change on the device."""
         torch.linalg.vector_norm(self.gradients, dim=1, out=self.grad_norm)
         self.norm_sum += self.grad_norm
-        self.gradients.mul_((self.max_grad_norm / (self.grad_norm + 1e-6)).clamp(max=1.0).unsqueeze(1))
+        scale = (self.max_grad_norm / (self.grad_norm + 1e-6)).clamp(max=1.0).unsqueeze(1)
+        self.gradients.mul_(scale).masked_fill_(~torch.isfinite(self.grad_norm).unsqueeze(1), 0.0)
         self.mean.lerp_(self.gradients, 1 - BETA_1)
         self.square.mul_(BETA_2).addcmul_(self.gradients, self.gradients, value=1 - BETA_2)
         assert self._since is not None

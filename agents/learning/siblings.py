@@ -52,7 +52,7 @@ class SiblingFitter(Updater):
             share = counted * (counted.shape[1] / total.unsqueeze(1))
             self.note(loss, q_mean, (error.abs() * counted).sum(1) / total, target.flatten(1, 2), share)
         self.optimizer.begin(self.learning_rate(env_step))
-        self.optimizer.step()
+        self.move(batch)
         self.updated()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,10 +10,13 @@ import torch
 from torch import Tensor
 
 from agents.acting.teacher import Teacher
+from agents.learning.finite import diverged
 from agents.learning.optimiser import FlatAdamW
+from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork, taken
 from agents.networks.heads import Head
 from agents.networks.weights import FlatParameters, load_weights
+from groundwork.errors import NotFiniteError
 
 _METRICS = ("loss", "q_mean", "td_error_abs", "grad_norm", "at_ends")
 
@@ -47,8 +50,42 @@ class Updater:
         self.teacher: Teacher | None = None
         self.fused = None
         self._sums = torch.zeros(len(self.flat.values), len(_METRICS), device=self.flat.values.device)
+        self.on_cpu = self.flat.values.device.type == "cpu"
+        self._summed = self._sums.numpy() if self.on_cpu else np.zeros((0, 0), np.float32)
         self._counted = 0  # updates since the last read of the sums
         self.after_next: list[Callable[[], None]] = []  # to be called once the next update is done
+
+    def move(self, batch: Mapping[str, Tensor] | Transitions, *moved_along: Any) -> None:
+        """The optimiser's step, once the gradients of a batch are there; see ``FlatAdamW.step`` for what moves along.
+
+        Raises:
+            NotFiniteError: on a CPU, if the loss or the norm of a gradient is not finite; the weights stay as they
+                were then. On a GPU, which is not waited for, the step passes over such a gradient, and ``metrics``
+                raises.
+        """
+        if self.on_cpu and not self._loss_is_finite:
+            raise self._diverged("the loss is not finite", batch)
+        self.optimizer.step(*moved_along)
+        if self.on_cpu and not np.isfinite(self.optimizer.norms).all():
+            raise self._diverged("the gradient's norm is not finite", batch)
+
+    @property
+    def _loss_is_finite(self) -> bool:
+        """True if all that was summed up to now is finite, the last update's loss, values and errors among it."""
+        return bool(np.isfinite(self._summed).all() and (self.fused is None or np.isfinite(self.fused.sums).all()))
+
+    def _diverged(self, what: str, batch: Mapping[str, Tensor] | Transitions | None) -> NotFiniteError:
+        columns = {} if batch is None else batch._asdict() if isinstance(batch, Transitions) else batch
+        return diverged(
+            what, update=self.updates + (batch is not None),
+            batch={name: column.clone() for name, column in columns.items() if column is not None},
+            weights={name: x.detach().clone() for name, x in self.network.state_dict().items()},
+            targets=self._targets(),
+        )  # fmt: skip
+
+    def _targets(self) -> dict[str, Tensor]:
+        """Copies of the target network's weights by name; empty without one."""
+        return {}
 
     def updated(self) -> None:
         """Count an update that is done, and call whoever waits for it."""
@@ -108,10 +145,15 @@ class Updater:
         """Means over the updates since the last call, for each seed; empty if there were none.
 
         at_ends, see ``Head.at_ends``, only for heads that have ends.
+
+        Raises:
+            NotFiniteError: if one is not finite.
         """
         if self._counted == 0:
             return [{} for _ in self._sums]
         self._collect()
+        if not torch.isfinite(self._sums).all():
+            raise self._diverged(f"of the last {self._counted} updates one's loss or gradient is not finite", None)
         means = (self._sums / self._counted).tolist()
         self._sums.zero_()
         self._counted = 0

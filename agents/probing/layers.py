@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -44,12 +45,15 @@ def dormant_share(rows: Tensor, threshold: float) -> float:
     return float((mean <= threshold * mean.mean().clamp(min=1e-9)).float().mean())
 
 
-def effective_rank(rows: Tensor) -> int:
+def effective_rank(rows: Tensor) -> float:
     """The fewest directions that hold 99 % of the singular values' sum of a layer's features [R, H], at most H.
 
-    srank of Kumar et al. 2021 ("Implicit under-parameterization", sec. 3), δ = 0.01; 0 if nothing is active.
+    srank of Kumar et al. 2021 ("Implicit under-parameterization", sec. 3), δ = 0.01; 0 if nothing is active,
+    NaN if what is active is not finite.
     """
     gram = rows.double().T @ rows.double()  # its eigenvalues are the squared singular values
+    if not torch.isfinite(gram).all():
+        return math.nan
     singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().flip(0)
     total = singular.sum()
     if total == 0:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -79,49 +84,118 @@ class EpisodeWindow:
         self.episodes = int(state["episodes"])
 
 
-class Curves:
-    """TensorBoard curves over environment steps. A resumed run drops points after ``from_step`` to make them again.
+def remove_curves(folder: Path) -> None:
+    """Remove the event files of a run that begins anew."""
+    for path in folder.glob("events.out.tfevents.*"):
+        path.unlink()
 
-    TensorBoard is loaded with the first point.
+
+class Curves:
+    """TensorBoard curves over environment steps, in an event file of this process.
+
+    A resumed run drops points after ``from_step`` to make them again. What is added is read by TensorBoard after
+    ``flush`` (points of one call come together), and on the disk after ``sync``. The file begins with the first point.
     """
 
     def __init__(self, *, folder: Path, from_step: int) -> None:
         self._folder, self._from_step = folder, from_step
-        self._writer: Any = None
+        self._stream: BinaryIO | None = None
+        self._records: Any = None
 
     def add(self, tags: Mapping[str, float], env_step: int) -> None:
         """One point for each tag."""
-        for tag, value in tags.items():
-            self._open().add_scalar(tag, value, env_step)
+        if tags:
+            self._write([{"tag": tag, "simple_value": float(value)} for tag, value in tags.items()], env_step)
+            self.flush()
 
     def add_histograms(self, tags: Mapping[str, np.ndarray], env_step: int) -> None:
-        """One distribution for each tag, of any numbers."""
+        """One distribution for each tag, of those numbers that are finite."""
+        from torch.utils.tensorboard.summary import histogram
+
         for tag, values in tags.items():
-            self._open().add_histogram(tag, values, env_step, bins="auto")
+            finite = values[np.isfinite(values)]
+            if finite.size:
+                self._write(list(histogram(tag, finite, bins="auto").value), env_step)
 
     def add_picture(self, tag: str, picture: bytes, env_step: int) -> None:
         """One picture, the bytes of a PNG or GIF."""
-        from tensorboard.compat.proto.summary_pb2 import Summary
-
         with Image.open(io.BytesIO(picture)) as opened:
             width, height = opened.size
-        image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=picture)
-        self._open().file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), env_step)
+        image = {"width": width, "height": height, "colorspace": 3, "encoded_image_string": picture}
+        self._write([{"tag": tag, "image": image}], env_step)
 
     def add_layout(self, charts: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
         """What the tab CUSTOM SCALARS shows: chapters of charts of several tags each."""
+        from torch.utils.tensorboard.summary import custom_scalars
+
         kind = "Multiline"
         lines = {name: {title: [kind, list(tags)] for title, tags in own.items()} for name, own in charts.items()}
-        self._open().add_custom_scalars(lines)
+        self._write(list(custom_scalars(lines).value), 0)
 
-    def _open(self) -> Any:
-        if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter
+    def _write(self, values: Sequence[Any], env_step: int) -> None:
+        """Write values (of protobuf's Summary, or their fields) of one step."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
 
-            self._writer = SummaryWriter(str(self._folder), purge_step=self._from_step + 1 if self._from_step else None)
-        return self._writer
+        self._open()
+        self._record(step=env_step, summary=Summary(value=values))
+
+    def _open(self) -> None:
+        """Begin the file, if that isn't done; TensorBoard is loaded with it."""
+        if self._stream is not None:
+            return
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._stream = self._next_file().open("xb")
+        self._records = RecordWriter(self._stream)
+        self._record(file_version="brain.Event:2")
+        if self._from_step:
+            self._record(step=self._from_step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def _next_file(self) -> Path:
+        """TensorBoard reads a folder's files in the order of their names, which begin with the second they are of.
+
+        Where the clock was set back, or is in the same second still, it is the one after the last.
+        """
+        before = [re.match(r"events\.out\.tfevents\.(\d{1,12})\.", path.name) for path in self._folder.iterdir()]
+        second = max([int(time.time()), *(int(found[1]) + 1 for found in before if found)])
+        return self._folder / f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
+
+    def _record(self, **fields: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        with self._told():
+            self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Name the file in what the system says of it."""
+        try:
+            yield
+        except OSError as error:
+            assert self._stream is not None
+            raise OSError(error.errno, error.strerror or str(error), self._stream.name) from error
+
+    def flush(self) -> None:
+        """Let readers see what was added."""
+        if self._stream is not None:
+            with self._told():
+                self._stream.flush()
+
+    def sync(self) -> None:
+        """Wait until all is on the disk."""
+        self.flush()
+        if self._stream is not None:
+            with self._told():
+                os.fsync(self._stream.fileno())
 
     def close(self) -> None:
-        """Write what is waiting and close the file."""
-        if self._writer is not None:
-            self._writer.close()
+        """Write what is waiting and close the file.
+
+        Raises:
+            OSError: if it could not be written; it is closed then, too.
+        """
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()

@@ -32,10 +32,13 @@ def read_json(path: Path) -> dict[str, Any]:
 _LEFT = re.compile(r"\..+\.(\d+)\.tmp")  # a temporary file's name
 
 
-def write_whole(path: Path, write: Callable[[Path], object], *, lasting: bool = True) -> None:
+def write_whole(
+    path: Path, write: Callable[[Path], object], *, lasting: bool = True, keep: Path | None = None
+) -> None:  # fmt: skip
     """Let ``write`` fill a temporary file beside ``path``, then put it in place in one step.
 
-    A file that is ``lasting`` is on the disk when this returns, whatever happens to the machine then.
+    A file that is ``lasting`` is on the disk when this returns, whatever happens to the machine then. The file that was
+    there before is kept as ``keep``, in the same folder.
 
     Raises:
         OSError: if the folder cannot be written; the old file is still there then.
@@ -45,6 +48,8 @@ def write_whole(path: Path, write: Callable[[Path], object], *, lasting: bool = 
         write(temporary)
         if lasting:
             _to_disk(temporary)
+        if keep is not None and path.is_file():
+            _keep(path, keep)
         os.replace(temporary, path)
         if lasting:
             _to_disk(path.parent)
@@ -53,9 +58,24 @@ def write_whole(path: Path, write: Callable[[Path], object], *, lasting: bool = 
             raise
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error  # a full disk names no file
     except RuntimeError as error:  # torch reports a full disk or a missing folder as a RuntimeError
+        cause = error.__context__
+        if isinstance(cause, OSError):
+            raise OSError(cause.errno, cause.strerror or str(cause), str(path)) from error
         raise OSError(f"cannot write {path}: {str(error).splitlines()[0]}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _keep(path: Path, keep: Path) -> None:
+    """Let ``keep`` be the file at ``path``, which stays there, too, where file systems allow it."""
+    other = keep.with_name(f".{keep.name}.{os.getpid()}.tmp")
+    try:
+        os.link(path, other)
+        os.replace(other, keep)
+    except OSError:
+        os.replace(path, keep)
+    finally:
+        other.unlink(missing_ok=True)  # it is still there if both were the same file
 
 
 def _to_disk(path: Path) -> None:

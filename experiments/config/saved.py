@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.errors import first_line
 from groundwork.errors import WaybillError
 
-MOST_BYTES = 2**20
+MOST_TEXT_BYTES = 2**20
 MOST_DEPTH = 32  # sections and lists within one another
 
 
@@ -51,9 +51,9 @@ def saved_text(path: Path) -> str:
         OSError: if it can't be read.
     """
     with path.open("rb") as stream:
-        data = stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise WaybillError(f"it is larger than any config ({MOST_BYTES:,} bytes)")
+        data = stream.read(MOST_TEXT_BYTES + 1)
+    if len(data) > MOST_TEXT_BYTES:
+        raise WaybillError(f"it is larger than any config ({MOST_TEXT_BYTES:,} bytes)")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -1,51 +1,37 @@
-"""Checkpoints: tensors and plain data in files that are written whole or not at all, and read without running code.
+"""A run's checkpoints, to go on from, and its policy, the weights that scored best.
 
-last.pt is for going on, on the machine of the run. policy.safetensors is what acts: the weights that scored best.
-
-What a memory holds changes little from one checkpoint to the next. What an agent calls ``segments`` (a section of
-tensors that never change, by name) is written once, into a file of its own beside last.pt, which tells the names and
-their files. It is written before last.pt, and removed after last.pt has done without it, so that a kill at any moment
-leaves a last.pt whose files are all there.
+What a memory holds changes little from one checkpoint to the next: its ``segments`` (see ``checkpoint_files``) are each
+written once, before last.pt, and removed when neither last.pt nor the one before needs them, so that a kill at any
+moment leaves a last.pt whose files are all there.
 """
 
 from __future__ import annotations
 
 import contextlib
-import pickle
+import os
+import shutil
+import sys
 import threading
-import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from experiments.common.files import write_whole
+from experiments.common.checkpoint_files import (
+    SEGMENTS,
+    load_checkpoint,
+    pack,
+    replace_segments,
+    unpack,
+    write_packed,
+)
 from experiments.common.tensors import load_tensors, save_tensors
 from experiments.config.keys import door_words, shell_command
 from groundwork.errors import WaybillError
 
-CHECKPOINT_FORMAT = 1
-LAST, POLICY = "last.pt", "policy.safetensors"
+LAST, PREVIOUS = "last.pt", "previous.pt"  # the checkpoint, and the one before it
+DAMAGED = "damaged.pt"  # a last.pt that could not be read
+POLICY = "policy.safetensors"
 _BEFORE = "best.pt"  # what held the policy in versions before
-SEGMENTS = "memory"  # the folder beside last.pt
-_ARRAY = "__array__"
-
-
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint: a reader sees the old file or the new one, never half of either.
-
-    Raises:
-        OSError: if the folder cannot be written; the old file is still there then.
-    """
-    _write(path, pack(content))
-
-
-def _write(path: Path, packed: dict[str, Any]) -> None:
-    import torch
-
-    whole = {"format": CHECKPOINT_FORMAT, **packed}
-    write_whole(path, lambda temporary: torch.save(whole, temporary))
 
 
 class CheckpointWriter:
@@ -54,6 +40,7 @@ class CheckpointWriter:
     def __init__(self, path: Path) -> None:
         self.path, self._folder = path, path.parent / SEGMENTS
         self._files: dict[str, str] = {}  # of each segment that is written
+        self._before: Collection[str] = ()  # files that the checkpoint before needs
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -66,12 +53,13 @@ class CheckpointWriter:
         """Go on from the last.pt that ``state`` was read from, if its segments are beside this one, too."""
         files = state.get("files", {})
         self._files = {name: file for name, file in files.items() if (self._folder / file).is_file()}
+        self._before = frozenset(self._files.values())
 
-    def begin(self, content: dict[str, Any]) -> None:
+    def begin(self, content: dict[str, Any], first: Callable[[], None] | None = None) -> None:
         """Begin to write a checkpoint, see ``save_checkpoint``; the one before is finished first.
 
         Tensors in ``content`` must be copies that nobody changes any more; arrays are copied here. Segments that are
-        ``saved`` may be None.
+        ``saved`` may be None. ``first`` is done before it is in place: what must be on the disk by then.
 
         Raises:
             Exception: what went wrong with the one before.
@@ -81,30 +69,33 @@ class CheckpointWriter:
 
         def write() -> None:
             try:
-                self._write(packed)
+                self._write(packed, first)
             except Exception as error:
                 self._error = error
 
         self._thread = threading.Thread(target=write, name="checkpoint")
         self._thread.start()
 
-    def _write(self, packed: dict[str, Any]) -> None:
-        """Write what is new, then last.pt, then remove what it does without."""
+    def _write(self, packed: dict[str, Any], first: Callable[[], None] | None) -> None:
+        """Write what is new, then last.pt, then remove what neither it nor the one before needs."""
         found: dict[str, Any] = {}
-        _replace_segments(packed, lambda name, tensor: found.update({name: tensor}))
+        replace_segments(packed, lambda name, tensor: found.update({name: tensor}))
         new = {name: tensor for name, tensor in found.items() if name not in self._files}
         if new:
             self._folder.mkdir(exist_ok=True)
             numbers = [int(path.stem) for path in self._folder.glob("*.pt") if path.stem.isdecimal()]
             file = f"{max(numbers, default=0) + 1}.pt"
-            _write(self._folder / file, {"segments": new})
+            write_packed(self._folder / file, {"segments": new})
             self._files |= dict.fromkeys(new, file)
         files = {name: self._files[name] for name in found}
-        _write(self.path, {**packed, "files": files})
+        if first is not None:
+            first()
+        write_packed(self.path, {**packed, "files": files}, keep=self.path.with_name(PREVIOUS))
+        before, self._before = self._before, frozenset(files.values())
         self._files = files
         if self._folder.is_dir():
             for path in self._folder.iterdir():
-                if path.name not in files.values():
+                if path.name not in self._before and path.name not in before:
                     with contextlib.suppress(OSError):  # the next checkpoint tries again
                         path.unlink()
 
@@ -130,66 +121,6 @@ class CheckpointWriter:
         error, self._error = self._error, None
         if error is not None:
             raise error
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint, all tensors on the CPU.
-
-    Segments are read from their files, too; ``files`` tells which.
-
-    Raises:
-        WaybillError: in one line, if the file is missing, damaged or of another version, or a segment's file is.
-    """
-    content = _load(path)
-    files = content.get("files", {})
-    if not isinstance(files, dict):
-        raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours (its files are {files!r})")
-    parts: dict[str, Any] = {}
-    for file in dict.fromkeys(files.values()):
-        if not isinstance(file, str) or Path(file).name != file:
-            raise WaybillError(f"checkpoint {str(path)!r} names {file!r}, which is no file of its own")
-        own = _load(path.parent / SEGMENTS / file).get("segments")
-        parts |= own if isinstance(own, dict) else {}
-
-    def part(name: str, tensor: Any) -> Any:
-        if tensor is None and name not in parts:
-            raise WaybillError(f"checkpoint {str(path)!r} is not whole: {name!r} is not in {files.get(name)!r}")
-        return parts.get(name, tensor)
-
-    _replace_segments(content, part)
-    return content
-
-
-def _load(path: Path) -> dict[str, Any]:
-    """One file, as it is."""
-    if not path.is_file():
-        raise WaybillError(f"there is no checkpoint {str(path)!r}: nothing was saved there yet")
-    import torch  # when it is needed: commands that only ask whether a file is there start at once
-
-    try:
-        _check_sums(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError, ValueError):
-        raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
-    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
-        found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
-    return unpack(content)
-
-
-def _check_sums(path: Path) -> None:
-    """Check the archive's own checksums, which ``torch.load`` passes over.
-
-    Raises:
-        ValueError: if it is no archive, or a part of it is not as it was written.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        raise ValueError(str(error)) from None
-    if damaged is not None:
-        raise ValueError(damaged)
 
 
 def save_policy(folder: Path, content: dict[str, Any]) -> None:
@@ -232,12 +163,42 @@ def _of_before(folder: Path) -> str:
 
 
 def load_last(folder: Path) -> dict[str, Any]:
-    """A run's last.pt: what all its seeds need to go on.
+    """A run's last checkpoint: what all its seeds need to go on. For whoever is alone at work in the folder.
+
+    If last.pt can't be read, it is put aside, and the one before takes its place; stderr says so.
 
     Raises:
-        WaybillError: in one line, if the file is missing, damaged or of another version.
+        WaybillError: in one line, if neither can be read.
     """
-    return _with_seeds(load_checkpoint(folder / LAST))
+    try:
+        return _with_seeds(load_checkpoint(folder / LAST))
+    except WaybillError as error:
+        if not (folder / PREVIOUS).is_file():
+            raise
+        first = error
+    try:
+        state = _with_seeds(load_checkpoint(folder / PREVIOUS))
+    except WaybillError as error:
+        raise WaybillError(f"{first}; and so is the one before: {error}") from None
+    kept = ""
+    if (folder / LAST).is_file():
+        os.replace(folder / LAST, folder / DAMAGED)
+        kept = f", it is kept as {DAMAGED}"
+    os.replace(folder / PREVIOUS, folder / LAST)
+    print(f"note: {first}{kept}; the one before, of step {state['env_step']:,}, takes its place", file=sys.stderr)
+    return state
+
+
+def is_begun(folder: Path) -> bool:
+    """True if there is a checkpoint to go on from."""
+    return any((folder / name).is_file() for name in (LAST, PREVIOUS))
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove all that only going on needs."""
+    for name in (LAST, PREVIOUS, DAMAGED):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / SEGMENTS, ignore_errors=True)
 
 
 def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:
@@ -250,42 +211,3 @@ def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:
         loop = {**loop, "env": {"parts": [loop["env"]]}}
     shared = {"env_step": state["env_step"], "seconds": own[0]["seconds"], "agent": state["agent"]}
     return {**shared, "seeds": own, "loop": loop}
-
-
-def _replace_segments(value: Any, put: Callable[[str, Any], Any]) -> None:
-    """Replace all segments in nested data by what ``put`` makes of name and tensor."""
-    if isinstance(value, dict):
-        for key, entry in value.items():
-            if key == "segments" and isinstance(entry, dict):
-                value[key] = {name: put(name, tensor) for name, tensor in entry.items()}
-            else:
-                _replace_segments(entry, put)
-    elif isinstance(value, list | tuple):
-        for entry in value:
-            _replace_segments(entry, put)
-
-
-def pack(value: Any) -> Any:
-    """Nested data with NumPy arrays and numbers as marked tensors and plain numbers."""
-    if isinstance(value, dict):
-        return {key: pack(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(pack(entry) for entry in value)
-    if isinstance(value, np.ndarray):
-        import torch
-
-        return {_ARRAY: torch.from_numpy(np.array(value))}
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def unpack(value: Any) -> Any:
-    """The inverse of ``pack``."""
-    if isinstance(value, dict):
-        if value.keys() == {_ARRAY}:
-            return value[_ARRAY].numpy()
-        return {key: unpack(entry) for key, entry in value.items()}
-    return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value
-
-
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size:,} bytes"

@@ -20,7 +20,7 @@ from experiments.runs import seeds, transfer
 from experiments.runs.domain import Curriculum, Evaluator, GameBatch, SelfPlay, n_actions_of, network_layout
 from experiments.runs.seed_run import Clock, SeedRun
 from experiments.runs.session import Session
-from groundwork.errors import WaybillError
+from groundwork.errors import NotFiniteError
 
 
 class BatchLoop:
@@ -79,8 +79,13 @@ class BatchLoop:
         for k, own in self._selfplay:
             own.take_snapshot(env_step, partial(agent.policy_state_dict, k))
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step, advice=self.advice)
-        obs_t, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
-        self._check_finite(obs_t, r_t)
+        try:
+            obs_t, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
+            _refuse_not_finite(obs_t, r_t)
+        except NotFiniteError as error:
+            before = {"obs_tm1": obs_tm1, "mask_tm1": mask_tm1, "a_tm1": a_tm1}
+            error.evidence |= {name: np.array(x) for name, x in before.items()}
+            raise
         self.obs = obs_t
         self.mask, self.groups, self.advice = self._legal(infos)
         reset_rows = infos["reset"]
@@ -98,16 +103,6 @@ class BatchLoop:
             window.add(part, part.get("_finished", ended))  # not every game that is cut off has ended
         agent.learn(env_step + self.config.num_envs)
         return self.config.num_envs
-
-    def _check_finite(self, obs_t: np.ndarray, r_t: np.ndarray) -> None:
-        """Refuse what cannot be learnt from, naming the game and the column."""
-        if not np.isfinite(r_t).all():
-            game = int(np.flatnonzero(~np.isfinite(r_t))[0])
-            raise WaybillError(f"game {game}: the reward is {r_t[game]}, allowed are finite numbers")
-        if not np.isfinite(obs_t).all():
-            game, column = (int(k) for k in np.argwhere(~np.isfinite(obs_t))[0])
-            line = f"observation column {column} is {obs_t[game, column]}, allowed are finite numbers"
-            raise WaybillError(f"game {game}: {line}")
 
     def state_dict(self) -> dict[str, Any]:
         """Games and what the agent sees of them."""
@@ -163,6 +158,20 @@ class BatchLoop:
                 reset_rows=np.ones(rows, np.bool_),
             )
             self.agent.learn(env_step)
+
+
+def _refuse_not_finite(obs_t: np.ndarray, r_t: np.ndarray) -> None:
+    """Refuse what cannot be learnt from, naming the game and the column."""
+    if not np.isfinite(r_t).all():
+        game = int(np.flatnonzero(~np.isfinite(r_t))[0])
+        line = f"the reward is {r_t[game]}"
+    elif not np.isfinite(obs_t).all():
+        game, column = (int(k) for k in np.argwhere(~np.isfinite(obs_t))[0])
+        line = f"observation column {column} is {obs_t[game, column]}"
+    else:
+        return
+    evidence = {"game": game, "r_t": np.array(r_t), "obs_t": np.array(obs_t)}
+    raise NotFiniteError(f"game {game}: {line}, allowed are finite numbers", evidence=evidence, diverged=False)
 
 
 class SB3Loop:
@@ -244,7 +253,7 @@ def train(
         session.finish()
     except BaseException as error:
         if isinstance(error, Exception):
-            session.save_unfinished()
+            session.save_unfinished(error)
         session.end(None)
         raise
     finally:

@@ -26,7 +26,7 @@ from experiments.diagnostics.painter import Painter
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import POLICY
 from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
-from groundwork.errors import WaybillError
+from groundwork.errors import NotFiniteError
 
 
 class TrainableAgent(Protocol):
@@ -153,14 +153,15 @@ class SeedRun:
         """Refuse to go on with weights that are not finite: nothing can be learnt from there.
 
         Raises:
-            WaybillError: in one line, with what to try.
+            NotFiniteError: in one line, with what to try.
         """
         for name, value in _tensors(self.agent.policy_state_dict(self.seed)):
             if not torch.isfinite(value).all():
                 step = self.env_step if env_step is None else env_step
                 best = f"{POLICY} is from step {self.best_step:,}" if self.best_score is not None else "nothing is kept"
                 line = f"training diverged: {name} is not finite after {step:,} steps; {best}"
-                raise WaybillError(f"seed={self.setup.config.seed}: {line}; try a lower agent.learning_rate")
+                line = f"seed={self.setup.config.seed}: {line}; try a lower agent.learning_rate"
+                raise NotFiniteError(line, evidence={"weights": self.agent.policy_state_dict(self.seed)}, diverged=True)
 
     def evaluate(self) -> None:
         """Play the validation games; keep the policy if it is the best so far (of equals the later one).
@@ -221,6 +222,11 @@ class SeedRun:
     def seconds(self) -> float:
         """Seconds of training so far."""
         return self.clock.seconds
+
+    def sync_curves(self) -> None:
+        """Wait until all points of the curves are on the disk."""
+        if self._curves is not None:
+            self._curves.sync()
 
     def close(self) -> None:
         """Close the curves."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.common.checkpoint_files import save_checkpoint
 from experiments.common.progress import ProgressReport
 from experiments.common.stopping import INTERRUPTED, Interrupted, StopRequest
 from experiments.config.errors import first_line
@@ -19,6 +20,9 @@ from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST
 from experiments.runs.commands import resume_command
 from experiments.runs.seed_run import Clock, SeedRun, TrainableAgent, passed
+from groundwork.errors import NotFiniteError
+
+EVIDENCE = "not_finite.pt"
 
 
 class Session:
@@ -70,6 +74,8 @@ class Session:
             self._writer.resume(state)
         for k, own in enumerate(self.seeds):
             own.begin(None if state is None else state["seeds"][k])
+        if state is None:
+            self.save()  # from now on it can be gone on with
         self.clock.start()
         self._start_step, self._start_seconds = self.env_step, self.clock.seconds
 
@@ -83,8 +89,7 @@ class Session:
             if own.reached is None:
                 own.after_step(env_step, None if tags is None else tags[k])
         if passed(before, env_step, self.config.checkpoint_every) and env_step < self.config.steps:
-            self._finish_writing()
-            self._writer.begin(self._state(cut_short=False))
+            self._begin_writing(cut_short=False)
         elif self._writer.is_written:
             self._finish_writing()
         if self._progress.due:
@@ -99,6 +104,7 @@ class Session:
         self.clock.stop()
         if self.stop.signal is None:
             self._painter.finish()
+        self._sync_curves()
         self.close()
         if self.stop.signal is not None:
             code = 128 + self.stop.signal if self.stop.signal != signal.SIGINT else INTERRUPTED
@@ -112,7 +118,8 @@ class Session:
         self._painter.close()
         self._progress.close()
         for own in self.seeds:
-            own.close()
+            with contextlib.suppress(OSError):  # that it can't be written was said when it was to be on the disk
+                own.close()
 
     def end(self, results: Sequence[Mapping[str, Any]] | None) -> None:
         """Tell the callbacks that the run ended, with each seed's result, or without."""
@@ -125,9 +132,17 @@ class Session:
         Raises:
             WaybillError: if the weights are not finite; last.pt stays as it was.
         """
+        self._begin_writing(cut_short=cut_short)
         self._finish_writing()
-        self._writer.begin(self._state(cut_short=cut_short))
+
+    def _begin_writing(self, *, cut_short: bool) -> None:
+        """Begin to write last.pt; the points up to it are on the disk before it is in place."""
         self._finish_writing()
+        self._writer.begin(self._state(cut_short=cut_short), first=self._sync_curves)
+
+    def _sync_curves(self) -> None:
+        for own in self.seeds:
+            own.sync_curves()
 
     def _state(self, *, cut_short: bool) -> dict[str, Any]:
         """What last.pt holds, all tensors as copies.
@@ -155,19 +170,37 @@ class Session:
         for own in self.seeds:
             own.calls.checkpoint(self.folder / LAST)
 
-    def save_unfinished(self) -> None:
-        """Save what can be saved when an error ends the run, and say so on stderr."""
+    def save_unfinished(self, error: Exception) -> None:
+        """Save what can be saved when an error ends the run, and say so on stderr.
+
+        What has diverged is nothing to go on with: it is kept as evidence, and last.pt stays.
+        """
         self._progress.close()
         with contextlib.suppress(Exception):  # what went wrong with an earlier file must not keep this one from its try
             self._writer.finish()
         kept = f"{self.folder / LAST} is from before" if (self.folder / LAST).is_file() else "nothing to go on with"
+        if isinstance(error, NotFiniteError):
+            self._keep_evidence(error)
+            if error.diverged:
+                print(f"not saved: the weights of step {self.env_step:,}; {kept}", file=sys.stderr, flush=True)
+                return
         try:
             self.save(cut_short=True)
-        except Exception as error:
-            print(f"not saved: {first_line(error)}; {kept}", file=sys.stderr, flush=True)
+        except Exception as other:
+            print(f"not saved: {first_line(other)}; {kept}", file=sys.stderr, flush=True)
             return
         how = f"once it is mended, go on with: {resume_command(self.folder)}"
         print(f"saved after {self.env_step:,} steps; {how}", file=sys.stderr, flush=True)
+
+    def _keep_evidence(self, error: NotFiniteError) -> None:
+        """Write down what was not finite, and what it came from."""
+        path = self.folder / EVIDENCE
+        try:
+            save_checkpoint(path, {"env_step": self.env_step, "error": str(error), **error.evidence})
+        except OSError as other:
+            print(f"the evidence is not saved: {first_line(other)}", file=sys.stderr, flush=True)
+            return
+        print(f"evidence: {path} holds {', '.join(error.evidence)}", file=sys.stderr, flush=True)
 
     def _tags(self, env_step: int) -> list[dict[str, float]]:
         """What the curves show of each seed's agent."""

@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.callbacks.callback import NoLearner, RunView
 from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common import locks
+from experiments.common.checkpoint_files import SEGMENTS
+from experiments.common.curves import remove_curves
 from experiments.common.files import remove_leftovers, write_whole
 from experiments.common.machine import device_of, use_tensor_cores
 from experiments.common.stopping import Interrupted, StopRequest
@@ -23,7 +25,7 @@ from experiments.config.keys import as_override
 from experiments.config.reading import CONFIG, Setup
 from experiments.config.schema import RESUMABLE
 from experiments.runs import commands, results, seeds, transfer
-from experiments.runs.checkpoints import SEGMENTS, load_last
+from experiments.runs.checkpoints import POLICY, is_begun, load_last, read_policy
 from experiments.runs.finish import describe_run, finish_run, print_held_out
 from experiments.runs.loop import make_loop, train
 from experiments.runs.own_parts import needs, note_changes
@@ -54,7 +56,7 @@ def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None
         command = "" if overrides is None else commands.as_comments([commands.command_line(overrides)])
         if setup.player is not None:
             return _run_player(setup, folder, command)
-        return _train_and_report(setup, folder, None, command)
+        return _train_and_report(setup, folder, None, command, new=True)
     except Exception:
         _discard(folder)
         raise
@@ -76,7 +78,30 @@ def _resume(folder: Path, setup: Setup, overrides: Sequence[str]) -> float:
     """Go on with a run that no other process is at work with."""
     evaluated = all(results.read_result(own) is not None for own in seeds.folders(folder, setup))
     setup, before = _with_overrides(setup, overrides), setup.config
-    state = load_last(folder)
+    state = None if _is_untrained(folder, setup) else load_last(folder)
+    if state is not None:
+        _refuse_finished(folder, setup, state, evaluated=evaluated)
+    prepare(setup)
+    note_changes(folder, setup)
+    if setup.config.steps != before.steps and setup.config.scheduled == before.scheduled:
+        line = f"go on over the first {before.scheduled:,} steps, as the run began, and stay at their last values"
+        wider = f"schedule_steps={setup.config.steps} stretches them"
+        print(f"note: learning rate, exploration and the like {line}; {wider}", flush=True)
+    lines = commands.commands_in(reading.notes_of(folder))
+    lines += [commands.command_line(overrides)] if overrides else []
+    return _train_and_report(setup, folder, state, commands.as_comments(lines), new=False)
+
+
+def _is_untrained(folder: Path, setup: Setup) -> bool:
+    """True if a run's process ended before it had saved anything, so that nothing is lost by beginning anew."""
+    if is_begun(folder) or any(list(own.glob("result*.json")) for own in seeds.folders(folder, setup)):
+        return False
+    policies = [own for own in seeds.folders(folder, setup) if (own / POLICY).is_file()]
+    return all(read_policy(own)["env_step"] == 0 for own in policies)
+
+
+def _refuse_finished(folder: Path, setup: Setup, state: Mapping[str, Any], *, evaluated: bool) -> None:
+    """Refuse to go on where nothing is left to do."""
     done, wanted = state["env_step"], setup.config.steps
     if done >= wanted and evaluated:
         hint = f"to extend it, add steps=N with N above {done}"
@@ -86,15 +111,6 @@ def _resume(folder: Path, setup: Setup, overrides: Sequence[str]) -> float:
         scores = ", ".join(f"{own['score']:g}" for own in reached if own is not None)
         hint = "to go on, add stop_at_score=null"
         raise WaybillError(f"resume={folder}: the run is finished (it reached {scores}); {hint}")
-    prepare(setup)
-    note_changes(folder, setup)
-    if setup.config.steps != before.steps and setup.config.scheduled == before.scheduled:
-        line = f"go on over the first {before.scheduled:,} steps, as the run began, and stay at their last values"
-        wider = f"schedule_steps={setup.config.steps} stretches them"
-        print(f"note: learning rate, exploration and the like {line}; {wider}", flush=True)
-    lines = commands.commands_in(reading.notes_of(folder))
-    lines += [commands.command_line(overrides)] if overrides else []
-    return _train_and_report(setup, folder, state, commands.as_comments(lines))
 
 
 def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
@@ -112,9 +128,11 @@ def _with_overrides(setup: Setup, overrides: Sequence[str]) -> Setup:
     return reading.read_setup(changed)
 
 
-def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str) -> float:
+def _train_and_report(
+    setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str, *, new: bool
+) -> float:  # fmt: skip
     with contextlib.ExitStack() as alone:
-        session = _trained(setup, folder, state, command, alone)
+        session = _trained(setup, folder, state, command, alone if new else None)
         try:
             return finish_run(setup, folder, session)
         except Exception:
@@ -128,9 +146,9 @@ def _train_and_report(setup: Setup, folder: Path, state: Mapping[str, Any] | Non
 
 
 def _trained(
-    setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str, alone: contextlib.ExitStack
+    setup: Setup, folder: Path, state: Mapping[str, Any] | None, command: str, alone: contextlib.ExitStack | None
 ) -> Session:
-    """Train, in a folder that is the run's ``alone`` as soon as it is there."""
+    """Train, in a new folder that is the run's ``alone`` as soon as it is there, or in one that is already (None)."""
     sources = transfer.sources(setup) if state is None else []  # a resumed run has them in its weights
     with StopRequest() as stop:
         validation = setup.domain.validation(setup)
@@ -140,18 +158,21 @@ def _trained(
             transfer.take_over(setup, loop, sources)
         own = dict(zip(seeds.folders(folder, setup), seeds.split(setup), strict=True))
         for place, one in ({folder: setup} | own).items():
-            _claim(place, one, command, new=state is None)
-        if state is None:
+            _claim(place, one, command, new=alone is not None)
+        if alone is not None:
             alone.enter_context(_alone(folder))
-        else:
-            for place in own:  # once all configs are there: where the disk is full nothing has moved
-                _put_result_aside(place)
+        for place in own:  # once all configs are there: where the disk is full nothing has moved
+            _put_result_aside(place)
+            if state is None:
+                remove_curves(place)
         starts = getattr(setup.agent, "learning_starts", 0)
         if setup.config.steps <= starts:
             line = f"steps={setup.config.steps} end before learning begins (agent.learning_starts={starts})"
             print(f"note: {line}: the policy stays untrained", flush=True)
-        if state is None:
+        if alone is not None:
             print(f"training in {folder}", flush=True)
+        elif state is None:
+            print(f"beginning anew in {folder}: nothing was saved there yet", flush=True)
         else:
             print(f"going on in {folder} after {state['env_step']:,} steps", flush=True)
         return train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=stop)

@@ -60,11 +60,10 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
 
     from experiments.runs import checkpoints, results, train
 
-    last = folder / checkpoints.LAST
     if not all(results.read_result(own) is not None for own in manifest.runs_of(folder, config)):
         if config.get("threads") is None:
             config["threads"] = threads
-        if last.is_file():
+        if checkpoints.is_begun(folder):
             train.resume_run(folder, overrides=[as_override("resume", folder), f"threads={config['threads']}"])
         else:
             _clear(folder)
@@ -72,8 +71,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
             overrides = None if found is None else found[1].overrides
             train.start_run(OmegaConf.create(config), folder=folder, overrides=overrides)
     if not keep_last:
-        last.unlink(missing_ok=True)
-        shutil.rmtree(folder / checkpoints.SEGMENTS, ignore_errors=True)
+        checkpoints.remove_checkpoints(folder)
 
 
 def _clear(folder: Path) -> None:

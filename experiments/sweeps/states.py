@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from experiments.common import locks
 from experiments.common.progress import STEPS
 from experiments.runs import results
-from experiments.runs.checkpoints import LAST
+from experiments.runs.checkpoints import is_begun
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import DONE, FAILED, LOCK, RUNNING, WAITING, read_record
 from groundwork.errors import WaybillError
@@ -95,7 +95,7 @@ def finished_run(folder: Path) -> tuple[dict[str, Any], Mapping[str, Any]] | Non
 
 def can_go_on(folder: Path) -> bool:
     """True if a job has saved something to go on from; ``folder`` is the job's."""
-    return (folder / LAST).is_file()
+    return is_begun(folder)
 
 
 def last_line(log: Path) -> str | None:

@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 
 from experiments.games.gym.shapes import Shapes, line_of
-from groundwork.errors import WaybillError
+from groundwork.errors import NotFiniteError, WaybillError
 
 MASK = "action_mask"
 TRIED_STEPS = 64  # of a game, before training begins
@@ -52,7 +52,7 @@ class GameChecks:
             with np.errstate(over="ignore"):
                 game, column = (int(k) for k in np.argwhere(~np.isfinite(given.astype(np.float32)))[0])
             line = f"observation column {column} is {given[game, column]}, allowed are finite float32 numbers"
-            raise self._error(where(game), line)
+            raise self._not_finite(where(game), line, {"observations": given})
         return rows
 
     def rewards(self, rewards: Any, where: Where) -> np.ndarray:
@@ -68,7 +68,8 @@ class GameChecks:
             raise self._error(where(bad), f"the reward is {_shown(rewards[bad])}, allowed is one number")
         if not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise self._error(where(bad), f"the reward is {values[bad]}, allowed are finite numbers")
+            line = f"the reward is {values[bad]}, allowed are finite numbers"
+            raise self._not_finite(where(bad), line, {"r_t": values})
         return values.astype(np.float32)
 
     def ends(self, flags: Any, name: str, where: Where) -> np.ndarray:
@@ -132,6 +133,10 @@ class GameChecks:
             if found.shape != self._shape or found.dtype.kind not in "biuf":
                 what = f"numbers of shape {found.shape}" if found.dtype.kind in "biuf" else _shown(one)
                 raise self._error(where(i), f"the observation is {what}, its space is {line_of(self._space)}")
+
+    def _not_finite(self, where: str, line: str, given: dict[str, np.ndarray]) -> NotFiniteError:
+        evidence = {name: np.array(x) for name, x in given.items()}
+        return NotFiniteError(str(self._error(where, line)), evidence=evidence, diverged=False)
 
     def _error(self, where: str, line: str) -> WaybillError:
         return WaybillError(f"env.id={self.id}: {where}: {line}")

@@ -58,3 +58,8 @@ def test_change_is_a_share_of_what_was() -> None:
     before = {"a": torch.tensor([[3.0, 4.0]]), "b": torch.zeros(1, 2)}
     after = {"a": torch.tensor([[3.0, 6.5]]), "b": torch.zeros(1, 2)}
     assert relative_change(before, after) == {"a": pytest.approx(0.5), "b": 0.0}
+
+
+def test_what_is_active_but_not_finite_has_no_rank() -> None:
+    assert np.isnan(effective_rank(torch.tensor([[1.0, np.inf], [0.0, 1.0]])))
+    assert np.isnan(effective_rank(torch.full((3, 2), 1e300, dtype=torch.float64)))  # whose squares are not finite

@@ -16,9 +16,10 @@ from trained_runs import StopAfter, differences
 from typed import command, refused
 
 from experiments.callbacks.callback import Evaluation, RunView
+from experiments.common import checkpoint_files
 from experiments.config.keys import CONFIG_DIR
 from experiments.config.reading import read_setup
-from experiments.runs import checkpoints, train
+from experiments.runs import train
 from experiments.runs.loop import make_loop
 from experiments.runs.loop import train as train_loop
 from groundwork.errors import WaybillError
@@ -91,7 +92,7 @@ def test_the_curves_hold_what_is_returned_and_scalars_gets_all_of_them(tmp_path:
 def test_a_run_with_callbacks_learns_the_same(tmp_path: Path) -> None:
     train.start_run(tiny_node(tmp_path, *DQN), folder=tmp_path / "without")
     train.start_run(tiny_node(tmp_path, *DQN, *NOTES), folder=tmp_path / "with")
-    states = [checkpoints.load_checkpoint(tmp_path / name / "last.pt") for name in ("without", "with")]
+    states = [checkpoint_files.load_checkpoint(tmp_path / name / "last.pt") for name in ("without", "with")]
     assert differences(*states) == []
 
 
@@ -191,7 +192,7 @@ def test_a_view_shows_and_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(AttributeError):
         run.env_step = 3  # type: ignore[misc]
     weights = run.weights()
-    saved = checkpoints.load_checkpoint(tmp_path / "run" / "last.pt")
+    saved = checkpoint_files.load_checkpoint(tmp_path / "run" / "last.pt")
     assert weights
     for name, array in weights.items():
         assert not array.flags.writeable, name

@@ -7,55 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from experiments.common.stopping import StopRequest
-from experiments.runs import checkpoints, results
-from experiments.runs.loop import BatchLoop, make_loop, session_of, train
+from experiments.runs import results
+from experiments.runs.loop import make_loop, session_of
 from experiments.runs.train import start_run
-from groundwork.errors import WaybillError
 from tiny import DQN, tiny_node, tiny_setup
 
 
 def test_a_result_is_valid_json_whatever_is_in_it(tmp_path: Path) -> None:
     results.write_result(tmp_path, {"a": float("nan"), "b": [1.0, float("-inf")], "c": {"d": (2.0, float("inf"))}})
     assert json.loads((tmp_path / "result.json").read_text()) == {"a": None, "b": [1.0, None], "c": {"d": [2.0, None]}}
-
-
-def spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int) -> tuple[BatchLoop, Path]:
-    """A tiny run whose weights become NaN in the ``at``-th batch step."""
-    setup = tiny_setup(tmp_path, *DQN)
-    validation = setup.domain.validation(setup)
-    loop = make_loop(setup, validation=validation)
-    assert isinstance(loop, BatchLoop)
-    step, calls = loop._step, [0]
-
-    def spoil(env_step: int) -> int:
-        calls[0] += 1
-        if calls[0] == at:
-            next(loop.agent.policy.network.parameters()).data.fill_(torch.nan)
-        return step(env_step)
-
-    monkeypatch.setattr(loop, "_step", spoil)
-    folder = tmp_path / "run"
-    folder.mkdir()
-    with StopRequest() as stop:
-        train(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=stop)
-    return loop, folder
-
-
-def test_weights_that_are_not_finite_end_a_run_and_what_was_saved_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(
-        WaybillError, match=r"^seed=0: training diverged: .* is not finite after \d+ steps; policy\.safe"
-    ):
-        spoilt(tmp_path, monkeypatch, at=90)
-    assert "not saved: seed=0: training diverged" in capsys.readouterr().err
-    run = tmp_path / "run"
-    for kept in (checkpoints.read_policy(run), checkpoints.load_last(run)):
-        numbers = [x for x in torch.utils._pytree.tree_leaves(kept) if isinstance(x, torch.Tensor)]
-        assert all(torch.isfinite(x).all() for x in numbers if x.is_floating_point())
 
 
 def test_a_score_that_is_no_number_is_never_the_best(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,9 @@ import pytest
 import torch
 from trained_runs import StopAfter, differences
 
+from experiments.common import checkpoint_files
 from experiments.common.stopping import StopRequest
-from experiments.runs import checkpoints
-from experiments.runs.checkpoints import LAST, CheckpointWriter
+from experiments.runs.checkpoints import LAST, PREVIOUS, CheckpointWriter
 from experiments.runs.loop import make_loop, session_of, train
 from tiny import DQN, tiny_setup
 
@@ -74,11 +74,12 @@ def test_the_file_holds_what_was_there_when_it_was_begun(tmp_path: Path) -> None
     writer.begin({"numbers": np.arange(3.0), "step": 2})  # waits for the first
     writer.finish()
     assert not writer.is_begun
-    assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 2
+    assert checkpoint_files.load_checkpoint(tmp_path / LAST)["step"] == 2
     writer.begin({"numbers": numbers})
     writer.finish()
-    assert checkpoints.load_checkpoint(tmp_path / LAST)["numbers"].tolist() == [-1.0] * 5
-    assert {path.name for path in tmp_path.iterdir()} == {LAST}
+    assert checkpoint_files.load_checkpoint(tmp_path / LAST)["numbers"].tolist() == [-1.0] * 5
+    assert checkpoint_files.load_checkpoint(tmp_path / PREVIOUS)["step"] == 2
+    assert {path.name for path in tmp_path.iterdir()} == {LAST, PREVIOUS}
 
 
 def test_what_went_wrong_is_raised_by_whoever_waits_and_the_old_file_stays(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_what_went_wrong_is_raised_by_whoever_waits_and_the_old_file_stays(tmp_p
     writer.begin({"step": 2, "bad": lambda: None})
     with pytest.raises(Exception, match="pickle"):
         writer.begin({"step": 3})
-    assert checkpoints.load_checkpoint(tmp_path / LAST)["step"] == 1
+    assert checkpoint_files.load_checkpoint(tmp_path / LAST)["step"] == 1
     writer.finish()  # it is told once
     lost = CheckpointWriter(tmp_path / "nowhere" / LAST)
     lost.begin({"step": 4})
@@ -104,8 +105,8 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_callbacks_hear_of_it
     loop: Any = make_loop(setup, validation=validation)
     go_on, held, real = threading.Event(), list[int](), torch.save
 
-    def slow_save(content: Any, path: Path) -> None:
-        if LAST in str(path) and not held:
+    def slow_save(content: Any, path: Any) -> None:
+        if LAST in str(path.name) and loop.env_step > 0 and not held:
             assert go_on.wait(60)
             held.append(loop.env_step)
         real(content, path)
@@ -124,20 +125,22 @@ def test_training_goes_on_while_a_checkpoint_is_written_and_callbacks_hear_of_it
     folder = tmp_path / "run"
     folder.mkdir()
     kept: list[dict[str, Any]] = []
-    session_class = "experiments.runs.seed_run.Calls.checkpoint"
-    monkeypatch.setattr(
-        session_class, lambda self, path: kept.append(checkpoints.load_checkpoint(path)) if path.name == LAST else None
-    )
+
+    def told(self: Any, path: Path) -> None:
+        if path.name == LAST:
+            kept.append(checkpoint_files.load_checkpoint(path))
+
+    monkeypatch.setattr("experiments.runs.seed_run.Calls.checkpoint", told)
     train(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=LetGo())
     assert held[0] >= 640
-    assert [state["env_step"] for state in kept] == [400, 800, 1200]
+    assert [state["env_step"] for state in kept] == [0, 400, 800, 1200]
     other = tiny_setup(tmp_path, *DQN, "checkpoint_every=400", "steps=1200")
     loop = make_loop(other, validation=validation)
     (tmp_path / "again").mkdir()
     train(
-        setup=other, folder=tmp_path / "again", loop=loop, validation=validation, state=kept[0], stop=StopRequest()
+        setup=other, folder=tmp_path / "again", loop=loop, validation=validation, state=kept[1], stop=StopRequest()
     )  # fmt: skip
-    assert differences(checkpoints.load_checkpoint(tmp_path / "again" / LAST), kept[-1]) == []
+    assert differences(checkpoint_files.load_checkpoint(tmp_path / "again" / LAST), kept[-1]) == []
 
 
 def test_what_is_saved_after_an_error_has_a_try_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +151,7 @@ def test_what_is_saved_after_an_error_has_a_try_of_its_own(tmp_path: Path, capsy
     session = session_of(setup, tmp_path, loop, validation, StopRequest())
     session.begin(None)
     session._writer.begin({"step": 1, "bad": lambda: None})
-    session.save_unfinished()
+    session.save_unfinished(RuntimeError("a bug"))
     session.close()
     assert capsys.readouterr().err.startswith("saved after 0 steps; once it is mended, go on with: ")
-    assert checkpoints.load_checkpoint(tmp_path / LAST)["env_step"] == 0
+    assert checkpoint_files.load_checkpoint(tmp_path / LAST)["env_step"] == 0

@@ -15,6 +15,7 @@ from gym_nodes import LEARNS, node
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trained_runs import StopAfter
 
+from experiments.common import checkpoint_files
 from experiments.common.stopping import Interrupted, StopRequest
 from experiments.config.reading import read_setup
 from experiments.games import evaluate
@@ -30,7 +31,7 @@ CARTPOLE = (*LEARNS, "env.id=CartPole-v1", "network.width=[16]", "steps=1200")
 def weights(folder: Path, name: str = POLICY) -> dict[str, Any]:
     if name == POLICY:
         return checkpoints.read_policy(folder)["policy"]["network"]
-    return checkpoints.load_checkpoint(folder / name)["agent"]["network"]
+    return checkpoint_files.load_checkpoint(folder / name)["agent"]["network"]
 
 
 def curve(folder: Path, tag: str) -> list[tuple[int, float]]:
@@ -78,7 +79,7 @@ def trained(folder: Path, *stops: int) -> dict[str, Any]:
         request = StopRequest() if stop is None else StopAfter(stop)
         with contextlib.nullcontext() if stop is None else pytest.raises(Interrupted, match=f"resume={folder}"):
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
-        state = checkpoints.load_checkpoint(folder / LAST)
+        state = checkpoint_files.load_checkpoint(folder / LAST)
     assert state is not None
     return state
 
@@ -106,8 +107,8 @@ def as_before(state: dict[str, Any]) -> dict[str, Any]:
 def test_a_checkpoint_of_before_is_gone_on_with(tmp_path: Path, seeds: int) -> None:
     (tmp_path / "run").mkdir()
     runs.start_run(tiny_node(tmp_path, *DQN, f"seeds={seeds}"), folder=tmp_path / "run" / "now")
-    state = checkpoints.load_checkpoint(tmp_path / "run" / "now" / LAST)
-    checkpoints.save_checkpoint(tmp_path / "run" / LAST, as_before(state))
+    state = checkpoint_files.load_checkpoint(tmp_path / "run" / "now" / LAST)
+    checkpoint_files.save_checkpoint(tmp_path / "run" / LAST, as_before(state))
     found = checkpoints.load_last(tmp_path / "run")
     assert_same_state(found["agent"], state["agent"])
     assert found["seconds"] == state["seconds"]

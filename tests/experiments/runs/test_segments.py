@@ -12,9 +12,10 @@ import pytest
 import torch
 from trained_runs import differences, trained
 
+from experiments.common import checkpoint_files
+from experiments.common.checkpoint_files import SEGMENTS
 from experiments.common.stopping import StopRequest
-from experiments.runs import checkpoints
-from experiments.runs.checkpoints import LAST, SEGMENTS, CheckpointWriter
+from experiments.runs.checkpoints import LAST, PREVIOUS, CheckpointWriter
 from experiments.runs.loop import make_loop, train
 from groundwork.errors import WaybillError
 from tiny import DQN, tiny_setup
@@ -29,12 +30,18 @@ def part(*names: str, saved: Any = ()) -> dict[str, Any]:
 
 
 def segments(path: Path) -> dict[str, list[float]]:
-    found = checkpoints.load_checkpoint(path)["agent"]["memory"][0]["segments"]
+    found = checkpoint_files.load_checkpoint(path)["agent"]["memory"][0]["segments"]
     return {name: numbers.tolist() for name, numbers in found.items()}
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / SEGMENTS).iterdir())
+    return sorted(path.name for path in (folder / SEGMENTS).glob("*"))
+
+
+def needed(folder: Path) -> list[str]:
+    """The files that the folder's last two checkpoints name."""
+    both = [checkpoint_files.load_checkpoint(folder / name)["files"] for name in (LAST, PREVIOUS)]
+    return sorted({file for named in both for file in named.values()})
 
 
 def save(writer: CheckpointWriter, *names: str) -> None:
@@ -54,10 +61,15 @@ def test_each_segment_is_written_once_and_goes_when_nothing_needs_it(tmp_path: P
     save(writer, "1b", "2a", "3a")
     assert files(tmp_path) == ["1.pt", "2.pt", "3.pt"]
     save(writer, "2a", "3a")
+    assert files(tmp_path) == ["1.pt", "2.pt", "3.pt"]  # the checkpoint before needs the first
+    assert segments(tmp_path / PREVIOUS) == {"1b": [1.0] * 4, "2a": [2.0] * 4, "3a": [3.0] * 4}
+    save(writer, "2a", "3a")
     assert files(tmp_path) == ["2.pt", "3.pt"]
     again = CheckpointWriter(tmp_path / LAST)
-    again.resume(checkpoints.load_checkpoint(tmp_path / LAST))
+    again.resume(checkpoint_files.load_checkpoint(tmp_path / LAST))
     assert set(again.saved) == {"2a", "3a"}
+    save(again, "3a", "4a")
+    assert files(tmp_path) == ["2.pt", "3.pt", "4.pt"]
     save(again, "3a", "4a")
     assert files(tmp_path) == ["3.pt", "4.pt"]
     assert segments(tmp_path / LAST) == {"3a": [3.0] * 4, "4a": [4.0] * 4}
@@ -65,7 +77,7 @@ def test_each_segment_is_written_once_and_goes_when_nothing_needs_it(tmp_path: P
 
 def test_in_another_folder_all_is_written_anew(tmp_path: Path) -> None:
     save(CheckpointWriter(tmp_path / LAST), "1a")
-    state = checkpoints.load_checkpoint(tmp_path / LAST)
+    state = checkpoint_files.load_checkpoint(tmp_path / LAST)
     (tmp_path / "other").mkdir()
     writer = CheckpointWriter(tmp_path / "other" / LAST)
     writer.resume(state)
@@ -83,19 +95,19 @@ def test_a_damaged_or_missing_file_is_told_in_one_line(tmp_path: Path) -> None:
     at = whole.index(torch.full((4,), 2.0).numpy().tobytes())
     file.write_bytes(whole[:at] + b"\x01" + whole[at + 1 :])
     with pytest.raises(WaybillError, match=r"2.pt' is damaged or not one of ours"):
-        checkpoints.load_checkpoint(tmp_path / LAST)
+        checkpoint_files.load_checkpoint(tmp_path / LAST)
     file.unlink()
     with pytest.raises(WaybillError, match=r"there is no checkpoint '.*2.pt'"):
-        checkpoints.load_checkpoint(tmp_path / LAST)
+        checkpoint_files.load_checkpoint(tmp_path / LAST)
     shutil.copy(tmp_path / SEGMENTS / "1.pt", file)
     with pytest.raises(WaybillError, match=r"last.pt' is not whole: '2a' is not in '2.pt'"):
-        checkpoints.load_checkpoint(tmp_path / LAST)
+        checkpoint_files.load_checkpoint(tmp_path / LAST)
     torch.save({"format": 1, **part("1a"), "files": ["1.pt"]}, tmp_path / LAST)
     with pytest.raises(WaybillError, match=r"last.pt' is damaged or not one of ours \(its files are \['1.pt'\]\)"):
-        checkpoints.load_checkpoint(tmp_path / LAST)
+        checkpoint_files.load_checkpoint(tmp_path / LAST)
     torch.save({"format": 1, **part("1a"), "files": {"1a": "../secret.pt"}}, tmp_path / LAST)
     with pytest.raises(WaybillError, match=r"names '../secret.pt', which is no file of its own"):
-        checkpoints.load_checkpoint(tmp_path / LAST)
+        checkpoint_files.load_checkpoint(tmp_path / LAST)
 
 
 def test_a_failed_save_loses_nothing(tmp_path: Path) -> None:
@@ -109,7 +121,8 @@ def test_a_failed_save_loses_nothing(tmp_path: Path) -> None:
     assert set(writer.saved) == {"1a", "2a"}
     save(writer, "2a")
     assert segments(tmp_path / LAST) == {"2a": [2.0] * 4}
-    assert files(tmp_path) == ["2.pt"]
+    assert segments(tmp_path / PREVIOUS) == {"1a": [1.0] * 4}
+    assert files(tmp_path) == ["1.pt", "2.pt"]
 
 
 @pytest.fixture
@@ -130,14 +143,14 @@ FULL_RING = (*DQN, "checkpoint_every=200", "agent.memory_capacity=480", "num_env
 @pytest.mark.usefixtures("small_blocks")
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_a_resumed_training_is_an_uninterrupted_one(tmp_path: Path, seeds: int) -> None:
-    """Round the ring, so that segments come and go; each file on disk is one that last.pt needs."""
+    """Round the ring, so that segments come and go; each file on disk is one that the last two checkpoints need."""
     given = (*FULL_RING, f"seeds={seeds}")
     whole = trained(tmp_path / "whole", *given)
     stopped = trained(tmp_path / "stopped", *given, stops=(21, 17, 2))
     assert len(whole["files"]) > 3 * seeds
     assert set(stopped["files"]) == set(whole["files"])
     assert differences(whole, stopped) == []
-    assert files(tmp_path / "stopped") == sorted(set(stopped["files"].values()))
+    assert files(tmp_path / "stopped") == needed(tmp_path / "stopped")
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -174,7 +187,7 @@ def test_a_kill_at_any_moment_of_a_save_leaves_a_run_to_go_on_with(
     for copy in copies:
         if not (copy / LAST).is_file():  # killed in the first save of all
             continue
-        state = checkpoints.load_checkpoint(copy / LAST)
+        state = checkpoint_files.load_checkpoint(copy / LAST)
         if (state["env_step"], len(files(copy))) in seen and resumed > 3:
             continue
         seen.add((state["env_step"], len(files(copy))))
@@ -182,8 +195,8 @@ def test_a_kill_at_any_moment_of_a_save_leaves_a_run_to_go_on_with(
         validation = setup.domain.validation(setup)
         loop = make_loop(setup, validation=validation)
         train(setup=setup, folder=copy, loop=loop, validation=validation, state=state, stop=StopRequest())
-        end = checkpoints.load_checkpoint(copy / LAST)
+        end = checkpoint_files.load_checkpoint(copy / LAST)
         assert differences(whole, end) == []
-        assert files(copy) == sorted(set(end["files"].values()))
+        assert files(copy) == needed(copy)
         resumed += 1
     assert resumed > 5

@@ -10,6 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from trained_runs import differences, trained
 
+from experiments.common import checkpoint_files
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import notes_of, read_run
 from experiments.runs import checkpoints, commands
@@ -120,7 +121,7 @@ def test_a_config_begins_with_the_commands_that_made_its_run(tmp_path: Path) -> 
 def test_a_killed_run_adopts_the_best_policy_saved_after_its_last_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     trained(folder, *DQN, stops=(3,))
-    state = checkpoints.load_checkpoint(folder / LAST)
+    state = checkpoint_files.load_checkpoint(folder / LAST)
     saved = checkpoints.read_policy(folder)
     checkpoints.save_policy(folder, {**saved, "score": 1e9, "env_step": 1300})
     setup = tiny_setup(tmp_path, *DQN, "steps=1400")
@@ -166,9 +167,9 @@ SB3 = {
 def test_stable_baselines_agents_train_and_go_on(tmp_path: Path, agent: str) -> None:
     folder = tmp_path / "run"
     runs.start_run(tiny_node(tmp_path, f"agent={agent}", *SB3[agent], "steps=600"), folder=folder)
-    first = checkpoints.load_checkpoint(folder / LAST)
+    first = checkpoint_files.load_checkpoint(folder / LAST)
     runs.resume_run(folder, overrides=["steps=1000"])
-    last = checkpoints.load_checkpoint(folder / LAST)
+    last = checkpoint_files.load_checkpoint(folder / LAST)
     assert first["env_step"] >= 600
     assert last["env_step"] >= 1000
     assert last["agent"]["counters"]["num_timesteps"] == last["env_step"]

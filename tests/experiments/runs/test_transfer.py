@@ -12,6 +12,7 @@ import torch
 from chain import assert_same_state
 from trained_runs import StopAfter, differences
 
+from experiments.common import checkpoint_files
 from experiments.common.stopping import StopRequest
 from experiments.config.reading import read_setup
 from experiments.games import evaluate
@@ -151,7 +152,7 @@ def trained(folder: Path, source: Path, *stops: int) -> dict[str, Any]:
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
         except KeyboardInterrupt:
             assert stop is not None
-        state = checkpoints.load_checkpoint(folder / LAST)
+        state = checkpoint_files.load_checkpoint(folder / LAST)
     assert state is not None
     return state
 

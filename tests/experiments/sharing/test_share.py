@@ -14,6 +14,7 @@ from PIL import Image
 from typed import command, refused
 
 from envs.waybill import record
+from experiments.common import checkpoint_files
 from experiments.config import reading
 from experiments.games.evaluate import evaluate_target
 from experiments.games.waybill.rivals import load_rival
@@ -150,7 +151,7 @@ def test_a_run_of_before_gets_its_policy_back(run: Path, tmp_path: Path) -> None
     old = tmp_path / "old"
     shutil.copytree(run, old)
     saved = checkpoints.read_policy(run)
-    checkpoints.save_checkpoint(old / "best.pt", saved)
+    checkpoint_files.save_checkpoint(old / "best.pt", saved)
     (old / "policy.safetensors").unlink()
     with pytest.raises(WaybillError) as caught:
         evaluate_target(str(old))

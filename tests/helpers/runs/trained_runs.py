@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from experiments.common import checkpoint_files
 from experiments.common.stopping import StopRequest
-from experiments.runs import checkpoints
 from experiments.runs.checkpoints import LAST
 from experiments.runs.loop import make_loop, train
 from tiny import tiny_setup
@@ -44,7 +44,7 @@ def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[
             train(setup=setup, folder=folder, loop=loop, validation=validation, state=state, stop=request)
         except KeyboardInterrupt:
             assert stop is not None
-        state = checkpoints.load_checkpoint(folder / LAST)
+        state = checkpoint_files.load_checkpoint(folder / LAST)
     assert state is not None
     assert state["env_step"] >= 1200
     return state

@@ -13,11 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from trained_runs import differences, trained
 
 from envs.waybill.vector_env import WaybillVectorEnv
+from experiments.common import checkpoint_files
 from experiments.games import evaluate
 from experiments.games.waybill.environments import batch_env, seats_env, training_env
 from experiments.games.waybill.rival_games import RivalGames
 from experiments.games.waybill.rivals import rivals_of, snapshot_pool
-from experiments.runs import checkpoints, train
+from experiments.runs import train
 from experiments.runs.loop import make_loop
 from tiny import DQN, tiny_node, tiny_setup
 
@@ -172,7 +173,7 @@ def test_the_first_snapshot_is_what_training_begins_with(tmp_path: Path) -> None
 
 def test_each_seed_has_a_pool_of_its_own(tmp_path: Path) -> None:
     train.start_run(tiny_node(tmp_path, *DQN, *SELF, "seeds=2", "steps=600"), folder=tmp_path / "group")
-    parts = checkpoints.load_checkpoint(tmp_path / "group" / "last.pt")["loop"]["env"]["parts"]
+    parts = checkpoint_files.load_checkpoint(tmp_path / "group" / "last.pt")["loop"]["env"]["parts"]
     first, second = (part["pool"] for part in parts)
     assert first["steps"] == second["steps"]
     step = first["steps"][-1]

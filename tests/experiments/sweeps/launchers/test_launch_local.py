@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from trained_runs import differences
 
-from experiments.common import locks
-from experiments.runs import checkpoints
+from experiments.common import checkpoint_files, locks
 from experiments.sweeps.launchers.local import LocalLauncher, visible_gpus
 from sweeping import chained, done, jobs, only, read, start, until, words
 from tiny import COMMON, DQN
@@ -111,7 +110,8 @@ def test_a_stopped_sweep_ends_like_one_that_was_not(tmp_path: Path) -> None:
         parts = [read(place / name / "result.json") for place in (folder, tmp_path / "whole_1")]
         for key in ("scores", "env_steps", "updates", "policy", "curve"):
             assert parts[0][key] == parts[1][key]
-        states = [checkpoints.load_checkpoint(place / name / "last.pt") for place in (folder, tmp_path / "whole_1")]
+        places = (folder, tmp_path / "whole_1")
+        states = [checkpoint_files.load_checkpoint(place / name / "last.pt") for place in places]
         assert differences(states[0], states[1]) == []
 
 
