@@ -93,11 +93,11 @@ def remove_curves(folder: Path) -> None:
 class Curves:
     """TensorBoard curves over environment steps, in an event file of this process.
 
-    A resumed run drops points after ``from_step`` to make them again. What is added is read by TensorBoard after
-    ``flush`` (points of one call come together), and on the disk after ``sync``. The file begins with the first point.
+    A resumed run drops points after ``from_step`` to make them again; None: a new run. What is added is seen by readers
+    after ``flush`` (points of one call come together), and on the disk after ``sync``. The file begins with the first.
     """
 
-    def __init__(self, *, folder: Path, from_step: int) -> None:
+    def __init__(self, *, folder: Path, from_step: int | None) -> None:
         self._folder, self._from_step = folder, from_step
         self._stream: BinaryIO | None = None
         self._records: Any = None
@@ -150,7 +150,7 @@ class Curves:
         self._stream = self._next_file().open("xb")
         self._records = RecordWriter(self._stream)
         self._record(file_version="brain.Event:2")
-        if self._from_step:
+        if self._from_step is not None:
             self._record(step=self._from_step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def _next_file(self) -> Path:

@@ -122,7 +122,7 @@ class SeedRun:
         """Open the curves, from a checkpoint if there is one; otherwise with an evaluation of the untrained policy."""
         if state is not None:
             self._load_state_dict(state)
-        self._curves = Curves(folder=self.folder, from_step=self.env_step)
+        self._curves = Curves(folder=self.folder, from_step=None if state is None else self.env_step)
         self.calls.begin()
         if self.setup.config.diagnostics.parts:
             self._curves.add_layout(CHARTS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,15 +100,60 @@ def test_a_restored_window_goes_on_where_it_was() -> None:
     assert again.episodes == 7
 
 
-def test_tensorboard_reads_the_points_and_a_resumed_run_drops_those_after_its_checkpoint(tmp_path: Path) -> None:
-    first = Curves(folder=tmp_path, from_step=0)
-    for step in (100, 200, 300):
-        first.add({"game/score": float(step)}, step)
-    first.close()
-    second = Curves(folder=tmp_path, from_step=200)
-    second.add({"game/score": -1.0}, 300)
-    second.close()
-    events = EventAccumulator(str(tmp_path))
-    events.Reload()
-    points = [(event.step, event.value) for event in events.Scalars("game/score")]
-    assert points == [(100, pytest.approx(100.0)), (200, pytest.approx(200.0)), (300, pytest.approx(-1.0))]
+def shown(folder: Path) -> list[tuple[int, float]]:
+    """The points of a curve as TensorBoard shows them."""
+    events = EventAccumulator(str(folder)).Reload()
+    return [(event.step, event.value) for event in events.Scalars("game/score")]
+
+
+def add(folder: Path, from_step: int | None, steps: Sequence[int], value: float) -> None:
+    curves = Curves(folder=folder, from_step=from_step)
+    for step in steps:
+        curves.add({"game/score": value, "other": 0.0}, step)
+    curves.close()
+
+
+@pytest.mark.parametrize(("start", "first"), [(200, (0, 100, 200)), (0, (0,)), (None, (0, 100, 200, 300))])
+def test_tensorboard_reads_the_points_and_a_resumed_run_drops_those_after_its_checkpoint(
+    tmp_path: Path, start: int | None, first: tuple[int, ...]
+) -> None:
+    add(tmp_path, None, (0, 100, 200, 300), 1.0)
+    add(tmp_path, start, (300,), -1.0)
+    assert shown(tmp_path) == [*((step, 1.0) for step in first), (300, -1.0)]
+
+
+def test_points_are_dropped_though_the_clock_was_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads event files in the order of their names, which begin with the time."""
+    for start, time_now in ((None, 2_000_000_000), (200, 1_000_000_000), (200, 1_000_000_000), (200, 1_999_999_999)):
+        monkeypatch.setattr("time.time", lambda now=time_now: float(now))
+        add(tmp_path, start, (200, 300) if start is None else (300,), float(time_now % 10_000_019))
+    assert shown(tmp_path) == [(200, float(2_000_000_000 % 10_000_019)), (300, float(1_999_999_999 % 10_000_019))]
+    assert len(list(tmp_path.glob("events.out.tfevents.20000000*"))) == 4
+
+
+def test_points_are_seen_at_once_and_pictures_once_they_are_on_the_disk(tmp_path: Path) -> None:
+    curves = Curves(folder=tmp_path, from_step=None)
+    curves.add({"game/score": 1.0}, 100)
+    assert shown(tmp_path) == [(100, 1.0)]
+    curves.add_histograms({"weights": np.array([1.0, np.nan, np.inf, 2.0]), "none": np.full(3, np.nan)}, 100)
+    curves.sync()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert events.Tags()["histograms"] == ["weights"]
+    (found,) = events.Histograms("weights")
+    assert (found.histogram_value.min, found.histogram_value.max, found.histogram_value.num) == (1.0, 2.0, 2.0)
+    curves.close()
+
+
+def test_where_a_curve_cannot_be_written_its_file_is_named(tmp_path: Path) -> None:
+    curves = Curves(folder=tmp_path, from_step=None)
+    curves.add({"game/score": 1.0}, 100)
+    (path,) = tmp_path.iterdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            curves.add({"game/score": 2.0}, 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.filename == str(path)
+    curves.close()

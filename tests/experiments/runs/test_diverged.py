@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from trained_runs import spoilt
 
 from experiments.common.checkpoint_files import load_checkpoint
-from experiments.common.stopping import StopRequest
 from experiments.runs import checkpoints
-from experiments.runs.loop import BatchLoop, make_loop, train
+from experiments.runs.loop import BatchLoop
 from experiments.runs.session import EVIDENCE
 from groundwork.errors import NotFiniteError
-from tiny import DQN, tiny_setup
+from tiny import DQN
 
 PQN = ("agent=pqn", "network.width=16", "agent.rollout=4", "agent.minibatches=2")
 LEARNERS = {
@@ -31,26 +30,6 @@ LEARNERS = {
         "agent.turns=3", "agent.memory_capacity=600",
     ),
 }  # fmt: skip
-
-
-def spoilt(tmp_path: Path, spoil: Callable[[BatchLoop], None], *given: str) -> None:
-    """A tiny run, ``tmp_path / "run"``, that is spoilt before its 90th batch step."""
-    setup = tiny_setup(tmp_path, *given, "log_every=100000", "evaluation.every=100000")
-    validation = setup.domain.validation(setup)
-    loop = make_loop(setup, validation=validation)
-    assert isinstance(loop, BatchLoop)
-    step, calls = loop._step, [0]
-
-    def spoiling(env_step: int) -> int:
-        calls[0] += 1
-        if calls[0] == 90:
-            spoil(loop)
-        return step(env_step)
-
-    loop._step = spoiling  # type: ignore[method-assign]
-    (tmp_path / "run").mkdir()
-    with StopRequest() as stop:
-        train(setup=setup, folder=tmp_path / "run", loop=loop, validation=validation, state=None, stop=stop)
 
 
 def all_finite(kept: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from experiments.common import checkpoint_files
 from experiments.common.stopping import StopRequest
 from experiments.runs.checkpoints import LAST
-from experiments.runs.loop import make_loop, train
+from experiments.runs.loop import BatchLoop, make_loop, train
 from tiny import tiny_setup
 
 
@@ -48,6 +49,26 @@ def trained(folder: Path, *overrides: str, stops: tuple[int, ...] = ()) -> dict[
     assert state is not None
     assert state["env_step"] >= 1200
     return state
+
+
+def spoilt(tmp_path: Path, spoil: Callable[[BatchLoop], None], *given: str) -> None:
+    """A tiny run, ``tmp_path / "run"``, that is spoilt before its 90th batch step."""
+    setup = tiny_setup(tmp_path, *given, "log_every=100000", "evaluation.every=100000")
+    validation = setup.domain.validation(setup)
+    loop = make_loop(setup, validation=validation)
+    assert isinstance(loop, BatchLoop)
+    step, calls = loop._step, [0]
+
+    def spoiling(env_step: int) -> int:
+        calls[0] += 1
+        if calls[0] == 90:
+            spoil(loop)
+        return step(env_step)
+
+    loop._step = spoiling  # type: ignore[method-assign]
+    (tmp_path / "run").mkdir()
+    with StopRequest() as stop:
+        train(setup=setup, folder=tmp_path / "run", loop=loop, validation=validation, state=None, stop=stop)
 
 
 def differences(a: Any, b: Any, path: str = "") -> list[str]:

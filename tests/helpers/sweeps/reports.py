@@ -80,7 +80,7 @@ def _played(score: float) -> MapGames:
 
 
 def _put_events(folder: Path, share: float) -> None:
-    curves = Curves(folder=folder, from_step=0)
+    curves = Curves(folder=folder, from_step=None)
     for step in (100, 200, 300):
         funnel = {f"game/funnel/{stage}": share * step / 300 for stage in STAGES}
         curves.add({"eval/score": 1000 * share * step / 300, **funnel}, step)
