@@ -10,7 +10,7 @@ device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs mistakes pictures other check bench bench-quick gpu clean .venv
+.PHONY: train test proofs mistakes crash pictures other check bench bench-quick gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -25,6 +25,10 @@ mistakes: $(TESTS)
 	$(BIN)/python tests/helpers/mistakes/walk.py $(ARGS)
 
 # The pictures of docs/gallery.md, after a training as that of `make train`; needs Chromium
+# Trainings killed at 50 random moments and at every named point, resumed, and compared with uninterrupted ones
+crash: $(TESTS)
+	$(BIN)/python tests/helpers/crash/crash.py $(ARGS)
+
 pictures: $(TESTS)
 	$(BIN)/python -m experiments.gallery $(ARGS)
 

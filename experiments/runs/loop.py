@@ -111,10 +111,18 @@ class BatchLoop:
         games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups, "advice": self.advice}
         return games | {"env_step": self.env_step}
 
+    def begins_anew(self, state: Mapping[str, Any]) -> str | None:
+        """What of a saved state cannot be gone on with; None if the run goes on bit for bit."""
+        if not state["env"]:
+            return "games like these cannot be saved and begin anew; all else goes on"
+        if state.get("cut_short"):
+            return "the games were left in the middle of a step and begin anew; all else goes on"
+        return None
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with those games."""
         obs, infos = self.env.load_state_dict(state["env"])
-        if not state["env"] or state.get("cut_short"):
+        if self.begins_anew(state) is not None:
             self._leave_games(state["obs"], self.mask if state["mask"] is None else state["mask"], state["env_step"])
             self.obs, (self.mask, self.groups, self.advice) = obs, self._legal(infos)
             return
@@ -208,6 +216,10 @@ class SB3Loop:
         """Nothing: the games start anew."""
         return {}
 
+    def begins_anew(self, state: Mapping[str, Any]) -> str:
+        """See ``BatchLoop``."""
+        return "Stable-Baselines3's games and random numbers begin anew; weights, optimiser, memory and counters go on"
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Nothing to go on with."""
 
@@ -245,6 +257,8 @@ def train(
     session = session_of(setup, folder, loop, validation, stop)
     if state is not None:
         loop.agent.load_state_dict(state["agent"])
+        if (anew := loop.begins_anew(state["loop"])) is not None:
+            print(f"note: {anew}: the run ends otherwise than one that was never interrupted", flush=True)
         loop.load_state_dict(state["loop"])
     try:
         session.begin(state)

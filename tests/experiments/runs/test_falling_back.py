@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import gym_nodes
 import pytest
 from outcome import points
 from trained_runs import differences
@@ -91,3 +92,26 @@ def test_a_run_whose_checkpoint_is_gone_is_not_begun_anew(finished: Path, tmp_pa
     line = refused(command("train.py", "resume=run", cwd=tmp_path), "train.py")
     assert line == "train.py: error: there is no checkpoint 'run/last.pt': nothing was saved there yet"
     assert (run / POLICY).read_bytes() == before
+
+
+SB3 = ("network=mlp", "agent.net_arch=[16]", "agent=sb3_maskable_ppo", "agent.n_steps=8", "agent.batch_size=16")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (DQN, None),
+        (SB3, "note: Stable-Baselines3's games and random numbers begin anew; weights, optimiser, memory and"),
+        (("env=gym",), "note: games like these cannot be saved and begin anew; all else goes on: the"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_gone_on_with_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], given: tuple[str, ...], said: str | None
+) -> None:
+    node = gym_nodes.node(tmp_path, "env.id=CartPole-v1") if "env=gym" in given else tiny_node(tmp_path, *given)
+    start_run(node, folder=tmp_path / "run")
+    capsys.readouterr()
+    resume_run(tmp_path / "run", overrides=["steps=1300"])
+    notes = [line for line in capsys.readouterr().out.splitlines() if "anew" in line]
+    assert len(notes) == (said is not None)
+    assert said is None or notes[0].startswith(said)

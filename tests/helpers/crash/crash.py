@@ -127,9 +127,13 @@ class Training:
 
 
 def prove(
-    names: list[str], *, kills: int, points: list[str], seed: int, place: Path, told: bool = False
+    names: list[str], *, kills: int, points: list[str], seed: int, place: Path, counts: tuple[int, ...] = (2, 5),
+    told: bool = False,
 ) -> list[Tally]:  # fmt: skip
-    """Kill and resume: ``kills`` in all, shared among the kinds, and each of the ``points`` in the first kind."""
+    """Kill and resume: ``kills`` in all, shared among the kinds, and each of the ``points`` in the first kind.
+
+    A point that comes again and again is tried at those ``counts``.
+    """
     rng, tallies, begun = random.Random(seed), [], time.monotonic()
     source = place / "source" / "run"
     if any("SOURCE" in " ".join(CASES[name]) for name in names):
@@ -147,7 +151,7 @@ def prove(
             training.at_random(f"random{chain}", min(4, wanted - tally.random_kills), rng, tally)
             _tell(told, tally, begun, before)
         for point in points if k == 0 else ():
-            for count in (1,) if point in ONCE else (2, 5):
+            for count in (1,) if point in ONCE else counts:
                 before, chain = len(tally.unlike), chain + 1
                 training.at_point(f"point{chain}", point, count, tally)
                 _tell(told, tally, begun, before, f" at {point!r}")

@@ -12,7 +12,8 @@ from trained_runs import differences
 from experiments.common.checkpoint_files import load_checkpoint
 from experiments.runs.checkpoints import LAST, POLICY, read_policy
 
-_TIMES = {"seconds", "steps_per_s", "seconds_since_start", "finished"}
+# Wall-clock times, and what the sources' checkout was like meanwhile
+_NOT_COMPARED = {"seconds", "steps_per_s", "seconds_since_start", "finished", "commit"}
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def points(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def _without_times(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_times(entry) for key, entry in value.items() if key not in _TIMES}
+        return {key: _without_times(entry) for key, entry in value.items() if key not in _NOT_COMPARED}
     return [_without_times(entry) for entry in value] if isinstance(value, list) else value
 
 
