@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="diagnose.py", description=__doc__)
+    parser = Parser(prog="diagnose.py", description=__doc__)
     parser.add_argument("target", metavar="RUN", help="a run folder")
     parser.add_argument("--out", metavar="FILE", help="the page to write (default: diagnosis.html in the run folder)")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")

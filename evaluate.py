@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="evaluate.py", description=__doc__)
+    parser = Parser(prog="evaluate.py", description=__doc__)
     parser.add_argument("target", metavar="RUN|PLAYER", help="a run folder, or random, greedy or planner")
     parser.add_argument(
         "--level", help="another level than the run's (its network must fit; default for a player: refine)"

@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="play.py", description=__doc__)
+    parser = Parser(prog="play.py", description=__doc__)
     parser.add_argument("--level", help="which level (default: refine)")
     parser.add_argument(
         "--against", nargs="+", metavar="PLAYER|RUN", help="who plays the others: 1 to 3 of random, greedy, planner "

@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="replay.py", description=__doc__)
+    parser = Parser(prog="replay.py", description=__doc__)
     parser.add_argument(
         "target", metavar="RUN|PLAYER|RECORD", help="a run folder, random, greedy or planner, or a saved game"
     )

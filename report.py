@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="report.py", description=__doc__)
+    parser = Parser(prog="report.py", description=__doc__)
     parser.add_argument("folders", metavar="DIR", nargs="+", help="folders with runs, at any depth")
     parser.add_argument(
         "--out", help="folder to write, an earlier report is replaced (default: DIR/report, or DIR_report of one run)"

@@ -8,11 +8,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while modules are loaded:
 
 import argparse
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="share.py", description=__doc__)
+    parser = Parser(prog="share.py", description=__doc__)
     parser.add_argument("target", metavar="RUN", help="a run folder")
     parser.add_argument("--out", metavar="FOLDER", required=True, help="the folder to make")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")

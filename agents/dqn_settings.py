@@ -23,6 +23,7 @@ from agents.networks.weights import stack
 from agents.ranges import Ranges
 from agents.settings import QSettings, Task
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
 
 RISKS = ("cvar",)
 
@@ -81,7 +82,9 @@ class DQNSettings(QSettings):
 
     def _check_together(self, head: Head) -> None:
         if self.risk is not None and self.risk not in RISKS:
-            raise WaybillError(f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null")
+            raise WaybillError(
+                f"agent.risk={self.risk} is not one of {', '.join(RISKS)} or null{meant(self.risk, RISKS)}"
+            )
         if self.risk is not None and not head.has_risk:
             raise WaybillError(
                 f"agent.risk={self.risk} needs agent.head={heads_with('has_risk')}, not head={self.head}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from fnmatch import fnmatch
 from pathlib import Path
@@ -131,3 +132,15 @@ def test_the_files_of_a_sweep_are_those_of_the_page(out: Path) -> None:
     agree(names(sweep), told[:first])
     job = next(iter(sorted(path for path in sweep.iterdir() if (path / "frozen.yaml").is_file())))
     agree(names(job), [*told[first:], *files(RUN_FOLDER, "A run")])
+
+
+# --- what comes out the same ------------------------------------------------------------------------------------------
+def test_each_line_on_determinism_names_tests_that_exist_or_says_that_none_does() -> None:
+    rows = [line for line in (ROOT / "docs" / "determinism.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if not row.endswith("| test |")]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", row)
+        assert named or "not tested" in row, row
+        for path, name in named:
+            assert re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE), (path, name)

@@ -1,9 +1,10 @@
-"""Updates that nothing can be learnt from: a loss or a gradient that is not finite, and where it came from."""
+"""What nothing can be learnt from: rewards, observations, losses and gradients that are not finite."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,3 +42,21 @@ def first_not_finite(name: str, values: Tensor) -> str | None:
         return None
     place = found[0].tolist()
     return f"{name}[{', '.join(map(str, place))}] is {float(values[tuple(place)])}"
+
+
+def refuse_not_finite(obs_t: np.ndarray, r_t: np.ndarray) -> None:
+    """Refuse observations [N, D] and rewards [N] of a batch step that are not finite.
+
+    Raises:
+        NotFiniteError: in one line, naming the game and the column.
+    """
+    if not np.isfinite(r_t).all():
+        game = int(np.flatnonzero(~np.isfinite(r_t))[0])
+        line = f"the reward is {r_t[game]}"
+    elif not np.isfinite(obs_t).all():
+        game, column = (int(k) for k in np.argwhere(~np.isfinite(obs_t))[0])
+        line = f"observation column {column} is {obs_t[game, column]}"
+    else:
+        return
+    evidence = {"game": game, "r_t": np.array(r_t), "obs_t": np.array(obs_t)}
+    raise NotFiniteError(f"game {game}: {line}, allowed are finite numbers", evidence=evidence, diverged=False)

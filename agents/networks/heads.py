@@ -16,6 +16,7 @@ from torch import Tensor
 
 from agents import losses
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
 
 
 class Head:
@@ -277,6 +278,6 @@ def make_head(name: str, module: str = __name__, /, **settings: Any) -> Head:
     """
     known = _heads(module)
     if name not in known:
-        raise WaybillError(f"agent.head={name} is not one of {', '.join(known)}")
+        raise WaybillError(f"agent.head={name} is not one of {', '.join(known)}{meant(name, known)}")
     own: Any = known[name]
     return own(**{field.name: settings[field.name] for field in fields(own) if field.name in settings})

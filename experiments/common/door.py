@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import NoReturn
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +21,21 @@ from experiments.common.stopping import INTERRUPTED, MISTAKEN, UNFINISHED, Inter
 from experiments.config.errors import explain, first_line, mistyped
 from groundwork.blame import is_ours
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
+
+
+class Parser(argparse.ArgumentParser):
+    """Reads a command's words; those that are not known are answered with the nearest that are."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the command, see ``argparse``."""
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        if unknown is not None:
+            message += meant(unknown[1].partition("=")[0], list(self._option_string_actions))
+        chosen = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        if chosen is not None:
+            message += meant(chosen[1], re.findall(r"[\w-]+", chosen[2]))
+        super().error(message)
 
 
 def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
@@ -116,10 +133,11 @@ def _hydra_line(error: HydraException) -> str:
                 break
             options.append(line)
         subject = lines[0].removeprefix("In 'config': ")
-        return f"{subject}, available: {', '.join(options)}"
+        wanted = re.search(r"'[^'/]*/?([^'/]*)'", subject)
+        return f"{subject}{meant(wanted[1], options) if wanted else ''}, available: {', '.join(options)}"
     listed = re.search(r"Could not load '(\w+)/(.*)'", lines[0])  # what Hydra says of a list's choice
     if listed is not None:
         folders = [Path(place) / listed[1] for place in re.findall(r"path=file://(.+)", str(error))]
         names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-        return f"Could not find '{listed[1]}/{listed[2]}', available: {', '.join(names)}"
+        return f"Could not find '{listed[1]}/{listed[2]}'{meant(listed[2], names)}, available: {', '.join(names)}"
     return "; ".join(lines)[:400] or type(error).__name__

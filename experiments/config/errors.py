@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
@@ -10,6 +9,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
 
 
 def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str, str] | None = None) -> str:
@@ -33,12 +33,11 @@ def explain(error: OmegaConfBaseException, prefix: str = "", names: Mapping[str,
     if not known:
         return f"{key}: there is no such key, to add it write +{key}=..."
     hint = "; env=gym has others" if key.startswith("env.") and "id" not in known else ""
-    near = difflib.get_close_matches(key.rpartition(".")[2], known, n=1)
-    meant = f" (is {near[0]} meant?)" if near else ""
+    near = meant(key.rpartition(".")[2], known)
     if near and len(known) > MANY:
         help_words = f"--help {key.split('.')[0]}" if "." in key else "--help"
-        return f"{key}: there is no such key{meant}, {help_words} shows all{hint}"
-    return f"{key}: there is no such key{meant}, known are {', '.join(known)}{hint}"
+        return f"{key}: there is no such key{near}, {help_words} shows all{hint}"
+    return f"{key}: there is no such key{near}, known are {', '.join(known)}{hint}"
 
 
 MANY = 12  # more keys are not listed where one comes near

@@ -11,6 +11,7 @@ from envs.waybill.core.state import MAX_SIDE
 from experiments.config.choices import need_declared
 from experiments.config.errors import need
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
 
 MOST_GAMES = 100_000  # of one measurement
 _SEEDS = {"maps": 2**31, "episodes": 2**29}  # of held-out games there are so many
@@ -161,8 +162,8 @@ class DiagnosticsConfig:
     def __post_init__(self) -> None:
         for part in self.parts:
             if part not in PARTS_SHOWN:
-                known = ", ".join(PARTS_SHOWN)
+                known, near = ", ".join(PARTS_SHOWN), meant(part, PARTS_SHOWN)
                 raise WaybillError(
-                    f"diagnostics.parts={self.parts}: {part!r} is no part, parts are {known}; [] is none"
+                    f"diagnostics.parts={self.parts}: {part!r} is no part{near}, parts are {known}; [] is none"
                 )
         need(64 <= self.states <= 2**20, "diagnostics.states", self.states, "64..1048576 visited states")

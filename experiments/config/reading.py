@@ -23,6 +23,7 @@ from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Co
 from experiments.config.transfer import TransferSettings
 from experiments.config.whole_numbers import with_whole_numbers
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 CONFIG = "config.yaml"  # of a run, in its folder
 SHARED_CONFIG = "config.json"  # of a policy that was shared, in its place
@@ -217,7 +218,9 @@ def read_run(folder: Path) -> Setup:
         WaybillError: if it isn't a run folder, or its config doesn't fit this version.
     """
     if not folder.is_dir():
-        raise WaybillError(f"{str(folder)!r} is no folder; a run folder (made by train.py) is needed")
+        raise WaybillError(
+            f"{str(folder)!r} is no folder{meant_path(folder)}; a run folder (made by train.py) is needed"
+        )
     if not is_run_folder(folder):
         raise WaybillError(
             f"{str(folder)!r} is no run folder: it has no {CONFIG}, nor a {SHARED_CONFIG} of a shared policy"

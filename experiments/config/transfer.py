@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.errors import need_within
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant
 
 if TYPE_CHECKING:
     from agents.acting.teacher import TeacherSettings
@@ -38,7 +39,7 @@ class TransferSettings:
         from agents.learning.transfer import MODES
 
         if self.mode not in MODES:
-            raise WaybillError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}")
+            raise WaybillError(f"transfer.mode={self.mode} is not one of {', '.join(MODES)}{meant(self.mode, MODES)}")
         if not isinstance(self.teacher, bool | int | float):
             raise WaybillError(f"transfer.teacher={self.teacher} is not allowed, it must be true, false or a weight")
         need_within(self, "transfer", _RANGES)

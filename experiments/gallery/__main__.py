@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.config import reading
 from experiments.gallery.browser import open_browser
 from experiments.gallery.parts import GALLERY_PARTS
@@ -58,7 +58,7 @@ def _trained() -> Path:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.gallery", description=__doc__)
+    parser = Parser(prog="python -m experiments.gallery", description=__doc__)
     parser.add_argument("--run", help="a finished run to take the pictures of (default: one is trained)")
     parser.add_argument("--out", default=str(ROOT / "docs" / "figures"), help="a folder (default: docs/figures)")
     parser.add_argument(

@@ -17,6 +17,7 @@ from experiments.runs import results
 from experiments.runs.domain import EvaluationRequest
 from experiments.runs.policies import load_policy
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 
 def evaluate_target(
@@ -103,7 +104,8 @@ def _measure_players(name: str, request: EvaluationRequest, out: Path) -> dict[s
 
     players = WaybillDomain.players
     if name not in players:
-        raise WaybillError(f"{name!r} is neither a run folder nor a player, players are {', '.join(players)}")
+        near = meant_path(name, players)
+        raise WaybillError(f"{name!r} is neither a run folder nor a player{near}, players are {', '.join(players)}")
     held_out = players_alone(request, out=out)
     scores = held_out.compare(held_out.baselines())
     results.print_scores(scores, title=f"{name} on {held_out.title}", columns=held_out.columns, players=players)

@@ -22,6 +22,7 @@ from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,9 @@ def find_runs(folders: Sequence[Path]) -> FoundRuns:
     """
     for folder in folders:
         if not folder.is_dir():
-            raise WaybillError(f"{str(folder)!r} is no folder; folders with runs (made by train.py) are needed")
+            raise WaybillError(
+                f"{str(folder)!r} is no folder{meant_path(folder)}; folders with runs (made by train.py) are needed"
+            )
     found, seen = FoundRuns([], [], []), set()
     for folder in _with_files(folders):
         if (path := folder.resolve()) not in seen:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.acting.rollouts import Branches
+from agents.learning.finite import refuse_not_finite
 from agents.settings import Task
 from experiments.common.compiling import announce_compilation
 from experiments.common.machine import device_of, threads_of
@@ -81,7 +82,7 @@ class BatchLoop:
         a_tm1 = agent.act(obs_tm1, mask_tm1, self.groups, env_step=env_step, advice=self.advice)
         try:
             obs_t, r_t, terminated_t, truncated_t, infos = self.env.step(a_tm1)
-            _refuse_not_finite(obs_t, r_t)
+            refuse_not_finite(obs_t, r_t)
         except NotFiniteError as error:
             before = {"obs_tm1": obs_tm1, "mask_tm1": mask_tm1, "a_tm1": a_tm1}
             error.evidence |= {name: np.array(x) for name, x in before.items()}
@@ -166,20 +167,6 @@ class BatchLoop:
                 reset_rows=np.ones(rows, np.bool_),
             )
             self.agent.learn(env_step)
-
-
-def _refuse_not_finite(obs_t: np.ndarray, r_t: np.ndarray) -> None:
-    """Refuse what cannot be learnt from, naming the game and the column."""
-    if not np.isfinite(r_t).all():
-        game = int(np.flatnonzero(~np.isfinite(r_t))[0])
-        line = f"the reward is {r_t[game]}"
-    elif not np.isfinite(obs_t).all():
-        game, column = (int(k) for k in np.argwhere(~np.isfinite(obs_t))[0])
-        line = f"observation column {column} is {obs_t[game, column]}"
-    else:
-        return
-    evidence = {"game": game, "r_t": np.array(r_t), "obs_t": np.array(obs_t)}
-    raise NotFiniteError(f"game {game}: {line}, allowed are finite numbers", evidence=evidence, diverged=False)
 
 
 class SB3Loop:

@@ -9,7 +9,6 @@ interval of a bootstrap that draws seeds within each pair of arms (``aggregates`
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.statistics import Interval
 from experiments.reports.aggregates import interval, iqm
 from experiments.reports.arms import Arm, Section, sections
@@ -113,9 +112,7 @@ def show_contrasts(found: Sequence[Contrast], ours: str, others: str) -> None:
 @door("contrast")
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.studies.contrast", description=__doc__.partition("\n\n")[0]
-    )
+    parser = Parser(prog="python -m experiments.studies.contrast", description=__doc__.partition("\n\n")[0])
     parser.add_argument("folder", type=Path, metavar="DIR", help="folder with runs, at any depth")
     parser.add_argument("ours", metavar="OURS", help="an arm, or several with a * for what the others have: 'travel_*'")
     parser.add_argument("others", metavar="OTHERS", help="what it is compared with: 'straight_*'")

@@ -29,7 +29,7 @@ from envs.waybill.players import play
 from envs.waybill.players.play import PlayedGames
 from envs.waybill.players.scripted import decide_scripted
 from envs.waybill.rules.game import play_turns, start_games
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.files import write_whole
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, interval_text, mean_interval, normalised
@@ -198,7 +198,7 @@ def _print(title: str, rows: dict[str, dict[str, Any]]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.studies.coverage", description=__doc__)
+    parser = Parser(prog="python -m experiments.studies.coverage", description=__doc__)
     parser.add_argument("actions", metavar="ACTIONS", nargs="*", default=list(SPACES),
                         help=f"action spaces (default: {' '.join(SPACES)})")  # fmt: skip
     parser.add_argument("--level", default="refine", help="default: %(default)s")

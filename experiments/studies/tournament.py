@@ -22,7 +22,7 @@ from rich.table import Table
 
 from envs.waybill.core import levels
 from envs.waybill.core.levels import LevelConfig
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.files import write_whole
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
@@ -179,7 +179,7 @@ def draw_matrix(out: Path, ratings: dict[str, Rating], matrix: dict[tuple[str, s
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.studies.tournament", description=__doc__)
+    parser = Parser(prog="python -m experiments.studies.tournament", description=__doc__)
     parser.add_argument(
         "players",
         metavar="PLAYER",

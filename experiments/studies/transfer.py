@@ -7,7 +7,6 @@ with ``transfer.from`` each is compared with it, seed by seed.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.files import write_whole
 from experiments.common.statistics import better, interval_text, mean_interval
 from experiments.reports import learning_curves as measures
@@ -264,9 +263,7 @@ def write_transfer_report(folder: Path) -> str:
 @door("transfer")
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.studies.transfer", description=__doc__.partition("\n\n")[0]
-    )
+    parser = Parser(prog="python -m experiments.studies.transfer", description=__doc__.partition("\n\n")[0])
     parser.add_argument("folder", type=Path, metavar="SWEEP", help="folder of a sweep of experiment=transfer")
     folder = parser.parse_args().folder
     print(write_transfer_report(folder))

@@ -6,7 +6,6 @@ finished runs to ``sweep.csv`` in its folder, one a row, and shows the means ove
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import sys
@@ -20,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from experiments.common import locks
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.files import write_whole
 from experiments.common.statistics import mean_interval
 from experiments.config.keys import door_words, shell_command
@@ -171,7 +170,7 @@ def _means(sweep: Sweep, rows: Sequence[dict[str, Any]]) -> Table:
 @door("sweep")
 def main() -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.sweeps", description=__doc__)
+    parser = Parser(prog="python -m experiments.sweeps", description=__doc__)
     parser.add_argument("what", choices=("status", "collect"))
     parser.add_argument("folder", type=Path, metavar="SWEEP", help="a sweep's folder, made by train.py -m")
     arguments = parser.parse_args(sys.argv[1:])

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.common import locks
-from experiments.common.door import door, one_line
+from experiments.common.door import Parser, door, one_line
 from experiments.common.stopping import Interrupted
 from experiments.config.keys import as_override
 from experiments.sweeps import manifest, order, process
@@ -111,7 +111,7 @@ def _watch(parent: int) -> None:
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="experiments.sweeps.job", description=__doc__)
+    parser = Parser(prog="experiments.sweeps.job", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="SWEEP/JOB")
     parser.add_argument("--threads", type=int, default=1, help="where its config leaves them open")
     parser.add_argument("--drop-last", action="store_true", help="remove last.pt when it is done")

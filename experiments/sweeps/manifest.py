@@ -23,6 +23,7 @@ from experiments.config.keys import PER_COMMAND, key_of
 from experiments.config.saved import saved_config
 from experiments.sweeps.process import LOG
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 MANIFEST = "sweep.json"
 FROZEN = "frozen.yaml"  # in each job's folder
@@ -156,7 +157,9 @@ def read_sweep(folder: Path) -> Sweep:
         WaybillError: in one line, if there is none.
     """
     if not folder.is_dir():
-        raise WaybillError(f"{str(folder)!r} is no folder; a sweep's folder (made by train.py -m) is needed")
+        raise WaybillError(
+            f"{str(folder)!r} is no folder{meant_path(folder)}; a sweep's folder (made by train.py -m) is needed"
+        )
     if not is_sweep(folder):
         raise WaybillError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
     try:

@@ -26,6 +26,7 @@ from experiments.games.waybill.selfplay.snapshots import SnapshotPool
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy, make_actor
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 
 def rivals_of(setup: Setup) -> list[str]:
@@ -106,7 +107,9 @@ def policy_setup(folder: str) -> Setup:
         WaybillError: in one line, if it isn't there, or no policy for Waybill's levels.
     """
     if not Path(folder).is_dir():
-        raise WaybillError(f"{folder!r} is neither a run folder nor one of {', '.join(RULES)}")
+        raise WaybillError(
+            f"{folder!r} is neither a run folder nor one of {', '.join(RULES)}{meant_path(folder, RULES)}"
+        )
     setup = reading.read_run(Path(folder))
     if setup.player is not None:
         raise WaybillError(f"{folder!r} is a run of agent={setup.names['agent']}, write {setup.player} instead")

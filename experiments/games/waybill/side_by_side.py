@@ -11,7 +11,7 @@ from envs.waybill.render import describe_order
 from envs.waybill.render.board import Board
 from envs.waybill.render.canvas import BLUE, CARD, FAINT, GREEN, INK, PAPER, RED, RULE, Canvas
 from envs.waybill.render.scene import Scene, look
-from experiments.common.door import door
+from experiments.common.door import Parser, door
 from experiments.common.output import output_path, write_gif
 from experiments.games.waybill.replay import drawn
 from experiments.games.waybill.watching import watch_both
@@ -78,7 +78,7 @@ def _draw_game(canvas: Canvas, scene: Scene, title: str, told: str, *, x: float)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m experiments.games.waybill.side_by_side", description=__doc__)
+    parser = Parser(prog="python -m experiments.games.waybill.side_by_side", description=__doc__)
     for side in ("left", "right"):
         parser.add_argument(side, metavar="RUN|PLAYER|RECORD", help="run folder, random, greedy, planner or saved game")
     parser.add_argument("--level", help="another level than the run's (default for players alone: refine)")

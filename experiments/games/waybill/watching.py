@@ -30,6 +30,7 @@ from experiments.games.waybill.lookahead.search import SearchingPolicy
 from experiments.runs.domain import ActGreedily
 from experiments.runs.policies import load_policy
 from groundwork.errors import WaybillError
+from groundwork.nearest import meant_path
 
 SHOWN_CANDIDATES = 12  # of a raw action space: the best ones
 
@@ -74,8 +75,8 @@ def watch(
         return _watch_run(path, chosen, seed, device, thinking)
     if target in play.RULE_PLAYERS:
         return watch_player(target, chosen or levels.load_level(DEFAULT_LEVEL), seed)
-    known = ", ".join(play.RULE_PLAYERS)
-    raise WaybillError(f"{target!r} is neither a run folder nor a saved game nor a player, players are {known}")
+    known, near = ", ".join(play.RULE_PLAYERS), meant_path(target, play.RULE_PLAYERS)
+    raise WaybillError(f"{target!r} is neither a run folder nor a saved game nor a player{near}, players are {known}")
 
 
 def watch_player(name: str, level: LevelConfig, map_seed: int) -> WeighedGame:

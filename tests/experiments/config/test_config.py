@@ -167,7 +167,9 @@ def test_a_number_out_of_range_is_named_with_what_is_allowed(override: str, line
 
 
 def test_an_unknown_choice_is_named_with_the_known_ones() -> None:
-    assert problem("reward=shapd") == "Could not find 'reward/shapd', available: cash, milestone, shaped, sparse"
+    assert problem("reward=shapd") == (
+        "Could not find 'reward/shapd' (is shaped meant?), available: cash, milestone, shaped, sparse"
+    )
     assert problem("level=nope") == "Could not find 'level/nope', available: chain, fog, haul, refine, rivals"
 
 

@@ -90,7 +90,7 @@ def test_a_sweep_lacks_the_jobs_that_never_began(tmp_path: Path) -> None:
         ("result.json", "[]", "result.json: it is no result of train.py"),
         ("result.json", '{"seed": 0, "env_steps": 5}', "result.json: it lacks 'scores'"),
         ("result.json", '{"seed": 7}', "result.json: it is of seed 7, config.yaml of seed 0"),
-        ("config.yaml", "seed: [0", "config.yaml: while parsing"),
+        ("config.yaml", "seed: [0", "config.yaml: line 1: expected ',' or ']'"),
         ("config.yaml", "defaults: []", "config.yaml: it is no run's config, it lacks agent.name or seed"),
         ("config.yaml", "", "config.yaml: it is no run's config"),
     ],
