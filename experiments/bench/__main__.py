@@ -1,7 +1,7 @@
 """Measures speed side by side in one run: ``make bench`` or ``python -m experiments.bench [device=cuda] [rounds=5]``.
 
-``tables=engine,split`` makes only some of the tables; known are engine, train, jax, sb3, split, seeds, diagnostics
-(jax needs the extra of that name) and, unless it is named only with device=cuda, regimes. With
+``tables=engine,split`` makes only some of the tables; known are engine, train, jax, sb3, split, seeds, diagnostics,
+saves (jax needs the extra of that name) and, unless it is named only with device=cuda, regimes. With
 ``page=docs/performance.md`` they also go into that page, between its marks. Only ratios within a run mean something on
 a shared machine; every figure is a median over rounds that take turns.
 """
@@ -19,7 +19,7 @@ from experiments.common.files import write_whole
 from experiments.common.machine import cores
 from groundwork.errors import WaybillError
 
-TABLE_NAMES = ("engine", "train", "jax", "sb3", "split", "seeds", "diagnostics", "regimes")
+TABLE_NAMES = ("engine", "train", "jax", "sb3", "split", "seeds", "diagnostics", "saves", "regimes")
 BEGIN, END = "<!-- measured: make bench writes what follows -->", "<!-- end of what is measured -->"
 
 

@@ -29,6 +29,7 @@ from experiments.bench.cases import (
     single_engine,
 )
 from experiments.bench.diagnosed import measure_costs
+from experiments.bench.saves import measure_saves
 from experiments.bench.split import gflops, split_time
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
@@ -224,8 +225,24 @@ def diagnostics_table(device: torch.device, rounds: int) -> Found:
     )
 
 
+def saves_table(device: torch.device, rounds: int) -> Found:
+    """What checkpoints cost beside the training of ``make train``."""
+    cost = measure_saves(rounds)
+    row = [f"{1000 * cost.held_up:,.0f}", f"{1000 * cost.slower:,.0f}", f"{cost.megabytes:,.0f}", f"{cost.share:.2%}"]
+    return Found(
+        f"a checkpoint, for each of which there are {cost.interval:.1f} s of training",
+        [
+            "ms that training is held up",
+            "ms longer beside the writing",
+            "MB written",
+            "share of training",
+        ],
+        [row],
+    )
+
+
 TABLES = {
     "engine": engine_table, "train": train_table, "jax": against_jax_table, "sb3": against_sb3_table,
     "split": split_table, "seeds": seeds_table, "regimes": regimes_table,
-    "diagnostics": diagnostics_table,
+    "diagnostics": diagnostics_table, "saves": saves_table,
 }  # fmt: skip

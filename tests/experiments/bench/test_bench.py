@@ -37,7 +37,7 @@ def test_options_that_are_none_are_refused(argument: str) -> None:
 
 
 def test_options() -> None:
-    all_tables = ["engine", "train", "jax", "sb3", "split", "seeds", "diagnostics"]
+    all_tables = ["engine", "train", "jax", "sb3", "split", "seeds", "diagnostics", "saves"]
     assert options(["device=cpu", "rounds=7"]) == ("cpu", 7, all_tables, None)
     assert options(["page=docs/performance.md"]).page == Path("docs/performance.md")
     assert options(["device=cpu"])[1] == 3
