@@ -30,6 +30,7 @@ from envs.waybill.rewards import functions
 from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import play_turns, restart_games
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 
 class Batch:
@@ -94,6 +95,7 @@ class Batch:
 
     def _allocate(self, n: int, seats: int) -> None:
         r = n * seats
+        need_memory(n * STATE.itemsize + 8 * r * self.layout.size, f"num_envs={n}: so many games")
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]

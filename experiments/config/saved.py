@@ -16,8 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.errors import first_line
 from groundwork.errors import WaybillError
+from groundwork.limits import read_bytes, refuse_control
 
-MOST_BYTES = 2**20
+MOST_CONFIG_BYTES = 2**20
 MOST_DEPTH = 32  # sections and lists within one another
 
 
@@ -39,7 +40,9 @@ def saved_config(path: Path) -> DictConfig:
         raise WaybillError(first_line(error)) from None
     if not isinstance(given, DictConfig):
         raise WaybillError("a config is a section of keys")
-    refuse_references(OmegaConf.to_container(given, resolve=False))
+    plain = OmegaConf.to_container(given, resolve=False)
+    refuse_references(plain)
+    refuse_control(plain)
     return given
 
 
@@ -50,12 +53,11 @@ def saved_text(path: Path) -> str:
         WaybillError: in one line, without the file's name, if it is, or is no text.
         OSError: if it can't be read.
     """
-    with path.open("rb") as stream:
-        data = stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise WaybillError(f"it is larger than any config ({MOST_BYTES:,} bytes)")
+    data = read_bytes(path, MOST_CONFIG_BYTES)
     try:
-        return data.decode()
+        text = data.decode()
+        refuse_control(text, "its text")
+        return text
     except UnicodeDecodeError as error:
         raise WaybillError(first_line(error)) from None
 

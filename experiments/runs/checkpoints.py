@@ -11,19 +11,18 @@ leaves a last.pt whose files are all there.
 from __future__ import annotations
 
 import contextlib
-import pickle
 import threading
-import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.common.files import write_whole
-from experiments.common.tensors import load_tensors, save_tensors
+from experiments.common.files import refuse_misfit, write_whole
+from experiments.common.tensors import load_tensors, need_bounded, save_tensors
 from experiments.config.keys import door_words, shell_command
 from groundwork.errors import WaybillError
+from groundwork.limits import need_plain_archive
 
 CHECKPOINT_FORMAT = 1
 LAST, POLICY = "last.pt", "policy.safetensors"
@@ -167,29 +166,15 @@ def _load(path: Path) -> dict[str, Any]:
     import torch  # when it is needed: commands that only ask whether a file is there start at once
 
     try:
-        _check_sums(path)
+        need_plain_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError, ValueError):
+        need_bounded(content, 4 * path.stat().st_size)
+    except Exception:  # whatever a damaged file makes of itself: no code of anybody's has run
         raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
     return unpack(content)
-
-
-def _check_sums(path: Path) -> None:
-    """Check the archive's own checksums, which ``torch.load`` passes over.
-
-    Raises:
-        ValueError: if it is no archive, or a part of it is not as it was written.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except zipfile.BadZipFile as error:
-        raise ValueError(str(error)) from None
-    if damaged is not None:
-        raise ValueError(damaged)
 
 
 def save_policy(folder: Path, content: dict[str, Any]) -> None:
@@ -202,18 +187,26 @@ def save_policy(folder: Path, content: dict[str, Any]) -> None:
     save_tensors(folder / POLICY, pack(content))
 
 
-def read_policy(folder: Path) -> dict[str, Any]:
+def read_policy(folder: Path, *, most_bytes: int | None = None) -> dict[str, Any]:
     """What ``save_policy`` wrote, all tensors on the CPU.
 
     Raises:
-        WaybillError: in one line, if it is missing, damaged or of another version.
+        WaybillError: in one line, if it is missing, damaged, of another version or larger than ``most_bytes``.
     """
     path = folder / POLICY
     if not path.is_file():
         raise WaybillError(f"there is no policy {str(path)!r}: nothing was saved there yet{_of_before(folder)}")
-    content = unpack(load_tensors(path))
+    try:
+        content = unpack(load_tensors(path, most_bytes=most_bytes))
+    except (AttributeError, TypeError):  # what is marked as an array is none
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours") from None
     if missing := [key for key in ("env_step", "score", "policy") if key not in content]:
         raise WaybillError(f"{str(path)!r} is damaged or not one of ours (it lacks {', '.join(missing)})")
+    step, score, policy = content["env_step"], content["score"], content["policy"]
+    weights = policy.get("network", {}) if isinstance(policy, dict) else None
+    is_right = isinstance(step, int) and isinstance(score, int | float) and isinstance(weights, dict)
+    if not is_right or not all(hasattr(tensor, "element_size") for tensor in (weights or {}).values()):
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (its contents are of other kinds)")
     return dict(content)
 
 
@@ -237,7 +230,8 @@ def load_last(folder: Path) -> dict[str, Any]:
     Raises:
         WaybillError: in one line, if the file is missing, damaged or of another version.
     """
-    return _with_seeds(load_checkpoint(folder / LAST))
+    with refuse_misfit(folder / LAST):
+        return _with_seeds(load_checkpoint(folder / LAST))
 
 
 def _with_seeds(state: dict[str, Any]) -> dict[str, Any]:

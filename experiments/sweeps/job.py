@@ -58,6 +58,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
     config = manifest.read_frozen(folder)
     from omegaconf import OmegaConf
 
+    from experiments.config.reading import named_code, read_setup
     from experiments.runs import checkpoints, results, train
 
     last = folder / checkpoints.LAST
@@ -67,6 +68,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
         if last.is_file():
             train.resume_run(folder, overrides=[as_override("resume", folder), f"threads={config['threads']}"])
         else:
+            manifest.need_trust_to_begin(folder, config, named_code(read_setup(config), reports=True))
             _clear(folder)
             found = manifest.find_job(folder)
             overrides = None if found is None else found[1].overrides
@@ -82,6 +84,8 @@ def _clear(folder: Path) -> None:
     Raises:
         WaybillError: in one line, if there is a result among it.
     """
+    if folder.is_symlink():  # what lies there may be anything
+        raise WaybillError(f"{folder} is a link: a job's own folder is needed")
     for result in folder.rglob("result*.json"):
         raise WaybillError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
     for path in folder.iterdir():
