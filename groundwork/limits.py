@@ -25,7 +25,10 @@ MOST_VALUES = 2_000_000  # sections, lists and values of nested data
 DEEPEST = 200  # of nested data
 # Escape codes begin with one of the first two ranges; the others turn the direction of text round, or hide it
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_TENSORS = re.compile(r"torch\._utils _rebuild_tensor_v2|collections OrderedDict|torch \w+Storage")
+_TENSORS = re.compile(
+    r"torch\._utils _rebuild_tensor_v[23]|collections OrderedDict|torch \w+Storage|torch\.storage UntypedStorage"
+    r"|torch u?int(8|16|32|64)"
+)
 _SGR = r"\x1b\[[0-9;]*m"  # colours
 _CURSOR = r"\x1b\[(?:\?25[hl]|[0-9]*[AK])|\r(?!\n)"  # what a bar of progress needs: up, clear the line, hide
 _ALLOWED = re.compile(f"({_SGR}|{_CURSOR}|\\r\\n)")

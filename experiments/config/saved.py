@@ -33,6 +33,8 @@ def saved_config(path: Path) -> DictConfig:
     try:
         _check_events(text)
         given = OmegaConf.create(text)
+    except AssertionError:  # OmegaConf's, for what is no section at all
+        raise WaybillError("a config is a section of keys") from None
     except yaml.MarkedYAMLError as error:
         where = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
         raise WaybillError(f"{where}{error.problem or error.context}") from None

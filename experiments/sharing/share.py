@@ -122,7 +122,7 @@ def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:
     try:
         rows, columns = [] if result is None else result["scores"].values(), setup.domain.held_out(setup).columns
         _ = [text(row) for row in rows for text in columns.values()]
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         result, why = None, f"its {results.RESULT} is of a version before"
     if result is None:
         print(f"{why}: the policy is measured on the held-out games", flush=True)
