@@ -159,7 +159,5 @@ def test_a_policy_is_no_larger_than_what_it_is_for(tmp_path: Path, monkeypatch: 
 
 def test_what_the_machine_has_no_memory_for() -> None:
     limits.need_memory(1000, "a thing")
-    with pytest.raises(
-        WaybillError, match=r"^such things need 1,048,576.0 GiB of memory, this machine has"
-    ):
+    with pytest.raises(WaybillError, match=r"^such things need 1,048,576.0 GiB of memory, this machine has"):
         limits.need_memory(2**50, "such things")
