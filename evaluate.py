@@ -45,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--out", default="runs", help="where a player's games are kept (default: %(default)s)")
     parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
+    parser.add_argument("--trust", action="store_true", help="a run that isn't yours may name code, which then runs")
     return parser.parse_args()
 
 
@@ -52,10 +53,11 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     options = vars(_arguments())
-    from experiments.config.choices import add_config_folder
+    from experiments.config.choices import add_config_folder, may_name_code
     from experiments.games.evaluate import evaluate_target
 
     add_config_folder(options.pop("config_dir"))
+    may_name_code(options.pop("trust"))
     evaluate_target(**options)
 
 

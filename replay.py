@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--planner", metavar="EFFORT", help="a page: how hard the planner is asked: off, next or 1..6")
     parser.add_argument("--device", default="cpu", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument("--config-dir", metavar="DIR", help="where choices of your own are that a run is made of")
+    parser.add_argument("--trust", action="store_true", help="a run that isn't yours may name code, which then runs")
     return parser.parse_args()
 
 
@@ -38,10 +39,11 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """The command."""
     options = vars(_arguments())
-    from experiments.config.choices import add_config_folder
+    from experiments.config.choices import add_config_folder, may_name_code
     from experiments.games.replay import watch_game
 
     add_config_folder(options.pop("config_dir"))
+    may_name_code(options.pop("trust"))
     watch_game(**options)
 
 

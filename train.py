@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.common.door import door
 from experiments.config.arms import expand_arms
-from experiments.config.choices import CONF, add_config_folders_of, check_composed, refuse_no_choice
+from experiments.config.choices import CONF, add_config_folders_of, check_composed, refuse_no_choice, take_trust
 from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 
@@ -52,7 +52,7 @@ def run(node: DictConfig) -> None:
 def main() -> None:
     """The command."""
     # the group is there, if empty, so Hydra wants experiment=; who knows groups as optional writes +experiment=
-    words = [re.sub(r"^\+experiment=", "experiment=", word) for word in sys.argv[1:]]
+    words = [re.sub(r"^\+experiment=", "experiment=", word) for word in take_trust(sys.argv[1:])]
     # Hydra takes -m only before or after all overrides
     sys.argv[1:] = sorted(words, key=lambda word: word not in ("-m", "--multirun"))
     if wants_help(sys.argv[1:]):

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.common.door import door
-from experiments.config.choices import CONF, PARTS, add_config_folders_of, refuse_no_choice
+from experiments.config.choices import CONF, PARTS, add_config_folders_of, refuse_no_choice, take_trust
 from experiments.config.help import help_text, wants_help
 from experiments.config.schema import register
 from experiments.config.whole_numbers import with_open_numbers
@@ -43,6 +43,7 @@ def run(node: DictConfig) -> None:
 @door("tune.py")
 def main() -> None:
     """The command."""
+    sys.argv[1:] = take_trust(sys.argv[1:])
     for word in sys.argv[1:]:
         if word in ("-m", "--multirun"):
             raise WaybillError(f"{word}: a search has trials of its own, what they try is in its search.space")

@@ -18,6 +18,7 @@ from agents.networks.heads import Head, make_head
 from agents.networks.weights import FlatParameters, stack
 from agents.ranges import Ranges, check_ranges
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 _FRESH, _TEACHER = 1000, 1001  # purposes of random numbers, apart from those of ``build``, which spawns from 0 on
 
@@ -105,6 +106,22 @@ class QSettings:
             made = make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise)
         check_network(made)
         return made.to(device)
+
+    def check_room(self, make_network: MakeNetwork, *, networks: int) -> None:
+        """Refuse so many networks of one seed if this machine has no memory for their weights; none is made.
+
+        Raises:
+            WaybillError: in one line.
+        """
+        try:
+            with torch.device("meta"):
+                made = make_network(outputs=self.make_head().outputs, dueling=self.dueling, noisy=self.has_noise)
+                weights = sum(one.numel() * one.element_size() for one in made.state_dict().values())
+        except WaybillError:
+            raise
+        except Exception:  # a network of a user's own may be made in a way that has to have its numbers
+            return
+        need_memory(networks * weights, f"network: {networks} copies of {weights / 2**20:,.1f} MiB of weights")
 
     def fresh_network(
         self, make_network: MakeNetwork, seeds: Sequence[int], device: torch.device, *, draw: int = 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import Any
 
+from groundwork.blame import is_our_module
 from groundwork.errors import WaybillError
 
 
@@ -14,6 +17,8 @@ def import_named(module: str, what: str) -> Any:
     Raises:
         WaybillError: in one line, if there is none; what the module itself raises is left as it is.
     """
+    if not is_our_module(module) and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # for modules of the user's own: no earlier, as a stranger's folder may be there
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 OBS_DTYPES = {"uint8": torch.uint8, "float16": torch.float16, "float32": torch.float32}
 _LARGEST = {torch.uint8: 255.0, torch.float16: 65504.0}
@@ -43,6 +44,7 @@ def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int) -> 
             f"{capacity * per_step / 2**30:.1f} GiB, but memory_bytes is {memory_bytes / 2**30:.1f} GiB: "
             f"lower memory_capacity to {memory_bytes // per_step:,}"
         )
+    need_memory(capacity * per_step, f"agent.memory_capacity={capacity}: so many steps of {per_step:,} bytes ({holds})")
 
 
 def pack_mask(mask: np.ndarray) -> np.ndarray:

@@ -54,6 +54,9 @@ def check_fit(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
         ours = tuple(own[name].shape) if name in own else "absent"
         if theirs != ours:
             raise WaybillError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")
+        kinds = saved[name].dtype, own[name].dtype
+        if kinds[0] != kinds[1] and not all(kind.is_floating_point for kind in kinds):
+            raise WaybillError(f"the saved network does not fit: {name} is {kinds[0]} there and {kinds[1]} here")
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -19,7 +19,7 @@ from envs.waybill.core.parts import find_part
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.core.state import ORDER, STATE, records
 from envs.waybill.core.threads import Threads
-from envs.waybill.maps.pool import MapPool, make_pool
+from envs.waybill.maps.pool import MapPool, bytes_of_map, make_pool
 from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import make_layout, make_rows
 from envs.waybill.observation.observe import observe
@@ -30,6 +30,7 @@ from envs.waybill.rewards import functions
 from envs.waybill.rewards.infos import make_infos, note_infos
 from envs.waybill.rules.game import play_turns, restart_games
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 
 class Batch:
@@ -83,17 +84,14 @@ class Batch:
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
         self.layout = make_layout(
-            self.level,
-            self.table.shape[2],
-            self.space.slots,
-            options.entities,
-            pointers=options.pointers,
+            self.level, self.table.shape[2], self.space.slots, options.entities, pointers=options.pointers,
             dated=options.dated,
-        )
+        )  # fmt: skip
         self._allocate(num_envs, len(self.seats))
 
     def _allocate(self, n: int, seats: int) -> None:
         r = n * seats
+        need_memory(n * STATE.itemsize + 8 * r * self.layout.size, f"num_envs={n}: so many games")
         self.states = records(n, STATE)
         self.seeds = np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
@@ -136,12 +134,17 @@ class Batch:
 
     def use_maps(self, seeds: np.ndarray) -> None:
         """Play on the maps of ``seeds`` [M] from the next new game on; running games must be restarted."""
-        self.pool: MapPool = make_pool(self._record, seeds)
+        self.pool: MapPool = make_pool(self._record, seeds[:1])
         try:  # only what the encoding takes: a TypeError of its own code is a bug
             inspect.signature(self._encode).bind(self.pool, self._record, **self.options.encoding_options)
         except TypeError as error:
             raise WaybillError(f"encoding options {dict(self.options.encoding_options)}: {error}") from None
         self.table = self.encode(self.pool)
+        if len(seeds) > 1:  # the first says how large all are
+            of_one = self.table.nbytes + bytes_of_map(self._record)
+            need_memory(len(seeds) * of_one, f"train_maps={len(seeds)}: so many maps of this level")
+            self.pool = make_pool(self._record, seeds)
+            self.table = self.encode(self.pool)
 
     def encode(self, pool: MapPool) -> np.ndarray:
         """The places of maps of this level as numbers, float32 [M, T, P], by the encoding."""

@@ -28,6 +28,7 @@ from envs.waybill.maps.pool import MapPool, make_pool
 from envs.waybill.players.scripted import play_out
 from envs.waybill.rules.game import play_turns, start_games
 from groundwork.errors import WaybillError
+from groundwork.limits import read_text
 
 _FORMAT, _VERSION = "waybill game", 1
 
@@ -225,9 +226,10 @@ def load_game(path: str | Path) -> Game:
     """
     source = str(path)
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise WaybillError(f"{source}: not a Waybill game: the file is no text") from None
+        lines = read_text(Path(path)).split("\n")
+    except WaybillError as error:
+        raise WaybillError(f"{source}: not a Waybill game: {error}") from None
+    lines = lines[:-1] if lines[-1] == "" else lines
     level, header = _read_header(lines[:1], source)
     orders, hashes = [], [header["start"]]
     for turn, line in enumerate(lines[1:-1]):

@@ -9,10 +9,10 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -21,6 +21,7 @@ from experiments.common.stopping import INTERRUPTED, MISTAKEN, UNFINISHED, Inter
 from experiments.config.errors import explain, first_line, mistyped
 from groundwork.blame import is_ours
 from groundwork.errors import WaybillError
+from groundwork.limits import cleaned_for_terminal
 from groundwork.nearest import meant
 
 
@@ -38,6 +39,34 @@ class Parser(argparse.ArgumentParser):
         super().error(message)
 
 
+class CleanStream:
+    """A stream to a terminal, on which text of files and folders can do nothing: control characters are written out.
+
+    Colours and what a bar of progress needs pass.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    @classmethod
+    def around(cls, stream: Any) -> Any:
+        """The stream made clean; one that is already stays as it is."""
+        return stream if isinstance(stream, cls) else cls(stream)
+
+    def write(self, text: str) -> int:
+        """Write text; returns how many characters were asked for."""
+        self._stream.write(cleaned_for_terminal(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Wrap a command's ``main`` so that a user's mistake is one line on stderr, ``name: error: …``, and exit code 2.
 
@@ -51,8 +80,7 @@ def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
                 signal.signal(signal.SIGINT, signal.default_int_handler)  # until now it ended the process at once
             # Hydra would print its own report and end the process; this makes it raise to us instead.
             os.environ["HYDRA_FULL_ERROR"] = "1"
-            if os.getcwd() not in sys.path:
-                sys.path.append(os.getcwd())  # for modules of the user's own; ours come first
+            sys.stdout, sys.stderr = CleanStream.around(sys.stdout), CleanStream.around(sys.stderr)
             try:
                 main()
             except BrokenPipeError:

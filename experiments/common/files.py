@@ -6,11 +6,13 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from groundwork.blame import passed_users_code
 from groundwork.errors import WaybillError
+from groundwork.limits import read_text, refuse_control
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -21,12 +23,31 @@ def read_json(path: Path) -> dict[str, Any]:
         OSError: if it cannot be read.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(read_text(path))
+        if not isinstance(content, dict):
+            raise WaybillError("no section of keys")
+        refuse_control(content)
     except (ValueError, RecursionError) as error:
         raise WaybillError(f"{path} is damaged or not one of ours ({error})") from None
-    if not isinstance(content, dict):
-        raise WaybillError(f"{path} is damaged or not one of ours (no section of keys)")
     return content
+
+
+@contextlib.contextmanager
+def refuse_misfit(path: Path) -> Iterator[None]:
+    """Refuse what was read from a file, and is being made use of, where it is not what one of ours would hold.
+
+    Raises:
+        WaybillError: in one line, in place of what that comes to; an error of a user's own code stays as it is.
+    """
+    try:
+        yield
+    except WaybillError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, AssertionError) as error:
+        if passed_users_code(error):
+            raise
+        line = " ".join(str(error).split())[:200]
+        raise WaybillError(f"{path} is damaged or not one of ours ({type(error).__name__}: {line})") from None
 
 
 _LEFT = re.compile(r"\..+\.(\d+)\.tmp")  # a temporary file's name

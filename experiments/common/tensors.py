@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.common.files import write_whole
 from groundwork.errors import WaybillError
+from groundwork.limits import DEEPEST, MOST_VALUES, need_memory
 
 if TYPE_CHECKING:
     import torch
@@ -41,16 +42,21 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
     write_whole(path, lambda temporary: temporary.write_bytes(whole))
 
 
-def load_tensors(path: Path) -> dict[str, Any]:
-    """What ``save_tensors`` wrote, all tensors on the CPU.
+def load_tensors(path: Path, *, most_bytes: int | None = None) -> dict[str, Any]:
+    """What ``save_tensors`` wrote, all tensors on the CPU. It takes no more memory than the file has bytes, twice.
 
     Raises:
-        WaybillError: in one line, if the file is missing, damaged, of another version or not one of ours.
+        WaybillError: in one line, if the file is missing, damaged, of another version or not one of ours, larger than
+            ``most_bytes``, or too large for this machine.
     """
     if not path.is_file():
         raise WaybillError(f"there is no file {str(path)!r}")
     from safetensors import SafetensorError, safe_open
 
+    size = path.stat().st_size
+    if most_bytes is not None and size > most_bytes:
+        raise WaybillError(f"{str(path)!r} has {size:,} bytes, what it is for has room for {most_bytes:,}")
+    need_memory(2 * size, f"the tensors in {str(path)!r}")
     damaged = f"{str(path)!r} is damaged or not one of ours ({path.stat().st_size:,} bytes)"
     try:
         with safe_open(path, "pt") as file:
@@ -60,7 +66,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
         version = about.get("format")
         is_whole = version != TENSORS_FORMAT or _checksum(about["content"], found) == about["sha256"]
         content = _put_back(json.loads(about["content"]), found) if version == TENSORS_FORMAT and is_whole else None
-    except (SafetensorError, OSError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+    except (SafetensorError, OSError, AttributeError, LookupError, TypeError, ValueError, RecursionError, MemoryError):
         raise WaybillError(damaged) from None
     if version != TENSORS_FORMAT:
         raise WaybillError(f"{str(path)!r} has format {version!r}, this version reads {TENSORS_FORMAT}")
@@ -111,3 +117,30 @@ def _checksum(plain: str, tensors: Mapping[str, torch.Tensor]) -> str:
         digest.update(f"\0{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
         digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def need_bounded(value: Any, most_bytes: int) -> None:
+    """Refuse nested data with tensors that is larger in memory than what it was read from.
+
+    The same list or tensor may stand in many places of a pickled file, and a tensor of a few bytes may say that it has
+    many rows (strides of zero): ten lines for a billion entries.
+
+    Raises:
+        ValueError: if so.
+    """
+    import torch
+
+    waiting, seen, held = [(value, 0)], 0, 0
+    while waiting:
+        one, depth = waiting.pop()
+        seen += 1
+        if isinstance(one, torch.Tensor):
+            if one.layout != torch.strided or one.is_quantized or one.device.type != "cpu":
+                raise ValueError("it holds a tensor of a kind that none of ours is")
+            held += one.numel() * one.element_size()
+        if seen > MOST_VALUES or depth > DEEPEST or held > most_bytes:
+            raise ValueError("it is larger inside than outside")
+        if isinstance(one, Mapping):
+            waiting += [(entry, depth + 1) for entry in one.values()]
+        elif isinstance(one, list | tuple | set):
+            waiting += [(entry, depth + 1) for entry in one]

@@ -20,6 +20,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.keys import CONFIG_DIR
+from groundwork import trust
 from groundwork.blame import is_our_module
 from groundwork.errors import WaybillError
 from groundwork.modules import import_object
@@ -67,6 +68,21 @@ def add_config_folder(folder: str | Path | None) -> None:
         raise WaybillError(f"--config-dir={folder}: there is no such folder")
     if path not in [known.resolve() for known in config_folders()]:
         os.environ[CONFIG_DIR] = os.pathsep.join([*map(str, config_folders()[1:]), str(path)])
+
+
+def may_name_code(said: bool) -> None:
+    """Take the user's word, if it is ``said``, that runs of strangers may name code: see ``groundwork.trust``."""
+    if said:
+        trust.allow_all()
+
+
+def take_trust(words: Sequence[str]) -> list[str]:
+    """A command line without ``env.trust=true``, which is that word and no setting of a run.
+
+    Raises:
+        WaybillError: in one line, for another value.
+    """
+    return trust.taken_from(words)
 
 
 def add_config_folders_of(hydra: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,17 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from experiments.config import choices
+from experiments.config.agents import brings_own_loop, check_agent
 from experiments.config.choices import CLASSED
-from experiments.config.errors import explain, first_line, need
+from experiments.config.errors import explain, first_line
+from experiments.config.groups import TransferSettings
 from experiments.config.keys import group_of
 from experiments.config.saved import refuse_references, saved_config, saved_text
 from experiments.config.schema import DEFAULT_ENV, GAME_KEYS, GROUPS, UNUSED, Config, PlayerSettings, WaybillConfig
-from experiments.config.transfer import TransferSettings
 from experiments.config.whole_numbers import with_whole_numbers
+from groundwork import trust
 from groundwork.errors import WaybillError
+from groundwork.limits import refuse_control
 from groundwork.nearest import meant_path
 
 CONFIG = "config.yaml"  # of a run, in its folder
@@ -57,11 +59,6 @@ class Setup:
         return dataclasses.replace(self, config=dataclasses.replace(self.config, **changes))
 
 
-def brings_own_loop(settings: Any) -> bool:
-    """True for the settings of an agent that is built on an environment, trains itself and has a network of its own."""
-    return "env" in inspect.signature(settings.build).parameters
-
-
 def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
     """Check a config whole, be it composed or saved; its classes are found by the names of its choices.
 
@@ -94,7 +91,7 @@ def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
     names = {group: saved[group].get("name", "?") if group in saved else UNUSED for group in GROUPS}
     if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
         names["network"] = "own"
-    _check_agent(config, domain, agent, transfer, names)
+    check_agent(config, domain, agent, transfer, names)
     gamma = config.reward.gamma if isinstance(config, WaybillConfig) else saved["agent"]["gamma"]
     return Setup(config, domain, agent, network, gamma, transfer, names, saved)
 
@@ -107,45 +104,6 @@ def read_composed(node: DictConfig) -> Setup:
     """
     choices.check_composed(node)
     return read_setup(node)
-
-
-def _check_agent(config: Config, domain: Any, agent: Any, transfer: TransferSettings, names: Mapping[str, str]) -> None:
-    """Refuse what the config asks of an agent that cannot do it."""
-    name = names["agent"]
-    _check_search(config, agent, names)
-    if isinstance(agent, PlayerSettings) and agent.player not in domain.players:
-        known = ", ".join(domain.players)
-        raise WaybillError(f"agent={name}: env={names['env']} has no such player, known are {known}")
-    if isinstance(agent, PlayerSettings) or brings_own_loop(agent):
-        need(config.seeds == 1, "seeds", config.seeds, f"1 with agent={name}: only dqn and pqn train several")
-        if transfer.source is not None:
-            line = f"agent={name} takes over no weights, only dqn and pqn do"
-            raise WaybillError(f"transfer.from={transfer.source}: {line}")
-        _refuse_growth(config, name)
-
-
-def _check_search(config: Config, agent: Any, names: Mapping[str, str]) -> None:
-    """Refuse a search in the result where there can be none."""
-    given = f"evaluation.search={config.evaluation.search}"
-    if config.evaluation.search is None:
-        return
-    if isinstance(agent, PlayerSettings):
-        raise WaybillError(f"{given}: agent={names['agent']} is a player, only a trained policy can search")
-    if not isinstance(config, WaybillConfig):
-        raise WaybillError(f"{given}: games of env={names['env']} can't be copied, Waybill's levels can")
-    if brings_own_loop(agent):
-        raise WaybillError(f"{given}: agent={names['agent']} is measured so by python evaluate.py RUN --search")
-
-
-def _refuse_growth(config: Config, agent: str) -> None:
-    """Refuse games that change in training for an agent that steps its games itself, or doesn't train."""
-    if not isinstance(config, WaybillConfig):
-        return
-    start, line = config.actions.candidates_start, f"agent={agent} has games of its own, only dqn and pqn can"
-    if config.curriculum.moves_up:
-        raise WaybillError(f"curriculum={config.curriculum.name}: {line}")
-    if start is not None:
-        raise WaybillError(f"actions.candidates_start={start}: {line}")
 
 
 def refuse_unused(setup: Setup, overrides: Sequence[str]) -> None:
@@ -211,11 +169,12 @@ def is_run_folder(folder: Path) -> bool:
     return (folder / CONFIG).is_file() or (folder / SHARED_CONFIG).is_file()
 
 
-def read_run(folder: Path) -> Setup:
+def read_run(folder: Path, *, to_train: bool = False) -> Setup:
     """The checked config of a run folder, or of a policy's that ``share.py`` wrote.
 
     Raises:
-        WaybillError: if it isn't a run folder, or its config doesn't fit this version.
+        WaybillError: if it isn't a run folder, its config doesn't fit this version, or it names code and is neither
+            the user's own nor trusted (``groundwork.trust``). To go on with (``to_train``) no other will do.
     """
     if not folder.is_dir():
         raise WaybillError(
@@ -225,17 +184,64 @@ def read_run(folder: Path) -> Setup:
         raise WaybillError(
             f"{str(folder)!r} is no run folder: it has no {CONFIG}, nor a {SHARED_CONFIG} of a shared policy"
         )
-    path, notes = folder / (CONFIG if (folder / CONFIG).is_file() else SHARED_CONFIG), []
+    path, notes = _config_file(folder), []
     try:
         notes = notes_of(folder)
-        given = saved_config(path) if path.name == CONFIG else _plain_config(_shared(folder))
+        given = _given(folder)
+        as_saved = _plain(given)
         _leave_out_what_is_gone(given)
-        return read_setup(given)
+        setup = read_setup(given)
     except (WaybillError, OmegaConfBaseException, OSError, UnicodeDecodeError, YAMLError) as error:
         line = first_line(error)
         needed = [one.partition(", sources")[0] for one in notes if one.startswith(NEEDS)]
         about = [one for one in needed if one.partition(": ")[2].partition(" is ")[0] in line]
         raise WaybillError("; it ".join([f"{path}: {line}", *about])) from None
+    trust.need_trust(path, as_saved, [*named_code(setup), *(_in_training(setup) if to_train else [])])
+    return setup
+
+
+def named_code(setup: Setup, *, reports: bool = False) -> list[str]:
+    """What of a config is asked about before a stranger's is taken, in words: code that is not this installation's
+    and, with ``reports``, to whom training reports.
+    """
+    asked = getattr(setup.domain, "named_code", None)  # other domains' configs name nothing that is imported
+    lines = [] if asked is None else list(asked())
+    return lines + [f"callbacks.{name} tells others what is trained" for name in setup.config.callbacks if reports]
+
+
+def _in_training(setup: Setup) -> list[str]:
+    """What of a run is asked about before a stranger's is gone on with, beside what it names."""
+    told = named_code(setup, reports=True)[len(named_code(setup)) :]
+    return [*told, "last.pt and memory are taken as they are, by compiled code that trusts them"]
+
+
+def mark_own(folder: Path) -> bool:
+    """Write into a run folder that its config is the user's own; False if there is no place for the user's key.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    return trust.mark_config(_config_file(folder), _plain(_given(folder)))
+
+
+def is_own(folder: Path) -> bool:
+    """True if a run folder's config is as the user wrote it on this machine."""
+    return trust.is_marked(_config_file(folder), _plain(_given(folder)))
+
+
+def _config_file(folder: Path) -> Path:
+    return folder / (CONFIG if (folder / CONFIG).is_file() else SHARED_CONFIG)
+
+
+def _given(folder: Path) -> DictConfig:
+    """The config in a run folder, as it is saved."""
+    path = _config_file(folder)
+    return saved_config(path) if path.name == CONFIG else _plain_config(_shared(folder))
+
+
+def _plain(given: DictConfig) -> dict[str, Any]:
+    plain: Any = OmegaConf.to_container(given)
+    return dict(plain)
 
 
 def notes_of(folder: Path) -> list[str]:
@@ -259,6 +265,7 @@ def _shared(folder: Path) -> dict[str, Any]:
     """What a shared policy's config file holds: ``commands``, ``needs`` and ``config``."""
     try:
         content = json.loads(saved_text(folder / SHARED_CONFIG))
+        refuse_control(content)
     except (ValueError, RecursionError) as error:
         raise WaybillError(f"it is damaged or not one of ours ({first_line(error)})") from None
     if not isinstance(content, dict):

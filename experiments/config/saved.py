@@ -16,8 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.errors import first_line
 from groundwork.errors import WaybillError
+from groundwork.limits import read_bytes, refuse_control
 
-MOST_TEXT_BYTES = 2**20
+MOST_CONFIG_BYTES = 2**20
 MOST_DEPTH = 32  # sections and lists within one another
 
 
@@ -32,6 +33,8 @@ def saved_config(path: Path) -> DictConfig:
     try:
         _check_events(text)
         given = OmegaConf.create(text)
+    except AssertionError:  # OmegaConf's, for what is no section at all
+        raise WaybillError("a config is a section of keys") from None
     except yaml.MarkedYAMLError as error:
         where = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
         raise WaybillError(f"{where}{error.problem or error.context}") from None
@@ -39,7 +42,9 @@ def saved_config(path: Path) -> DictConfig:
         raise WaybillError(first_line(error)) from None
     if not isinstance(given, DictConfig):
         raise WaybillError("a config is a section of keys")
-    refuse_references(OmegaConf.to_container(given, resolve=False))
+    plain = OmegaConf.to_container(given, resolve=False)
+    refuse_references(plain)
+    refuse_control(plain)
     return given
 
 
@@ -50,12 +55,11 @@ def saved_text(path: Path) -> str:
         WaybillError: in one line, without the file's name, if it is, or is no text.
         OSError: if it can't be read.
     """
-    with path.open("rb") as stream:
-        data = stream.read(MOST_TEXT_BYTES + 1)
-    if len(data) > MOST_TEXT_BYTES:
-        raise WaybillError(f"it is larger than any config ({MOST_TEXT_BYTES:,} bytes)")
+    data = read_bytes(path, MOST_CONFIG_BYTES)
     try:
-        return data.decode()
+        text = data.decode()
+        refuse_control(text, "its text")
+        return text
     except UnicodeDecodeError as error:
         raise WaybillError(first_line(error)) from None
 

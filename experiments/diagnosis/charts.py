@@ -31,7 +31,7 @@ def question_figures(known: Known, panels: Sequence[Question]) -> dict[str, Figu
     from matplotlib.figure import Figure
 
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
-    settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
+    settings: dict[Any, Any] = {**dict.fromkeys(inked, FIGURE_INK), "text.parse_math": False}  # names may hold $
     found = {}
     with rc_context(settings):
         for panel in panels:

@@ -41,8 +41,12 @@ def read_scalars(folder: Path) -> dict[str, np.ndarray]:
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    if not list(folder.glob("events.out.tfevents.*")):
+    files = list(folder.glob("events.out.tfevents.*"))
+    if not files:
         return {}
+    for path in files:
+        if not path.is_file():  # a pipe would be waited for
+            raise WaybillError(f"{path} is no plain file")
     logging.getLogger("tensorboard").setLevel(logging.ERROR)  # that a run was gone on with is no warning
     try:
         events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()

@@ -29,7 +29,7 @@ def _inked(draw: Callable[[SectionNumbers], Figure]) -> Callable[[SectionNumbers
         from matplotlib import rc_context
 
         inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color", "axes.titlecolor")
-        settings: dict[Any, str] = dict.fromkeys(inked, FIGURE_INK)
+        settings: dict[Any, Any] = {**dict.fromkeys(inked, FIGURE_INK), "text.parse_math": False}  # names may hold $
         with rc_context(settings):
             return draw(numbers)
 

@@ -162,7 +162,7 @@ def _image(block: Image) -> str:
 
 
 def _md_image(block: Image, pictures: str) -> str:
-    return f"![{_md(block.caption)}]({pictures}/{block.name}.{block.kind})\n\n*{_md(block.caption)}*"
+    return f"![{plain_md(block.caption)}]({pictures}/{block.name}.{block.kind})\n\n*{plain_md(block.caption)}*"
 
 
 def _svg(block: Picture) -> str:
@@ -182,19 +182,26 @@ def _svg(block: Picture) -> str:
     return text.replace(FIGURE_INK, "currentColor")
 
 
-def _md(text: str) -> str:
-    """Text in which nothing is taken for markup."""
-    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", text)
+def plain_md(text: str) -> str:
+    """Text as one line of Markdown in which nothing is taken for markup."""
+    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", " ".join(text.split("\n")))
+
+
+def _md_code(block: Code) -> str:
+    """Lines between fences that none of them can end."""
+    text = "\n".join(block.lines)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _md_table(block: Table, pictures: str) -> str:
     lines = [block.head, *block.rows]
-    rows = [f"| {' | '.join(_md(cell) for cell in line)} |" for line in lines]
+    rows = [f"| {' | '.join(plain_md(cell) for cell in line)} |" for line in lines]
     return "\n".join([rows[0], "|" + "---|" * block.words + "---:|" * (len(block.head) - block.words), *rows[1:]])
 
 
 def _md_warnings(block: Warnings, pictures: str) -> str:
-    return "\n".join(["**Warnings**", "", *(f"- {_md(line)}" for line in block.lines)])
+    return "\n".join(["**Warnings**", "", *(f"- {plain_md(line)}" for line in block.lines)])
 
 
 _HTML: dict[type, Callable] = {
@@ -208,12 +215,14 @@ _HTML: dict[type, Callable] = {
     Image: _image,
 }
 _MARKDOWN: dict[type, Callable] = {
-    Heading: lambda block, pictures: f"{'#' * block.level} {_md(block.text)}",
-    Text: lambda block, pictures: _md(block.text),
+    Heading: lambda block, pictures: f"{'#' * block.level} {plain_md(block.text)}",
+    Text: lambda block, pictures: plain_md(block.text),
     Warnings: _md_warnings,
     Table: _md_table,
-    Code: lambda block, pictures: "\n".join(["```", *block.lines, "```"]),
-    Picture: lambda block, pictures: f"![{_md(block.caption)}]({pictures}/{block.name}.png)\n\n*{_md(block.caption)}*",
+    Code: lambda block, pictures: _md_code(block),
+    Picture: lambda block, pictures: (
+        f"![{plain_md(block.caption)}]({pictures}/{block.name}.png)\n\n*{plain_md(block.caption)}*"
+    ),
     Panels: lambda block, pictures: "\n\n".join(markdown(one, pictures) for one in block.pictures()),
     Image: _md_image,
 }

@@ -22,6 +22,7 @@ from experiments.reports.learning_curves import points_of
 from experiments.runs import commands, results
 from experiments.sweeps import manifest
 from groundwork.errors import WaybillError
+from groundwork.limits import read_text, refuse_control
 from groundwork.nearest import meant_path
 
 
@@ -156,7 +157,8 @@ def _add_run(folder: Path, found: FoundRuns) -> None:
         found.unfinished.append(Run(folder, config, lines, None))
         return
     try:
-        result = json.loads((folder / results.RESULT).read_text())
+        result = json.loads(read_text(folder / results.RESULT))
+        refuse_control(result)
         _check_result(config, result)
     except Exception as error:
         found.broken.append(f"{folder / results.RESULT}: {_why(error)}")

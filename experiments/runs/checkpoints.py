@@ -24,6 +24,7 @@ from experiments.common.checkpoint_files import (
     unpack,
     write_packed,
 )
+from experiments.common.files import refuse_misfit
 from experiments.common.tensors import load_tensors, save_tensors
 from experiments.config.keys import door_words, shell_command
 from groundwork.errors import WaybillError
@@ -133,18 +134,26 @@ def save_policy(folder: Path, content: dict[str, Any]) -> None:
     save_tensors(folder / POLICY, pack(content))
 
 
-def read_policy(folder: Path) -> dict[str, Any]:
+def read_policy(folder: Path, *, most_bytes: int | None = None) -> dict[str, Any]:
     """What ``save_policy`` wrote, all tensors on the CPU.
 
     Raises:
-        WaybillError: in one line, if it is missing, damaged or of another version.
+        WaybillError: in one line, if it is missing, damaged, of another version or larger than ``most_bytes``.
     """
     path = folder / POLICY
     if not path.is_file():
         raise WaybillError(f"there is no policy {str(path)!r}: nothing was saved there yet{_of_before(folder)}")
-    content = unpack(load_tensors(path))
+    try:
+        content = unpack(load_tensors(path, most_bytes=most_bytes))
+    except (AttributeError, TypeError):  # what is marked as an array is none
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours") from None
     if missing := [key for key in ("env_step", "score", "policy") if key not in content]:
         raise WaybillError(f"{str(path)!r} is damaged or not one of ours (it lacks {', '.join(missing)})")
+    step, score, policy = content["env_step"], content["score"], content["policy"]
+    weights = policy.get("network", {}) if isinstance(policy, dict) else None
+    is_right = isinstance(step, int) and isinstance(score, int | float) and isinstance(weights, dict)
+    if not is_right or not all(hasattr(tensor, "element_size") for tensor in (weights or {}).values()):
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (its contents are of other kinds)")
     return dict(content)
 
 
@@ -171,13 +180,13 @@ def load_last(folder: Path) -> dict[str, Any]:
         WaybillError: in one line, if neither can be read.
     """
     try:
-        return _with_seeds(load_checkpoint(folder / LAST))
+        return _read(folder / LAST)
     except WaybillError as error:
         if not (folder / PREVIOUS).is_file():
             raise
         first = error
     try:
-        state = _with_seeds(load_checkpoint(folder / PREVIOUS))
+        state = _read(folder / PREVIOUS)
     except WaybillError as error:
         raise WaybillError(f"{first}; and so is the one before: {error}") from None
     kept = ""
@@ -187,6 +196,11 @@ def load_last(folder: Path) -> dict[str, Any]:
     os.replace(folder / PREVIOUS, folder / LAST)
     print(f"note: {first}{kept}; the one before, of step {state['env_step']:,}, takes its place", file=sys.stderr)
     return state
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with refuse_misfit(path):
+        return _with_seeds(load_checkpoint(path))
 
 
 def is_begun(folder: Path) -> bool:

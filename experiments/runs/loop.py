@@ -11,17 +11,22 @@ import numpy as np
 
 from agents.acting.rollouts import Branches
 from agents.learning.finite import refuse_not_finite
-from agents.settings import Task
+from agents.settings import QSettings, Task
 from experiments.common.compiling import announce_compilation
+from experiments.common.files import refuse_misfit
 from experiments.common.machine import device_of, threads_of
 from experiments.common.stopping import StopRequest
-from experiments.config.reading import Setup, brings_own_loop
+from experiments.config.agents import brings_own_loop
+from experiments.config.reading import Setup
 from experiments.diagnostics.painter import Painter
 from experiments.runs import seeds, transfer
+from experiments.runs.checkpoints import LAST
 from experiments.runs.domain import Curriculum, Evaluator, GameBatch, SelfPlay, n_actions_of, network_layout
 from experiments.runs.seed_run import Clock, SeedRun
 from experiments.runs.session import Session
 from groundwork.errors import NotFiniteError
+
+_COPIES = 6  # of a network's weights in training: online and target, gradients, two moments, what is being saved
 
 
 class BatchLoop:
@@ -33,11 +38,14 @@ class BatchLoop:
     def __init__(self, *, setup: Setup, validation: Evaluator) -> None:
         self.config = setup.config
         self._setups = setups = seeds.split(setup)
+        seeds.check_room(setups)
         games: list[GameBatch] = [one.domain.training_games(one) for one in setups]
         self.games, self.env_step = games, 0
         self.env = seeds.SeedGames(games)
         layout, n_actions = network_layout(self.env), n_actions_of(self.env)
         self.make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
+        if isinstance(setup.agent, QSettings):
+            setup.agent.check_room(self.make_network, networks=_COPIES * len(setups))
         task = Task(
             make_network=self.make_network,
             num_envs=self.config.num_envs,
@@ -243,17 +251,20 @@ def train(
     """
     session = session_of(setup, folder, loop, validation, stop)
     if state is not None:
-        loop.agent.load_state_dict(state["agent"])
-        if (anew := loop.begins_anew(state["loop"])) is not None:
-            print(f"note: {anew}: the run ends otherwise than one that was never interrupted", flush=True)
-        loop.load_state_dict(state["loop"])
+        with refuse_misfit(folder / LAST):
+            loop.agent.load_state_dict(state["agent"])
+            if (anew := loop.begins_anew(state["loop"])) is not None:
+                print(f"note: {anew}: the run ends otherwise than one that was never interrupted", flush=True)
+            loop.load_state_dict(state["loop"])
+    is_whole = state is None
     try:
         session.begin(state)
+        is_whole = True
         if not session.is_done:  # stopped by hand just when it was
             loop.run(session)
         session.finish()
     except BaseException as error:
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and is_whole:  # what can't be gone on with stays as it is
             session.save_unfinished(error)
         session.end(None)
         raise

@@ -9,7 +9,9 @@ from typing import Any
 
 import torch
 
-from experiments.config.reading import Setup, brings_own_loop
+from agents.settings import QSettings
+from experiments.config.agents import brings_own_loop
+from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
 from experiments.runs import checkpoints
 from experiments.runs.checkpoints import POLICY
@@ -17,6 +19,8 @@ from experiments.runs.domain import Policy, n_actions_of, network_layout
 from experiments.runs.own_parts import note_changes
 from experiments.runs.seeds import only_folder
 from groundwork.errors import WaybillError
+
+_BESIDE = 2**24  # bytes of a policy's file that aren't weights: the plain data in it, and agents' own
 
 
 def load_policy(setup: Setup, folder: Path, *, env: Any, device: torch.device) -> Policy:
@@ -36,10 +40,10 @@ def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) ->
         WaybillError: see ``load_policy``.
     """
     own = only_folder(folder, setup)
-    saved = checkpoints.read_policy(own)
     note_changes(own, setup)
     try:
         actor = make_actor(setup, env=env, device=device)
+        saved = checkpoints.read_policy(own, most_bytes=_BESIDE + 2 * _bytes_of(actor))
         actor.load_policy(saved["policy"])
     except WaybillError as error:
         why = other_sizes(setup, level_of(setup), getattr(getattr(env, "level", None), "name", None))
@@ -50,16 +54,21 @@ def load_actor(setup: Setup, folder: Path, *, env: Any, device: torch.device) ->
     return actor, saved
 
 
+def _bytes_of(actor: Any) -> int:
+    """Bytes of the weights that an actor acts with."""
+    weights = [module.state_dict() for module in vars(actor).values() if isinstance(module, torch.nn.Module)]
+    return sum(one.numel() * one.element_size() for own in weights for one in own.values())
+
+
 def make_actor(setup: Setup, *, env: Any, device: torch.device) -> Any:
     """An untrained actor of the run's kind, with ``greedy``, ``q_values`` and ``load_policy``."""
     layout, n_actions = network_layout(env), n_actions_of(env)
     if brings_own_loop(setup.agent):
         return setup.agent.build_policy(obs_size=layout.size, n_actions=n_actions, device=device)
-    return setup.agent.build_policy(
-        make_network=partial(setup.network.build, layout=layout, n_actions=n_actions),
-        n_actions=n_actions,
-        device=device,
-    )
+    make_network = partial(setup.network.build, layout=layout, n_actions=n_actions)
+    if isinstance(setup.agent, QSettings):
+        setup.agent.check_room(make_network, networks=2)
+    return setup.agent.build_policy(make_network=make_network, n_actions=n_actions, device=device)
 
 
 def misfit(theirs: Setup, ours: Setup, *, head: bool = True) -> str | None:

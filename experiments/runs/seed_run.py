@@ -16,7 +16,7 @@ import torch
 from experiments.callbacks.callback import Evaluation, RunView
 from experiments.callbacks.calls import Calls, read_callbacks
 from experiments.common.curves import Curves, EpisodeWindow
-from experiments.common.files import write_whole
+from experiments.common.files import refuse_misfit, write_whole
 from experiments.common.machine import process_seconds
 from experiments.common.progress import StepsFile
 from experiments.config.reading import Setup
@@ -24,7 +24,7 @@ from experiments.diagnostics.charts import CHARTS
 from experiments.diagnostics.diagnostics import Diagnostics
 from experiments.diagnostics.painter import Painter
 from experiments.runs import checkpoints
-from experiments.runs.checkpoints import POLICY
+from experiments.runs.checkpoints import LAST, POLICY
 from experiments.runs.domain import ActGreedily, Curriculum, Evaluator
 from groundwork.errors import NotFiniteError
 
@@ -121,7 +121,8 @@ class SeedRun:
     def begin(self, state: Mapping[str, Any] | None) -> None:
         """Open the curves, from a checkpoint if there is one; otherwise with an evaluation of the untrained policy."""
         if state is not None:
-            self._load_state_dict(state)
+            with refuse_misfit(self.folder / LAST):
+                self._load_state_dict(state)
         self._curves = Curves(folder=self.folder, from_step=None if state is None else self.env_step)
         self.calls.begin()
         if self.setup.config.diagnostics.parts:

@@ -16,6 +16,7 @@ import numpy as np
 from experiments.config.reading import Setup
 from experiments.runs.domain import GameBatch
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 SHARED = ("action_mask", "reset", "action_group", "advice")  # infos that the loop reads for all seeds at once
 
@@ -93,3 +94,16 @@ def _shared(infos: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
     """All rows below one another, without a copy where there is nothing to join."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def check_room(setups: Sequence[Setup]) -> None:
+    """Refuse games of so many seeds that this machine has no memory for, before any is made.
+
+    Raises:
+        WaybillError: in one line.
+    """
+    of_one = getattr(setups[0].domain, "training_bytes", None)  # what others' games take is not known
+    if of_one is not None:
+        config = setups[0].config
+        what = f"the games of seeds={len(setups)}, num_envs={config.num_envs} on train_maps={config.train_maps}"
+        need_memory(len(setups) * of_one(setups[0]), what)

@@ -31,6 +31,7 @@ from experiments.runs.loop import make_loop, train
 from experiments.runs.own_parts import needs, note_changes
 from experiments.runs.seed_run import is_reached
 from experiments.runs.session import Session
+from groundwork import trust
 from groundwork.errors import WaybillError
 
 RUN_LOCK = ".run.lock"  # held by the process that trains in a run's folder
@@ -65,7 +66,7 @@ def start_run(node: DictConfig, *, folder: Path, overrides: Sequence[str] | None
 def resume_run(folder: Path, *, overrides: Sequence[str]) -> float:
     """Go on with a run in its own folder; ``steps=N`` among the overrides extends it."""
     try:
-        setup = reading.read_run(folder)
+        setup = reading.read_run(folder, to_train=True)
     except WaybillError as error:
         raise WaybillError(f"resume={folder}: {error}") from None
     if setup.player is not None:
@@ -207,12 +208,18 @@ def _claim(folder: Path, setup: Setup, command: str, *, new: bool) -> None:
     """Save the config below the ``command`` that made it, a comment: two new runs never share a folder."""
     text = command + commands.as_comments(needs(setup)) + OmegaConf.to_yaml(OmegaConf.create(setup.plain))
     if not new:
+        is_own = reading.is_own(folder)
         write_whole(folder / CONFIG, lambda temporary: temporary.write_text(text))
+        if is_own:  # a stranger's run that goes on stays a stranger's
+            reading.mark_own(folder)
         return
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with (folder / CONFIG).open("x") as stream:
             stream.write(text)
+        if not reading.mark_own(folder):
+            line = f"whoever goes on with it has to say {trust.TRUST_WORD}"
+            print(f"note: there is no folder of yours to keep a key in, so {folder} gets no mark: {line}", flush=True)
     except FileExistsError:
         how = as_override("resume", folder)
         raise WaybillError(f"{folder} holds a run already; go on with it by {how}") from None

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from experiments.common.machine import device_of
 from experiments.config import reading
-from experiments.config.reading import Setup, brings_own_loop
+from experiments.config.agents import brings_own_loop
+from experiments.config.reading import Setup
 from experiments.runs import checkpoints, seeds
 from experiments.runs.checkpoints import POLICY
 from experiments.runs.policies import level_of, misfit, other_sizes

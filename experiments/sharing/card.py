@@ -13,6 +13,7 @@ import yaml
 
 from experiments.config.reading import Setup
 from experiments.config.schema import UNUSED
+from experiments.reports.page import plain_md
 from experiments.runs.domain import HeldOut
 
 MODEL_CARD = "README.md"
@@ -45,13 +46,13 @@ def card_text(
     policy: Mapping[str, Any] = result["policy"]
     parts = [
         f"---\n{head}---",
-        f"# {agent} on {game}",
+        f"# {plain_md(agent)} on {plain_md(game)}",
         f"A policy trained by Waybill with `{_choices(setup)}`, kept after {policy['env_step']:,} environment steps as "
         f"the one that scored best on the validation games ({policy['validation_score']:,.1f}).",
         *pictures,
         "## How good it is",
         "Held-out games, which neither training nor the choice of the policy has seen: "
-        f"{held_out.title}. Ranges are 95 % intervals over games.",
+        f"{plain_md(held_out.title)}. Ranges are 95 % intervals over games.",
         _table(["player", *held_out.columns], [[who, *_cells(held_out, row)] for who, row in scores.items()]),
         "It is one run: other seeds come out otherwise.",
         "## Use it",
@@ -60,9 +61,9 @@ def card_text(
         "## How it was made",
         _code(commands) if commands else "It was started from Python, no command is known.",
         _provenance(setup, result),
-        *([f"It {line}." for line in needs]),
+        *([plain_md(f"It {line}.") for line in needs]),
         "## What is in here",
-        _table(["file", "what it is"], [[f"`{file}`", what] for file, what in _files(kept).items()]),
+        _table(["file", "what it is"], [[file, what] for file, what in _files(kept).items()]),
         "Reading it runs no code: weights are safetensors, with a checksum in the header, and all else is text.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -117,13 +118,13 @@ def _uses(setup: Setup, place: str, game: str) -> list[str]:
 def _provenance(setup: Setup, result: Mapping[str, Any]) -> str:
     """Which code, what machine, how long."""
     commit, versions = result.get("commit"), result.get("versions", {})
-    code = "an installation without its history" if commit is None else f"commit `{commit['id'][:12]}`"
+    code = "an installation without its history" if commit is None else f"commit {str(commit['id'])[:12]}"
     changed = ", with changes that aren't committed" if commit is not None and commit["dirty"] else ""
     known = ", ".join(f"{package} {version}" for package, version in versions.items() if version is not None)
     took = f" Training took {result['seconds']:,.0f} s on {result['device']}." if "seconds" in result else ""
     updates = f" with {result['updates']:,} updates" if "updates" in result else ""
     how = f"{result['env_steps']:,} environment steps{updates}, seed {setup.config.seed}.{took}"
-    return f"{how} Measured with {code}{changed}; {known}."
+    return plain_md(f"{how} Measured with {code}{changed}; {known}.")
 
 
 def _files(kept: Mapping[str, str]) -> dict[str, str]:
@@ -136,9 +137,9 @@ def _files(kept: Mapping[str, str]) -> dict[str, str]:
 
 
 def _code(lines: Iterable[str]) -> str:
-    return "\n".join(f"    {line}" for line in lines)
+    return "\n".join(f"    {' '.join(line.splitlines())}" for line in lines)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+    lines = [head, ["---"] * len(head), *([plain_md(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -21,9 +21,9 @@ from experiments.common.files import write_whole
 from experiments.common.machine import device_of
 from experiments.common.progress import ProgressReport
 from experiments.config import reading
+from experiments.config.groups import TransferSettings
 from experiments.config.keys import door_words, group_of, shell_command
 from experiments.config.reading import NEEDS, SHARED_CONFIG, Setup
-from experiments.config.transfer import TransferSettings
 from experiments.runs import checkpoints, results
 from experiments.runs.checkpoints import POLICY
 from experiments.runs.commands import commands_in
@@ -73,6 +73,8 @@ def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, 
     commands, needs = public_commands(commands_in(notes)), [line for line in notes if line.startswith(NEEDS)]
     shared = {"commands": commands, "needs": needs, "config": public_config(setup)}
     write_whole(place / SHARED_CONFIG, lambda file: file.write_text(json.dumps(shared, indent=2) + "\n"))
+    if reading.is_own(folder) and reading.named_code(setup):
+        reading.mark_own(place)
     checkpoints.save_policy(place, dict(saved))
     given = reading.read_run(place).with_config(device=setup.config.device, out=setup.config.out)
     result = _result(folder, given) or _measured(given, place, saved)
@@ -120,7 +122,7 @@ def _result(folder: Path, setup: Setup) -> dict[str, Any] | None:
     try:
         rows, columns = [] if result is None else result["scores"].values(), setup.domain.held_out(setup).columns
         _ = [text(row) for row in rows for text in columns.values()]
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         result, why = None, f"its {results.RESULT} is of a version before"
     if result is None:
         print(f"{why}: the policy is measured on the held-out games", flush=True)

@@ -27,6 +27,7 @@ from experiments.common.files import write_whole
 from experiments.common.machine import cores
 from experiments.common.progress import ProgressReport
 from experiments.common.statistics import Interval, mean_interval
+from experiments.config.choices import may_name_code
 from experiments.config.errors import check_device
 from experiments.config.groups import check_count, check_first_seed
 from experiments.config.rivals import STAND_IN
@@ -192,13 +193,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/tournament.png"), metavar="FILE.png",
                         help="picture of who beats whom; the games go beside it (default: %(default)s)")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument("--trust", action="store_true", help="a run that isn't yours may name code, which then runs")
     return parser.parse_args()
 
 
 @door("tournament")
 def main() -> None:
     """The command."""
-    run_tournament(**vars(_arguments()))
+    options = vars(_arguments())
+    may_name_code(options.pop("trust"))
+    run_tournament(**options)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
     config = manifest.read_frozen(folder)
     from omegaconf import OmegaConf
 
+    from experiments.config.reading import named_code, read_setup
     from experiments.runs import checkpoints, results, train
 
     if not all(results.read_result(own) is not None for own in manifest.runs_of(folder, config)):
@@ -66,6 +67,7 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
         if checkpoints.is_begun(folder):
             train.resume_run(folder, overrides=[as_override("resume", folder), f"threads={config['threads']}"])
         else:
+            manifest.need_trust_to_begin(folder, config, named_code(read_setup(config), reports=True))
             _clear(folder)
             found = manifest.find_job(folder)
             overrides = None if found is None else found[1].overrides
@@ -80,6 +82,8 @@ def _clear(folder: Path) -> None:
     Raises:
         WaybillError: in one line, if there is a result among it.
     """
+    if folder.is_symlink():  # what lies there may be anything
+        raise WaybillError(f"{folder} is a link: a job's own folder is needed")
     for result in folder.rglob("result*.json"):
         raise WaybillError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
     for path in folder.iterdir():

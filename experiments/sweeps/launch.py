@@ -33,7 +33,7 @@ from experiments.config import keys
 from experiments.config.arms import expand_arms
 from experiments.config.choices import add_config_folders_of, check_composed, without_targets
 from experiments.config.keys import door_words, shell_command
-from experiments.config.reading import read_composed, refuse_unused, settings_of
+from experiments.config.reading import named_code, read_composed, refuse_unused, settings_of
 from experiments.runs.results import source_commit
 from experiments.sweeps import manifest, order
 from experiments.sweeps.launcher import Launcher, find_launcher, launchers_of
@@ -164,11 +164,11 @@ def _planned(number: int, node: DictConfig, overrides: list[str], values: dict[s
         setup = read_composed(node)
         read_callbacks(setup.plain)
         refuse_unused(setup, overrides)
-        content, error = setup.plain, None
+        content, error, asked_about = setup.plain, None, bool(named_code(setup, reports=True))
     except WaybillError as refused:
-        content, error = _plain(node), str(refused)
+        content, error, asked_about = _plain(node), str(refused), False
     seeds = manifest.seeds_of(content) if error is None else []
-    return Planned(Job(number, name, overrides, values, seeds, int(content["steps"] or 0), error), content)
+    return Planned(Job(number, name, overrides, values, seeds, int(content["steps"] or 0), error), content, asked_about)
 
 
 def _plain(node: DictConfig) -> dict[str, Any]:

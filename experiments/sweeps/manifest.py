@@ -17,11 +17,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from experiments.common.files import write_whole
+from experiments.common.files import read_json, write_whole
 from experiments.config.choices import TARGET
 from experiments.config.keys import PER_COMMAND, key_of
 from experiments.config.saved import saved_config
 from experiments.sweeps.process import LOG
+from groundwork import trust
 from groundwork.errors import WaybillError
 from groundwork.nearest import meant_path
 
@@ -59,6 +60,7 @@ class Planned:
 
     job: Job
     config: dict[str, Any]
+    asked_about: bool = False  # it names code, or whom it reports to: the user's own gets a mark
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def create(folder: Path, planned: Sequence[Planned], *, command: str, begun: str
 def _freeze(folder: Path, one: Planned) -> None:
     text = OmegaConf.to_yaml(OmegaConf.create(one.config))
     write_whole(folder / FROZEN, lambda temporary: temporary.write_text(text))
+    if one.asked_about:
+        trust.mark_config(folder / FROZEN, _plain_frozen(folder))
     if one.job.error is not None:
         write_whole(folder / LOG, lambda temporary: temporary.write_text(f"not started: {one.job.error}\n"))
 
@@ -163,14 +167,48 @@ def read_sweep(folder: Path) -> Sweep:
     if not is_sweep(folder):
         raise WaybillError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
     try:
-        content = json.loads((folder / MANIFEST).read_text())
+        content = read_json(folder / MANIFEST)
         if content["format"] != _FORMAT:
             raise WaybillError(f"format {content['format']!r}, this version reads {_FORMAT}")
-        jobs = [Job(**job) for job in content["jobs"]]
-        known = {key: content[key] for key in ("command", "begun", "commit")}
-        return Sweep(folder, jobs=jobs, launchers=content.get("launchers"), **known)
-    except (ValueError, KeyError, TypeError) as error:
+        jobs = [_checked(Job(**job)) for job in content["jobs"]]
+        if len({job.number for job in jobs}) < len(jobs):
+            raise WaybillError("two jobs have one number")
+        command, begun, launchers = content["command"], content["begun"], content.get("launchers")
+        if not (isinstance(command, str) and isinstance(begun, str) and (launchers is None or _texts(launchers))):
+            raise WaybillError("command, begun and launchers must be texts")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WaybillError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
+    return Sweep(folder, command, jobs, begun, content.get("commit"), launchers)
+
+
+def _checked(job: Job) -> Job:
+    """A job as it was listed, its fields of the right kinds and its folder within the sweep's.
+
+    Raises:
+        WaybillError: in one line, if they aren't.
+    """
+    right = {
+        "number": _whole(job.number),
+        "name": isinstance(job.name, str) and not Path(job.name).is_absolute() and ".." not in Path(job.name).parts,
+        "overrides": _texts(job.overrides),
+        "values": isinstance(job.values, dict) and _texts(list(job.values.values())),
+        "seeds": isinstance(job.seeds, list) and len(job.seeds) <= 1024 and all(map(_whole, job.seeds)),
+        "steps": _whole(job.steps),
+        "error": job.error is None or isinstance(job.error, str),
+        "after": isinstance(job.after, list) and all(map(_whole, job.after)),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise WaybillError(f"a job's {name} is {str(getattr(job, name))[:80]!r}")
+    return job
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def find_job(folder: Path) -> tuple[Sweep, Job] | None:
@@ -189,10 +227,23 @@ def read_frozen(folder: Path) -> dict[str, Any]:
         WaybillError: in one line, if it isn't there or cannot be read.
     """
     try:
-        config: Any = OmegaConf.to_container(saved_config(folder / FROZEN))
-        return dict(config)
+        return _plain_frozen(folder)
     except (OSError, ValueError) as error:
         raise WaybillError(f"{folder / FROZEN}: {' '.join(str(error).split())}") from None
+
+
+def need_trust_to_begin(folder: Path, config: Mapping[str, Any], named: Sequence[str]) -> None:
+    """Refuse to begin a job whose frozen ``config`` has ``named`` code and is neither the user's own nor trusted.
+
+    Raises:
+        WaybillError: see ``groundwork.trust.need_trust``.
+    """
+    trust.need_trust(folder / FROZEN, config, named)
+
+
+def _plain_frozen(folder: Path) -> dict[str, Any]:
+    config: Any = OmegaConf.to_container(saved_config(folder / FROZEN))
+    return dict(config)
 
 
 def runs_of(folder: Path, config: Mapping[str, Any]) -> list[Path]:

@@ -19,9 +19,15 @@ from experiments.common.files import write_whole
 from experiments.common.stopping import INTERRUPTED, MISTAKEN
 from experiments.config.keys import CONFIG_DIR
 from groundwork.blame import ROOT
+from groundwork.limits import read_text
+from groundwork.trust import TRUST
 
 RECORD, LOG, LOCK = "job.json", "log.txt", ".lock"  # in each job's folder
 WAITING, RUNNING, DONE, FAILED, STOPPED = STATUSES = ("waiting", "running", "done", "failed", "stopped")
+_KINDS: dict[str, Any] = {
+    "state": str, "attempts": int, "error": str | None, "pid": int, "host": str, "where": str, "began": int | float,
+    "seconds": int | float,
+}  # fmt: skip
 STOPPED_CODES = (INTERRUPTED, 128 + signal.SIGTERM, -signal.SIGINT, -signal.SIGTERM)  # the latter: before it began
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -43,9 +49,11 @@ def environment(given: Mapping[str, str], *, threads: int) -> dict[str, str]:
 
 
 def places(given: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which a process on any machine finds the package and the user's own config folders."""
+    """The variables by which a process on any machine finds the package and the user's own config folders, and knows
+    that strangers' configs may name code.
+    """
     found = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [given.get("PYTHONPATH")])])}
-    return found | ({CONFIG_DIR: given[CONFIG_DIR]} if given.get(CONFIG_DIR) else {})
+    return found | {name: given[name] for name in (CONFIG_DIR, TRUST) if given.get(name)}
 
 
 def settle_job(folder: Path, code: int) -> bool:
@@ -63,10 +71,15 @@ def settle_job(folder: Path, code: int) -> bool:
 def read_record(folder: Path) -> dict[str, Any]:
     """What was noted of a job: state, attempts, pid, host, where, began, seconds, error. Empty at first."""
     try:
-        found = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
+        found = json.loads(read_text(folder / RECORD))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return _of_right_kinds(found) if isinstance(found, dict) else {}
+
+
+def _of_right_kinds(found: dict[str, Any]) -> dict[str, Any]:
+    """A record without what is of another kind than what is noted."""
+    return {key: x for key, x in found.items() if isinstance(x, _KINDS.get(key, object)) and not isinstance(x, bool)}
 
 
 def write_record(folder: Path, **changes: Any) -> None:

@@ -14,6 +14,7 @@ from experiments.runs.checkpoints import is_begun
 from experiments.sweeps.manifest import Job, Sweep
 from experiments.sweeps.process import DONE, FAILED, LOCK, RUNNING, WAITING, read_record
 from groundwork.errors import WaybillError
+from groundwork.limits import read_text
 
 ENDED_SILENTLY = "it ended without a word"  # killed together with what had started it
 
@@ -68,8 +69,8 @@ def state_of(sweep: Sweep, job: Job, queued: Mapping[int, str] | None = None) ->
 def step_of(sweep: Sweep, job: Job) -> int | None:
     """Environment steps (of each seed) at the job's last report; None if there was none."""
     try:
-        return int(json.loads((sweep.runs_of(job)[0] / STEPS).read_text())["env_step"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return int(json.loads(read_text(sweep.runs_of(job)[0] / STEPS))["env_step"])
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None
 
 

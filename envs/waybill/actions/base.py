@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from envs.waybill.core.state import ORDER, records
+from groundwork.limits import need_memory
 
 GameArrays = tuple[Any, Any, Any, Any]  # states [N], views [R, 2], map pool, level record [1]
 
@@ -32,6 +33,8 @@ class ActionSpace(ABC):
 
     def __init__(self, *, views: int, n_actions: int, slots: int) -> None:
         self.n_actions, self.slots, self.limit = n_actions, slots, slots
+        a_view = max(slots, 1) * (ORDER.itemsize + 9) + (0 if self.mask_is_constant else n_actions)
+        need_memory(views * a_view, f"the actions of {views} games ({n_actions:,} each)")
         self.orders = records(views * max(slots, 1), ORDER).reshape(views, max(slots, 1))
         self.worth = np.zeros((views, max(slots, 1), 2), np.float32)
         self.count = np.zeros(views, np.int64)

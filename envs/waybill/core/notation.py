@@ -11,6 +11,7 @@ import numpy as np
 from envs.waybill.core import state as st
 from envs.waybill.core.levels import LevelConfig
 from groundwork.errors import WaybillError
+from groundwork.limits import refuse_control
 
 _WORDS = (*st.VERBS, "none")  # the last one is verb -1: an empty slot of a reducer was chosen
 _ARGUMENTS = ((), ("tile",), ("recipe", "tile"), ("cart", "tile", "target"), ("tile",), ())  # by verb
@@ -97,10 +98,16 @@ def read_object(line: str, where: str) -> dict[str, Any]:
     Raises:
         WaybillError: in one line that starts with ``where``.
     """
-    with suppress(ValueError):
-        if isinstance(values := json.loads(line), dict):
-            return values
-    raise WaybillError(f"{where}: not a JSON object, the file is cut off or damaged")
+    values = None
+    with suppress(ValueError, RecursionError):
+        values = json.loads(line)
+    if not isinstance(values, dict):
+        raise WaybillError(f"{where}: not a JSON object, the file is cut off or damaged")
+    try:
+        refuse_control(values)
+    except WaybillError as error:
+        raise WaybillError(f"{where}: {error}") from None
+    return values
 
 
 def checked(values: dict[str, Any], key: str, kind: type, where: str) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from envs.waybill.core.scratch import make_scratch
 from envs.waybill.maps.generate import NEAR, generate_many
+from groundwork.limits import need_memory
 
 # First map seed of each range; training never draws below 2**32.
 TEST_SEEDS, VALIDATION_SEEDS, TRAIN_SEEDS = 0, 2**31, 2**32
@@ -30,11 +31,26 @@ class MapPool(NamedTuple):
     near: np.ndarray  # int16 [M, N, NEAR] land tiles to build on, nearest first
 
 
-def empty_pool(level: np.ndarray, maps: int) -> MapPool:
-    """M maps of a level record [1] with nothing on them."""
+def bytes_of_map(level: np.ndarray) -> int:
+    """What a map of a level record [1] takes in a pool."""
+    t, n, g = _sizes(level)
+    return 8 + t + n * (3 + 2 * g + 2 * t + 2 * NEAR)
+
+
+def _sizes(level: np.ndarray) -> tuple[int, int, int]:
+    """T, N and G of a level record [1]."""
     row: Any = level[0]
-    m, t = maps, int(row["side"]) ** 2
-    n, g = int(row["n_deposits"]) + int(row["n_towns"]), int(row["n_goods"])
+    return int(row["side"]) ** 2, int(row["n_deposits"]) + int(row["n_towns"]), int(row["n_goods"])
+
+
+def empty_pool(level: np.ndarray, maps: int) -> MapPool:
+    """M maps of a level record [1] with nothing on them.
+
+    Raises:
+        WaybillError: in one line, if this machine has no memory for them.
+    """
+    m, (t, n, g) = maps, _sizes(level)
+    need_memory(m * bytes_of_map(level), f"{m:,} maps of this level")
     return MapPool(
         seed=np.zeros(m, np.uint64),
         terrain=np.zeros((m, t), np.int8),

@@ -13,6 +13,7 @@ from experiments.common.statistics import mean_interval
 from experiments.config.groups import EvaluationConfig, check_count, check_first_seed
 from experiments.config.reading import Setup
 from experiments.config.schema import Config
+from experiments.games.gym.asked_about import code_of_game
 from experiments.games.gym.batch import GymBatch
 from experiments.games.gym.evaluation import BatchEvaluator, EpisodeEvaluator, Episodes, RandomPlayer
 from experiments.games.gym.make import GameChoice
@@ -61,6 +62,10 @@ class GymDomain:
     def game(self) -> GameChoice:
         """The game as it is made."""
         return GameChoice(self.id, self.kwargs, self.wrappers)
+
+    def named_code(self) -> list[str]:
+        """What of it names code that isn't Waybill's or Gymnasium's, in words: see ``code_of_game``."""
+        return code_of_game(self.training_game)
 
     @property
     def training_game(self) -> GameChoice:

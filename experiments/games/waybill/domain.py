@@ -54,6 +54,10 @@ class WaybillDomain:
         """All training games in one batch."""
         return environments.training_env(setup)
 
+    def training_bytes(self, setup: Setup) -> int:
+        """Bytes of memory that they take at least."""
+        return environments.training_bytes(setup)
+
     def sb3_games(self, setup: Setup) -> Any:
         """The training games as single environments."""
         return environments.sb3_env(setup)

@@ -10,8 +10,9 @@ from typing import Any
 from envs.waybill.ahead import compile_ahead
 from envs.waybill.core.levels import LevelConfig
 from envs.waybill.core.parts import find_part
+from envs.waybill.core.state import STATE
 from envs.waybill.env import WaybillEnv
-from envs.waybill.maps.pool import TRAIN_SEEDS
+from envs.waybill.maps.pool import TRAIN_SEEDS, bytes_of_map
 from envs.waybill.observation import encodings
 from envs.waybill.observation.layout import entities_of
 from envs.waybill.options import GameOptions, read_options
@@ -67,6 +68,13 @@ def _check_alike(setup: Setup, levels: Sequence[LevelConfig]) -> dict[str, tuple
         for key, names in env.columns.items():
             together[key] = tuple(dict.fromkeys((*together.get(key, ()), *names)))
     return together
+
+
+def training_bytes(setup: Setup) -> int:
+    """Bytes that the training games of one seed take at least: maps and states."""
+    config = waybill_config(setup)
+    pools = sum(bytes_of_map(level.record()) for level in config.ladder()) * config.train_maps
+    return pools + config.num_envs * STATE.itemsize
 
 
 def training_maps(config: Config) -> tuple[int, int]:

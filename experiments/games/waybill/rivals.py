@@ -17,7 +17,8 @@ from envs.waybill.core.levels import RIVALS as RULES
 from envs.waybill.vector_env import WaybillVectorEnv
 from experiments.common.machine import device_of
 from experiments.config import reading
-from experiments.config.reading import Setup, brings_own_loop
+from experiments.config.agents import brings_own_loop
+from experiments.config.reading import Setup
 from experiments.config.rivals import SELF, STAND_IN
 from experiments.config.schema import WaybillConfig
 from experiments.games.waybill.config import waybill_config

@@ -62,7 +62,7 @@ def test_plain_data_is_read_as_it_was_written(tmp_path: Path) -> None:
         ("- 1\n- 2\n", "a config is a section of keys"),
         ("a: 1\na: 2\n", "line 2: found duplicate key a"),
         (b"\xff\xfe\x00", "invalid start byte"),
-        ("#" * 2_000_000, "it is larger than any config (1,048,576 bytes)"),
+        ("#" * 2_000_000, "it is larger than any such file of ours (1,048,576 bytes)"),
     ],
 )
 def test_all_else_is_refused_at_once(tmp_path: Path, text: str | bytes, line: str) -> None:

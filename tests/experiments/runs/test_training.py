@@ -188,7 +188,7 @@ def test_a_player_has_a_result_without_training(tmp_path: Path, player: str) -> 
     result = json.loads((folder / "result.json").read_text())
     assert result["env_steps"] == 0
     assert result["policy"] == {"player": player}
-    assert {path.name for path in folder.iterdir()} == {"config.yaml", "result.json"}
+    assert {path.name for path in folder.iterdir()} == {".made_here", "config.yaml", "result.json"}
     with pytest.raises(ValueError, match="does not learn"):
         runs.resume_run(folder, overrides=[])
 

@@ -11,6 +11,7 @@ import runpy
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from pages import ROOT
 from shrunk import hydra_as_it_was
 
 from experiments.config.keys import CONFIG_DIR
+from groundwork.trust import TRUST
 
 SECONDS = 60
 
@@ -44,7 +46,7 @@ def judge(mistake: Mistake, place: Path) -> Verdict:
     words = list(mistake.words)
     if words[0] == "train.py":
         words.insert(2 if words[1] == "-m" else 1, f"out={place / 'out'}")
-    code, stdout, stderr, trace = _typed(words, place)
+    code, stdout, stderr, trace = typed_here(words, place)
     made = sorted(_there(place) - before)
     if trace is not None:
         return Verdict(mistake, "traceback", trace)
@@ -67,19 +69,25 @@ def judge(mistake: Mistake, place: Path) -> Verdict:
     return Verdict(mistake, "refused", None)
 
 
-def _typed(words: list[str], place: Path) -> tuple[int, str, str, str | None]:
-    """Exit code, stdout, stderr and the traceback, if it ended with one."""
+def typed_here(words: list[str], place: Path) -> tuple[int, str, str, str | None]:
+    """What a command typed in ``place`` does, in this process: exit code, stdout, stderr and the traceback, if any."""
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, hydra_as_it_was(), _limited():
+    with pytest.MonkeyPatch.context() as patch, hydra_as_it_was(), _limited(), warnings.catch_warnings():
         patch.chdir(place)
         patch.setenv("HYDRA_FULL_ERROR", "1")
         patch.setenv(CONFIG_DIR, "")
+        patch.setenv(TRUST, "")
         patch.setattr("sys.argv", list(words))
         patch.setattr("sys.stdin", io.StringIO())  # a person who types nothing
         patch.setattr("sys.path", list(sys.path))
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                runpy.run_path(str(ROOT / words[0]), run_name="__main__")
+                if words[0] == "-m":
+                    sys.argv[:] = words[1:]
+                    warnings.simplefilter("ignore")  # that it is loaded already
+                    runpy.run_module(words[1], run_name="__main__")
+                else:
+                    runpy.run_path(str(ROOT / words[0]), run_name="__main__")
         except SystemExit as end:
             return int(end.code or 0), out.getvalue(), err.getvalue(), None
         except TooLong:
