@@ -69,10 +69,10 @@ class Batch:
         if threads < 1:
             raise WaybillError(f"threads={threads}, allowed are 1 and more")
         options.check_maps(num_envs if in_order else 1)
-        self.options, self.level, self._whole_games = options, options.level, whole_games
+        self.options, self.level, self.whole_games = options, options.level, whole_games
         self.in_order, self.seats = in_order, tuple(seats)
         self._threads, self._scratch = Threads(threads), [make_scratch() for _ in range(threads)]
-        self._inside = InsideSeats(self.level, self.seats, num_envs, self._scratch)
+        self.inside = InsideSeats(self.level, self.seats, num_envs, self._scratch)
         self.space = make_space(options, num_envs * len(self.seats))
         self._numbers = functions.Numbers(float(options.gamma), float(options.bonus))
         self._reward_pass = find_part(options.reward, "reward", functions)
@@ -83,13 +83,9 @@ class Batch:
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
         self.layout = make_layout(
-            self.level,
-            self.table.shape[2],
-            self.space.slots,
-            options.entities,
-            pointers=options.pointers,
-            dated=options.dated,
-        )
+            self.level, self.table.shape[2], self.space.slots, options.entities,
+            pointers=options.pointers, dated=options.dated,
+        )  # fmt: skip
         self._allocate(num_envs, len(self.seats))
 
     def _allocate(self, n: int, seats: int) -> None:
@@ -103,7 +99,7 @@ class Batch:
         self.potential = np.zeros(r, np.float64)
         self.restarted = np.ones(r, np.bool_)
         self._restart = np.ones(n, np.bool_)
-        self._begun = False
+        self.begun = False
         self._renew()
 
     @property
@@ -150,11 +146,15 @@ class Batch:
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""
         free = np.setdiff1d(np.arange(len(self.pool.seed)), self.states["map"])
-        fresh = make_pool(self._record, np.arange(self.next_seed, self.next_seed + len(free), dtype=np.uint64))
+        self.replace_maps(free, np.arange(self.next_seed, self.next_seed + len(free), dtype=np.uint64))
         self.next_seed += len(free)
+
+    def replace_maps(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        """Put the maps of ``seeds`` [n] into rows [n] of the pool, which no running game is played on."""
+        fresh = make_pool(self._record, seeds)
         for old, new in zip(self.pool, fresh, strict=True):
-            old[free] = new
-        self.table[free] = self.encode(fresh)
+            old[rows] = new
+        self.table[rows] = self.encode(fresh)
 
     def reset(self, seeds: np.ndarray) -> None:
         """New games everywhere; ``seeds`` uint64 [N] decide maps and all later games."""
@@ -171,7 +171,7 @@ class Batch:
         """
         self._actions = self._checked(np.asarray(actions).reshape(-1))
         over: Any = self.states["done"] != 0
-        if not self._whole_games:
+        if not self.whole_games:
             over = over | (self.states["companies"]["bankrupt"][:, self.seats[0]] != 0)
         self._restart, self.restarted = over, np.repeat(over, len(self.seats))
         self._run(self._step)
@@ -200,7 +200,7 @@ class Batch:
         if not 0 <= actions.min() <= actions.max() < size:
             wrong = actions[(actions < 0) | (actions >= size)][0]
             raise WaybillError(f"action {wrong} is outside the action space, allowed are 0..{size - 1}")
-        if not self._begun:
+        if not self.begun:
             raise WaybillError("step: no game has begun, call reset first")
         return actions
 
@@ -209,7 +209,7 @@ class Batch:
         self._run(self._look)
 
     def _run(self, work: Any) -> None:
-        self._begun = True
+        self.begun = True
         self._renew()
         self._threads.run(len(self.seeds), work)
 
@@ -225,7 +225,7 @@ class Batch:
     def _play(self, low: int, high: int, thread: int) -> None:
         """The orders of the seats that are played from inside, and the rules."""
         scratch, orders = self._scratch[thread], self._game_orders
-        self._inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
+        self.inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
         play_turns(self.states, self.pool, self._record, orders, scratch, low, high)
 
     def _reward_and_look(self, low: int, high: int, thread: int) -> None:
@@ -236,7 +236,7 @@ class Batch:
 
     def _begin(self, low: int, high: int, thread: int) -> None:
         restart_games(self.states, self.pool, self._record, self.seeds, self._restart, self.in_order, low, high)
-        self._inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
+        self.inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
 
     def _pay(self, low: int, high: int) -> None:
         first, last = self._views_of(low, high)
@@ -281,7 +281,7 @@ class Batch:
             self._pay(0, 0)
             self._note(0, 0)
 
-        rules = (play_turns, restart_games, *self._inside.compiled)
+        rules = (play_turns, restart_games, *self.inside.compiled)
         return {
             "candidates": Stage(self.space.compiled, propose),
             "rules": Stage(rules, play),
