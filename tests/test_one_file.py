@@ -1,4 +1,4 @@
-"""The examples do what they say: in 40,000 steps on haul the DQN gets most of what the greedy rule earns (544 coins)."""
+"""The examples do as said: in 40,000 steps on haul the DQN gets most of what the greedy rule earns (544 coins)."""
 
 from __future__ import annotations
 
