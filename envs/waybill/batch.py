@@ -90,8 +90,7 @@ class Batch:
 
     def _allocate(self, n: int, seats: int) -> None:
         r = n * seats
-        self.states = records(n, STATE)
-        self.seeds = np.zeros(n, np.uint64)
+        self.states, self.seeds = records(n, STATE), np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
         self._rows = [make_rows(r, self.layout) for _ in range(2)]
         self.taken = records(r, ORDER)
@@ -150,7 +149,7 @@ class Batch:
         self.next_seed += len(free)
 
     def replace_maps(self, rows: np.ndarray, seeds: np.ndarray) -> None:
-        """Put the maps of ``seeds`` [n] into rows [n] of the pool, which no running game is played on."""
+        """Put the maps of ``seeds`` [n] into rows [n] of the pool, which no game is played on."""
         fresh = make_pool(self._record, seeds)
         for old, new in zip(self.pool, fresh, strict=True):
             old[rows] = new
@@ -163,13 +162,13 @@ class Batch:
         self.restarted = np.ones(len(self.views), np.bool_)
         self._run(self._reward_and_look)
 
-    def step(self, actions: np.ndarray) -> None:
+    def step(self, actions: Any) -> None:
         """Play ``actions`` int64 [R]; games that were over before begin anew instead (``restarted``).
 
         Raises:
             WaybillError: for an action that isn't one of 0..A-1, or before the first ``reset``.
         """
-        self._actions = self._checked(np.asarray(actions).reshape(-1))
+        self._actions = self._checked(actions)
         over: Any = self.states["done"] != 0
         if not self.whole_games:
             over = over | (self.states["companies"]["bankrupt"][:, self.seats[0]] != 0)
@@ -189,7 +188,11 @@ class Batch:
         """Whether the action space offers a legal order in each view, ORDER [R] → bool [R]; ``look`` first."""
         return self.space.offers(self._games, self._scratch[0], orders)
 
-    def _checked(self, actions: np.ndarray) -> np.ndarray:
+    def _checked(self, given: Any) -> np.ndarray:
+        try:
+            actions = np.asarray(given).reshape(-1)
+        except ValueError as error:  # lists of different lengths
+            raise WaybillError(f"actions are no array of whole numbers: {error}") from None
         if actions.shape != (len(self.views),):
             raise WaybillError(f"{len(actions)} actions for {len(self.views)} games")
         size = self.space.n_actions

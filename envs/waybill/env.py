@@ -65,7 +65,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
             WaybillError: for an unknown option.
         """
         own = None if seed is None else game_seed(seed)
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else int(seed))  # NumPy's are taken, too
         self.choose_map(options)
         self._batch.reset(np.array([int(self.np_random.integers(2**63)) if own is None else own], np.uint64))
         self._returns[:], self._last_order = 0.0, None
@@ -79,7 +79,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
         """
         if self._batch.infos.over[0]:
             raise WaybillError("step: the game is over, call reset first")
-        self._batch.step(np.array([action]))
+        self._batch.step([action])
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
         self._returns += reward

@@ -106,10 +106,37 @@ class Keeper:
         for state in states:
             if not isinstance(state, GameState):
                 raise WaybillError(f"set_state: a {type(state).__name__} is no state that get_state gave")
+            if not _is_pairs(state.made_of):
+                raise WaybillError("set_state: made_of of the state is not as get_state gave it")
             if state.made_of != parts:
                 raise WaybillError(f"set_state: {_difference(dict(state.made_of), dict(parts))}")
-            if len(state.game) != STATE.itemsize:
-                raise WaybillError(f"set_state: a state of {len(state.game)} bytes, here they have {STATE.itemsize}")
+            if wrong := self._changed(state):
+                raise WaybillError(f"set_state: {wrong} of the state is not as get_state gave it")
+
+    def _changed(self, state: GameState) -> str | None:
+        """The first field that holds what no state of these games holds, as far as can be seen without the rules."""
+        seats, plans = len(self._batch.seats), self._batch.inside.plans_of(0)
+        sizes = tuple(len(plan) for plan in plans)
+        fine = {
+            "game": _is_bytes(state.game, STATE.itemsize),
+            "seed": type(state.seed) is int and 0 <= state.seed < 2**64,
+            "plans": isinstance(state.plans, tuple) and len(state.plans) == len(sizes)
+            and all(map(_is_bytes, state.plans, sizes)),
+            "taken": _is_bytes(state.taken, seats * ORDER.itemsize),
+        }  # fmt: skip
+        for name in ("potential", "raw_reward", "returns"):
+            values = getattr(state, name)
+            fine[name] = isinstance(values, tuple) and [type(value) for value in values] == [float] * seats
+        return next((name for name, holds in fine.items() if not holds), None)
+
+
+def _is_bytes(given: Any, size: int) -> bool:
+    return isinstance(given, bytes) and len(given) == size
+
+
+def _is_pairs(given: Any) -> bool:
+    pairs = isinstance(given, tuple) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in given)
+    return pairs and all(isinstance(word, str) for pair in given for word in pair)
 
 
 def _difference(there: dict[str, str], here: dict[str, str]) -> str:

@@ -107,7 +107,7 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
         return self._observations(), {**self._infos(), "reset": np.ones(self.num_envs, np.bool_)}
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
         batch = self._batch
         batch.step(actions)
@@ -152,6 +152,8 @@ class WaybillVectorEnv(Spaces, VectorEnv):
                 are no games' or occur twice, and if there is one state too many or too few; nothing changes.
         """
         chosen = self._numbered(games, "set_state")
+        if not isinstance(states, Sequence):
+            raise WaybillError(f"set_state: a {type(states).__name__}, allowed are lists of states")
         if len(states) != len(chosen) or len(set(chosen)) != len(chosen):
             raise WaybillError(f"set_state: {len(states)} states for the games {chosen}, each needs one")
         if not self._batch.begun and len(chosen) < self.num_games:
@@ -164,11 +166,15 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         return self._observations(), self._told(np.zeros(self.num_envs, np.bool_))
 
     def _numbered(self, games: Sequence[int] | None, method: str) -> list[int]:
-        chosen = list(range(self.num_games) if games is None else games)
-        for game in chosen:
-            if not isinstance(game, int | np.integer) or not 0 <= game < self.num_games:
+        if games is None:
+            return list(range(self.num_games))
+        if not isinstance(games, Sequence) and not (isinstance(games, np.ndarray) and games.ndim == 1):
+            raise WaybillError(f"{method}: games={games!r}, allowed are lists of numbers of games")
+        for game in games:
+            whole = isinstance(game, int | np.integer) and not isinstance(game, bool)
+            if not whole or not 0 <= game < self.num_games:
                 raise WaybillError(f"{method}: game {game!r} is not one of 0..{self.num_games - 1}")
-        return [int(game) for game in chosen]
+        return [int(game) for game in games]
 
     def state_dict(self) -> dict[str, Any]:
         """All that the running games and the map pool need to go on: arrays of plain numbers."""

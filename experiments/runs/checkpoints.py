@@ -170,11 +170,13 @@ def _load(path: Path) -> dict[str, Any]:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError, ValueError):
-        raise WaybillError(f"checkpoint {str(path)!r} is damaged or not one of ours ({_size(path)})") from None
+        raise WaybillError(
+            f"checkpoint {str(path)!r} is damaged or not one of ours ({path.stat().st_size:,} bytes)"
+        ) from None
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
-    return unpack(content)
+    return _unpacked(content, path)
 
 
 def _check_sums(path: Path) -> None:
@@ -211,9 +213,11 @@ def read_policy(folder: Path) -> dict[str, Any]:
     path = folder / POLICY
     if not path.is_file():
         raise WaybillError(f"there is no policy {str(path)!r}: nothing was saved there yet{_of_before(folder)}")
-    content = unpack(load_tensors(path))
+    content = _unpacked(load_tensors(path), path)
     if missing := [key for key in ("env_step", "score", "policy") if key not in content]:
         raise WaybillError(f"{str(path)!r} is damaged or not one of ours (it lacks {', '.join(missing)})")
+    if not isinstance(content["policy"], dict):
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours (its policy is no section of keys)")
     return dict(content)
 
 
@@ -279,13 +283,18 @@ def pack(value: Any) -> Any:
 
 
 def unpack(value: Any) -> Any:
-    """The inverse of ``pack``."""
+    """The inverse of ``pack``; a TypeError for what ``pack`` does not give."""
     if isinstance(value, dict):
         if value.keys() == {_ARRAY}:
+            if not hasattr(value[_ARRAY], "numpy"):
+                raise TypeError(f"an array is a {type(value[_ARRAY]).__name__}")
             return value[_ARRAY].numpy()
         return {key: unpack(entry) for key, entry in value.items()}
     return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value
 
 
-def _size(path: Path) -> str:
-    return f"{path.stat().st_size:,} bytes"
+def _unpacked(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    try:
+        return dict(unpack(content))
+    except TypeError as error:
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours ({error})") from None

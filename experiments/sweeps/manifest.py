@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -165,9 +165,38 @@ def read_sweep(folder: Path) -> Sweep:
             raise WaybillError(f"format {content['format']!r}, this version reads {_FORMAT}")
         jobs = [Job(**job) for job in content["jobs"]]
         known = {key: content[key] for key in ("command", "begun", "commit")}
-        return Sweep(folder, jobs=jobs, launchers=content.get("launchers"), **known)
-    except (ValueError, KeyError, TypeError) as error:
+        sweep = Sweep(folder, jobs=jobs, launchers=content.get("launchers"), **known)
+        if wrong := next(_unsound(sweep), None):
+            raise WaybillError(wrong)
+        return sweep
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise WaybillError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
+
+
+def _unsound(sweep: Sweep) -> Iterator[str]:
+    """What in a sweep that was read is not as ``create`` wrote it: a value of another kind, a folder outside."""
+    for job in sweep.jobs:
+        place = Path(job.name) if isinstance(job.name, str) and job.name.isprintable() else Path("..")
+        fine = {
+            "number": type(job.number) is int, "name": not place.is_absolute() and ".." not in place.parts,
+            "overrides": _all_are(job.overrides, str), "steps": type(job.steps) is int,
+            "values": isinstance(job.values, dict) and _all_are(list(job.values.values()), str),
+            "seeds": _all_are(job.seeds, int) and len(job.seeds) > 0, "after": _all_are(job.after, int),
+            "error": job.error is None or isinstance(job.error, str),
+        }  # fmt: skip
+        yield from (f"{key} of a job is {getattr(job, key)!r}" for key, holds in fine.items() if not holds)
+    if len({job.number for job in sweep.jobs}) < len(sweep.jobs):
+        yield "two jobs have the same number"
+    texts = {"command": sweep.command, "begun": sweep.begun}
+    yield from (f"{key} is {text!r}" for key, text in texts.items() if not isinstance(text, str))
+    if not (sweep.commit is None or isinstance(sweep.commit, dict)):
+        yield f"commit is {sweep.commit!r}"
+    if not (sweep.launchers is None or _all_are(sweep.launchers, str)):
+        yield f"launchers are {sweep.launchers!r}"
+
+
+def _all_are(given: Any, kind: type) -> bool:
+    return isinstance(given, list) and all(type(one) is kind for one in given)
 
 
 def find_job(folder: Path) -> tuple[Sweep, Job] | None:

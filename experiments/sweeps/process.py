@@ -64,9 +64,17 @@ def read_record(folder: Path) -> dict[str, Any]:
     """What was noted of a job: state, attempts, pid, host, where, began, seconds, error. Empty at first."""
     try:
         found = json.loads((folder / RECORD).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, _NOTED.get(key, object))}
+
+
+_NOTED: dict[str, Any] = {  # of which kind a field is; what is none was not noted by us
+    "state": str, "attempts": int, "pid": int, "host": str, "where": str, "began": int | float,
+    "seconds": int | float, "error": str | None,
+}  # fmt: skip
 
 
 def write_record(folder: Path, **changes: Any) -> None:

@@ -69,7 +69,7 @@ def step_of(sweep: Sweep, job: Job) -> int | None:
     """Environment steps (of each seed) at the job's last report; None if there was none."""
     try:
         return int(json.loads((sweep.runs_of(job)[0] / STEPS).read_text())["env_step"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return None
 
 

@@ -233,7 +233,11 @@ def test_a_state_of_other_rules_or_seats_or_another_number_of_candidates_is_refu
     older = tuple((name, "0" * 16 if name == "rules" else value) for name, value in state.made_of)
     for wrong, told in (
         (dataclasses.replace(state, made_of=older), "the state has rules=0000000000000000, this environment rules="),
-        (dataclasses.replace(state, game=state.game[:-1]), "a state of 7559 bytes, here they have 7560"),
+        (dataclasses.replace(state, game=state.game[:-1]), "game of the state is not as get_state gave it"),
+        (dataclasses.replace(state, seed=-1), "seed of the state is not as get_state gave it"),
+        (dataclasses.replace(state, returns=(1,)), "returns of the state is not as get_state gave it"),
+        (dataclasses.replace(state, plans=(b"",)), "plans of the state is not as get_state gave it"),
+        (dataclasses.replace(state, made_of=7), "made_of of the state is not as get_state gave it"),
         (state.game, "a bytes is no state that get_state gave"),
         (None, "a NoneType is no state"),
     ):
@@ -259,6 +263,10 @@ def test_games_are_named_by_numbers_that_exist_and_once() -> None:
     for wrong in (3, -1, "a", 0.5):
         with pytest.raises(WaybillError, match=re.escape(f"get_state: game {wrong!r} is not one of 0..2")):
             games.get_state([wrong])  # type: ignore[list-item]
+    with pytest.raises(WaybillError, match=re.escape("get_state: games=1, allowed are lists of numbers of games")):
+        games.get_state(1)  # type: ignore[arg-type]
+    with pytest.raises(WaybillError, match="set_state: a GameState, allowed are lists of states"):
+        games.set_state(states[0])  # type: ignore[arg-type]
     with pytest.raises(WaybillError, match=re.escape("set_state: 3 states for the games [1], each needs one")):
         games.set_state(states, [1])
     with pytest.raises(WaybillError, match=re.escape("set_state: 2 states for the games [1, 1], each needs one")):

@@ -97,7 +97,7 @@ def read_object(line: str, where: str) -> dict[str, Any]:
     Raises:
         WaybillError: in one line that starts with ``where``.
     """
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         if isinstance(values := json.loads(line), dict):
             return values
     raise WaybillError(f"{where}: not a JSON object, the file is cut off or damaged")
