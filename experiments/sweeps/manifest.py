@@ -181,7 +181,8 @@ def _unsound(sweep: Sweep) -> Iterator[str]:
             "number": type(job.number) is int, "name": not place.is_absolute() and ".." not in place.parts,
             "overrides": _all_are(job.overrides, str), "steps": type(job.steps) is int,
             "values": isinstance(job.values, dict) and _all_are(list(job.values.values()), str),
-            "seeds": _all_are(job.seeds, int) and len(job.seeds) > 0, "after": _all_are(job.after, int),
+            "seeds": _all_are(job.seeds, int) and (len(job.seeds) > 0 or job.error is not None),
+            "after": _all_are(job.after, int),
             "error": job.error is None or isinstance(job.error, str),
         }  # fmt: skip
         yield from (f"{key} of a job is {getattr(job, key)!r}" for key, holds in fine.items() if not holds)
