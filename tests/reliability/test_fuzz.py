@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,19 @@ def test_wrong_inputs_are_refused_in_one_line_or_work(kind: str, subjects: Subje
     assert [(one.seed, one.told, one.fault) for one in found if one.fault is not None] == []
     assert any(one.refused for one in found)
     assert table_of(found).count("\n") == 2
+
+
+def test_what_is_not_harmed_works(subjects: Subjects, tmp_path: Path) -> None:
+    """Otherwise nothing would be learned from inputs that are refused."""
+    for folder in (subjects.sweep, subjects.search):
+        shutil.copytree(folder, tmp_path / folder.name)
+    subjects.states(tmp_path / "sweep")()
+    assert len(subjects.trials(tmp_path / "search")()) == 2  # type: ignore[arg-type]
+    subjects.all_of(subjects.run)()
+    subjects.last(subjects.run)()
+    for policy in subjects.policies:
+        subjects.record(policy / "replay.jsonl")()
+        subjects.policy(policy)()
 
 
 def test_a_seed_makes_the_same_input_again(subjects: Subjects, tmp_path: Path) -> None:

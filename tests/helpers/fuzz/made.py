@@ -19,7 +19,7 @@ from shrunk import made, sizes
 
 from envs.waybill.record import load_game, replay_states
 from experiments.common.tensors import load_tensors, save_tensors
-from experiments.config.reading import read_run
+from experiments.config.reading import read_composed, read_run
 from experiments.reports.run_folders import find_runs
 from experiments.runs.checkpoints import load_last
 from experiments.runs.policies import load_policy
@@ -54,7 +54,8 @@ class Subjects:
         job = {"state": "done", "attempts": 1, "error": None, "pid": 1, "host": "x", "where": "here", "began": 1.0}
         (self.sweep / "0_seed=0" / "job.json").write_text(json.dumps(job | {"seconds": 3.0}))
         self._settings = SearchSettings(name="x", space={"agent.gamma": {"choices": [0.9, 0.95]}}, trials=3)
-        study = begin(self._settings, self._config(0), self.search).study()
+        self._searched = read_composed(self._plain).plain
+        study = begin(self._settings, self._searched, self.search).study()
         for value in (1.0, 2.0):
             study.tell(study.ask(), value)
 
@@ -119,7 +120,7 @@ class Subjects:
 
     def trials(self, folder: Path) -> Read:
         """A search that goes on."""
-        return lambda: begin(self._settings, self._config(0), folder).study().trials
+        return lambda: begin(self._settings, self._searched, folder).study().trials
 
 
 def harmed_tensors(path: Path, harm: Callable[[Any], Any]) -> None:
