@@ -27,7 +27,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> Subjects:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_wrong_inputs_are_refused_in_one_line_or_work(kind: str, subjects: Subjects, tmp_path: Path) -> None:
-    found = [judge_input(kind, seed, subjects, tmp_path / "input") for seed in range(5 * OFTEN.get(kind, 1))]
+    found = [judge_input(kind, seed, subjects, tmp_path / "input") for seed in range(5 * OFTEN.get(kind, 2))]
     assert [(one.seed, one.told, one.fault) for one in found if one.fault is not None] == []
     assert any(one.refused for one in found)
     assert table_of(found).count("\n") == 2
