@@ -95,7 +95,7 @@ class TuningSearch(NamedTuple):
                     n_warmup_steps=int(settings.prune_after * evaluations),
                 ),
             )
-        except (LookupError, TypeError, ValueError, AttributeError) as error:  # of Optuna, at an entry of the journal
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:  # of Optuna, at an entry
             what = f"{type(error).__name__} {error}"
             raise WaybillError(f"{self.folder / JOURNAL} is damaged, Optuna cannot read an entry ({what})") from None
 
