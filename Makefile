@@ -10,7 +10,7 @@ device ?= auto
 jobs ?= 2
 
 
-.PHONY: train test proofs mistakes crash pictures other check bench bench-quick gpu clean .venv
+.PHONY: train test proofs mistakes crash fuzz soak properties pictures other check bench bench-quick gpu clean .venv
 
 train: $(STAMP)
 	$(BIN)/python train.py agent=dqn reward=shaped $(ARGS)
@@ -23,6 +23,18 @@ proofs: $(TESTS)
 
 mistakes: $(TESTS)
 	$(BIN)/python tests/helpers/mistakes/walk.py $(ARGS)
+
+# Drawn levels and games, many new ones: what holds in all of them, shrunk to a short game where it doesn't
+properties: $(TESTS)
+	WAYBILL_PROPERTIES=long $(BIN)/python -m pytest -n $(jobs) tests/envs/properties $(ARGS)
+
+# Wrong inputs of all kinds: ARGS=minutes=60
+fuzz: $(TESTS)
+	$(BIN)/python tests/helpers/fuzz/fuzz.py $(ARGS)
+
+# Games played on and on: ARGS=steps=1e8
+soak: $(TESTS)
+	$(BIN)/python tests/helpers/soak/soak.py $(ARGS)
 
 # The pictures of docs/gallery.md, after a training as that of `make train`; needs Chromium
 # Trainings killed at 50 random moments and at every named point, resumed, and compared with uninterrupted ones

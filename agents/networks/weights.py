@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,14 +44,19 @@ class FlatParameters:
         torch._foreach_copy_(list(self.gradient_views.values()), list(found))
 
 
-def check_fit(own: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
-    """Check that saved weights have the names and shapes of a network's own.
+def check_fit(own: Mapping[str, Tensor], saved: Any) -> None:
+    """Check that saved weights, which may be anything, have the names and shapes of a network's own.
 
     Raises:
         WaybillError: in one line, naming the first that differs.
     """
+    if not isinstance(saved, Mapping):
+        raise WaybillError(
+            f"the saved network does not fit: it is a {type(saved).__name__}, not weights by their names"
+        )
     for name in [*own, *saved]:
-        theirs = tuple(saved[name].shape) if name in saved else "absent"
+        value = saved.get(name, "absent")
+        theirs = tuple(value.shape) if isinstance(value, Tensor) else "absent" if value == "absent" else "no tensor"
         ours = tuple(own[name].shape) if name in own else "absent"
         if theirs != ours:
             raise WaybillError(f"the saved network does not fit: {name} is {theirs} there and {ours} here")

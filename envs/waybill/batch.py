@@ -70,10 +70,10 @@ class Batch:
         if threads < 1:
             raise WaybillError(f"threads={threads}, allowed are 1 and more")
         options.check_maps(num_envs if in_order else 1)
-        self.options, self.level, self._whole_games = options, options.level, whole_games
+        self.options, self.level, self.whole_games = options, options.level, whole_games
         self.in_order, self.seats = in_order, tuple(seats)
         self._threads, self._scratch = Threads(threads), [make_scratch() for _ in range(threads)]
-        self._inside = InsideSeats(self.level, self.seats, num_envs, self._scratch)
+        self.inside = InsideSeats(self.level, self.seats, num_envs, self._scratch)
         self.space = make_space(options, num_envs * len(self.seats))
         self._numbers = functions.Numbers(float(options.gamma), float(options.bonus))
         self._reward_pass = find_part(options.reward, "reward", functions)
@@ -84,16 +84,15 @@ class Batch:
         self.next_seed = first + count
         self.use_maps(np.arange(first, first + count, dtype=np.uint64))
         self.layout = make_layout(
-            self.level, self.table.shape[2], self.space.slots, options.entities, pointers=options.pointers,
-            dated=options.dated,
+            self.level, self.table.shape[2], self.space.slots, options.entities,
+            pointers=options.pointers, dated=options.dated,
         )  # fmt: skip
         self._allocate(num_envs, len(self.seats))
 
     def _allocate(self, n: int, seats: int) -> None:
         r = n * seats
         need_memory(n * STATE.itemsize + 8 * r * self.layout.size, f"num_envs={n}: so many games")
-        self.states = records(n, STATE)
-        self.seeds = np.zeros(n, np.uint64)
+        self.states, self.seeds = records(n, STATE), np.zeros(n, np.uint64)
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
         self._rows = [make_rows(r, self.layout) for _ in range(2)]
         self.taken = records(r, ORDER)
@@ -101,7 +100,7 @@ class Batch:
         self.potential = np.zeros(r, np.float64)
         self.restarted = np.ones(r, np.bool_)
         self._restart = np.ones(n, np.bool_)
-        self._begun = False
+        self.begun = False
         self._renew()
 
     @property
@@ -153,11 +152,15 @@ class Batch:
     def refill_maps(self) -> None:
         """Replace all maps that no running game is played on by new ones, with the seeds that come next."""
         free = np.setdiff1d(np.arange(len(self.pool.seed)), self.states["map"])
-        fresh = make_pool(self._record, np.arange(self.next_seed, self.next_seed + len(free), dtype=np.uint64))
+        self.replace_maps(free, np.arange(self.next_seed, self.next_seed + len(free), dtype=np.uint64))
         self.next_seed += len(free)
+
+    def replace_maps(self, rows: np.ndarray, seeds: np.ndarray) -> None:
+        """Put the maps of ``seeds`` [n] into rows [n] of the pool, which no game is played on."""
+        fresh = make_pool(self._record, seeds)
         for old, new in zip(self.pool, fresh, strict=True):
-            old[free] = new
-        self.table[free] = self.encode(fresh)
+            old[rows] = new
+        self.table[rows] = self.encode(fresh)
 
     def reset(self, seeds: np.ndarray) -> None:
         """New games everywhere; ``seeds`` uint64 [N] decide maps and all later games."""
@@ -166,15 +169,15 @@ class Batch:
         self.restarted = np.ones(len(self.views), np.bool_)
         self._run(self._reward_and_look)
 
-    def step(self, actions: np.ndarray) -> None:
+    def step(self, actions: Any) -> None:
         """Play ``actions`` int64 [R]; games that were over before begin anew instead (``restarted``).
 
         Raises:
             WaybillError: for an action that isn't one of 0..A-1, or before the first ``reset``.
         """
-        self._actions = self._checked(np.asarray(actions).reshape(-1))
+        self._actions = self._checked(actions)
         over: Any = self.states["done"] != 0
-        if not self._whole_games:
+        if not self.whole_games:
             over = over | (self.states["companies"]["bankrupt"][:, self.seats[0]] != 0)
         self._restart, self.restarted = over, np.repeat(over, len(self.seats))
         self._run(self._step)
@@ -192,7 +195,11 @@ class Batch:
         """Whether the action space offers a legal order in each view, ORDER [R] → bool [R]; ``look`` first."""
         return self.space.offers(self._games, self._scratch[0], orders)
 
-    def _checked(self, actions: np.ndarray) -> np.ndarray:
+    def _checked(self, given: Any) -> np.ndarray:
+        try:
+            actions = np.asarray(given).reshape(-1)
+        except ValueError as error:  # lists of different lengths
+            raise WaybillError(f"actions are no array of whole numbers: {error}") from None
         if actions.shape != (len(self.views),):
             raise WaybillError(f"{len(actions)} actions for {len(self.views)} games")
         size = self.space.n_actions
@@ -203,7 +210,7 @@ class Batch:
         if not 0 <= actions.min() <= actions.max() < size:
             wrong = actions[(actions < 0) | (actions >= size)][0]
             raise WaybillError(f"action {wrong} is outside the action space, allowed are 0..{size - 1}")
-        if not self._begun:
+        if not self.begun:
             raise WaybillError("step: no game has begun, call reset first")
         return actions
 
@@ -212,7 +219,7 @@ class Batch:
         self._run(self._look)
 
     def _run(self, work: Any) -> None:
-        self._begun = True
+        self.begun = True
         self._renew()
         self._threads.run(len(self.seeds), work)
 
@@ -228,7 +235,7 @@ class Batch:
     def _play(self, low: int, high: int, thread: int) -> None:
         """The orders of the seats that are played from inside, and the rules."""
         scratch, orders = self._scratch[thread], self._game_orders
-        self._inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
+        self.inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
         play_turns(self.states, self.pool, self._record, orders, scratch, low, high)
 
     def _reward_and_look(self, low: int, high: int, thread: int) -> None:
@@ -239,7 +246,7 @@ class Batch:
 
     def _begin(self, low: int, high: int, thread: int) -> None:
         restart_games(self.states, self.pool, self._record, self.seeds, self._restart, self.in_order, low, high)
-        self._inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
+        self.inside.plan(self.states, self.pool, self._record, self._restart[low:high], low, thread)
 
     def _pay(self, low: int, high: int) -> None:
         first, last = self._views_of(low, high)
@@ -284,7 +291,7 @@ class Batch:
             self._pay(0, 0)
             self._note(0, 0)
 
-        rules = (play_turns, restart_games, *self._inside.compiled)
+        rules = (play_turns, restart_games, *self.inside.compiled)
         return {
             "candidates": Stage(self.space.compiled, propose),
             "rules": Stage(rules, play),

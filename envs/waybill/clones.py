@@ -70,6 +70,6 @@ class Clones(Batch):
         return self.space.mask[: self.used]
 
     def _run(self, work: Callable[[int, int, int], None]) -> None:
-        self._begun = True
+        self.begun = True
         self._renew()
         self._threads.run(self.used, work)

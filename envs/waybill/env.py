@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from envs.waybill.batch import Batch
+from envs.waybill.game_state import GameState, Keeper
 from envs.waybill.options import read_options
 from envs.waybill.spaces import Spaces, check_render_mode, game_seed
 from groundwork.errors import WaybillError
@@ -43,7 +44,7 @@ class WaybillEnv(Spaces, gymnasium.Env):
         self.render_mode = render_mode
         self._describe()
         self.observation_space, self.action_space = self._one_space()
-        self._return = 0.0
+        self._keeper, self._returns = Keeper(self._batch), np.zeros(1)
         self._last_order: Any = None
 
     @property
@@ -64,10 +65,10 @@ class WaybillEnv(Spaces, gymnasium.Env):
             WaybillError: for an unknown option.
         """
         own = None if seed is None else game_seed(seed)
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else int(seed))  # NumPy's are taken, too
         self.choose_map(options)
         self._batch.reset(np.array([int(self.np_random.integers(2**63)) if own is None else own], np.uint64))
-        self._return, self._last_order = 0.0, None
+        self._returns[:], self._last_order = 0.0, None
         return self._batch.observations[0].copy(), self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -78,22 +79,48 @@ class WaybillEnv(Spaces, gymnasium.Env):
         """
         if self._batch.infos.over[0]:
             raise WaybillError("step: the game is over, call reset first")
-        self._batch.step(np.array([action]))
+        self._batch.step([action])
         self._last_order = self._batch.taken[0].copy()
         reward = float(self._batch.reward[0])
-        self._return += reward
-        over = bool(self._batch.infos.over[0])
-        info = self._info()
-        if over:
-            turn = int(self._batch.states["turn"][0])
-            info["finished"] = {"r": self._return, "l": turn, "score": info["score"]}
-        return self._batch.observations[0].copy(), reward, over, False, info
+        self._returns += reward
+        return self._batch.observations[0].copy(), reward, bool(self._batch.infos.over[0]), False, self._info()
+
+    def get_state(self) -> GameState:
+        """The game as it stands, a value that no later step changes: see ``GameState`` for what it holds.
+
+        What ``reset`` without a seed draws next is the environment's own business and not in it.
+
+        Raises:
+            WaybillError: before the first ``reset``.
+        """
+        if not self._batch.begun:
+            raise WaybillError("get_state: no game has begun, call reset first")
+        return self._keeper.keep(0, self._returns)
+
+    def set_state(self, state: GameState) -> tuple[np.ndarray, dict[str, Any]]:
+        """Go on from a state of this environment or of one made of the same; returns what was observed and told there.
+
+        From there the same actions give the same observations, masks, rewards, infos and ends, to the bit.
+
+        Raises:
+            WaybillError: in one line, for a state of another level, version or kind of environment; nothing changes.
+        """
+        self._keeper.check([state])
+        if (map_seed := int(state.record()["map_seed"][0])) not in self._batch.pool.seed:
+            self._play_on(map_seed)
+        self._keeper.set_back([0], [state], self._returns)
+        self._last_order = self._batch.taken[0].copy() if self.state["turn"] > 0 else None
+        return self._batch.observations[0].copy(), self._info()
 
     def _info(self) -> dict[str, Any]:
         infos = {name: value[0] for name, value in self._infos().items()}
         if self.mask_is_constant:
             infos["action_mask"] = infos["action_mask"].copy()  # one array for all steps
-        return {name: value.item() if value.ndim == 0 else value for name, value in infos.items()}
+        told = {name: value.item() if value.ndim == 0 else value for name, value in infos.items()}
+        if self._batch.infos.over[0]:
+            turn = int(self._batch.states["turn"][0])
+            told["finished"] = {"r": float(self._returns[0]), "l": turn, "score": told["score"]}
+        return told
 
     def render(self) -> str | np.ndarray | None:
         """The board as text (``ansi``) or an image uint8 [H, W, 3] (``rgb_array``)."""

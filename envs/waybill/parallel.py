@@ -90,7 +90,7 @@ class WaybillParallelEnv(ParallelEnv):
         for agent in self.agents:
             if agent not in actions:
                 raise WaybillError(f"step: no action for {agent}; agents are {', '.join(self.agents)}")
-        chosen = np.array([actions[a] if a in self.agents else 0 for a in self.possible_agents])
+        chosen = [actions[a] if a in self.agents else 0 for a in self.possible_agents]
         observed, r_t, terminated, truncated, infos = self._games.step(chosen)
         results = (
             self._rows(observed),

@@ -71,11 +71,14 @@ class Spaces:
             wanted = options["map_seed"]
             if not isinstance(wanted, int | np.integer) or not 0 <= wanted < 2**63:
                 raise WaybillError(f"reset option map_seed={wanted!r}, allowed are whole numbers from 0 to 2**63")
-            self._pool_seeds = self._batch.pool.seed.copy() if self._pool_seeds is None else self._pool_seeds
-            self._batch.use_maps(np.array([wanted], np.uint64))
+            self._play_on(int(wanted))
         elif self._pool_seeds is not None:
             self._batch.use_maps(self._pool_seeds)
             self._pool_seeds = None
+
+    def _play_on(self, map_seed: int) -> None:
+        self._pool_seeds = self._batch.pool.seed.copy() if self._pool_seeds is None else self._pool_seeds
+        self._batch.use_maps(np.array([map_seed], np.uint64))
 
     def _describe(self) -> None:
         batch = self._batch

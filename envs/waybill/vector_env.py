@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 
 from envs.waybill.batch import Batch
 from envs.waybill.core.state import STATE
+from envs.waybill.game_state import GameState, Keeper
 from envs.waybill.maps.pool import TRAIN_SEEDS
 from envs.waybill.options import read_options
 from envs.waybill.spaces import Spaces, game_seed
@@ -69,7 +70,7 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, np.int64)
-        self._games_begun = 0
+        self._games_begun, self._keeper = 0, Keeper(self._batch)
 
     @property
     def states(self) -> np.ndarray:
@@ -106,22 +107,74 @@ class WaybillVectorEnv(Spaces, VectorEnv):
         self._returns[:], self._lengths[:], self._games_begun = 0.0, 0, self.num_games
         return self._observations(), {**self._infos(), "reset": np.ones(self.num_envs, np.bool_)}
 
-    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One turn of every game: observations [N, D], rewards [N], terminated [N], truncated [N] (never), infos."""
         batch = self._batch
         batch.step(actions)
         restarted, over = batch.restarted, batch.infos.over
         self._returns = np.where(restarted, 0.0, self._returns + batch.reward)
         self._lengths = np.where(restarted, 0, self._lengths + 1)
-        infos: dict[str, Any] = {**self._infos(), "reset": restarted}
-        if over.any():
-            infos["finished"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
-            infos["_finished"] = over
+        infos = self._told(restarted)
         self._games_begun += int(restarted.sum()) // len(batch.seats)
         if self._games_begun > len(batch.pool.seed) and not batch.in_order:
             batch.refill_maps()
             self._games_begun = 0
         return self._observations(), batch.reward, over, np.zeros(self.num_envs, np.bool_), infos
+
+    def _told(self, restarted: np.ndarray) -> dict[str, Any]:
+        infos: dict[str, Any] = {**self._infos(), "reset": restarted}
+        if (over := self._batch.infos.over).any():
+            infos["finished"] = {"r": self._returns.copy(), "l": self._lengths.copy(), "score": infos["score"]}
+            infos["_finished"] = over
+        return infos
+
+    def get_state(self, games: Sequence[int] | None = None) -> list[GameState]:
+        """The states of all games, or of those given by their numbers 0..N-1: see ``GameState`` for what they hold.
+
+        Raises:
+            WaybillError: before the first ``reset``, and for a number that is no game's.
+        """
+        if not self._batch.begun:
+            raise WaybillError("get_state: no game has begun, call reset first")
+        return [self._keeper.keep(game, self._returns) for game in self._numbered(games, "get_state")]
+
+    def set_state(
+        self, states: Sequence[GameState], games: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Set all games, or those given, to states of this batch, of another one or of a single environment.
+
+        Returns observations and infos of all games as they are now. From there the same actions give the same results
+        to the bit; so do the games after these, as long as the pool has the same maps (it is refilled once played
+        through). A map that it no longer has takes the place of one that no game is played on.
+
+        Raises:
+            WaybillError: in one line, for a state of another level, version or kind of environment, for numbers that
+                are no games' or occur twice, and if there is one state too many or too few; nothing changes.
+        """
+        chosen = self._numbered(games, "set_state")
+        if not isinstance(states, Sequence):
+            raise WaybillError(f"set_state: a {type(states).__name__}, allowed are lists of states")
+        if len(states) != len(chosen) or len(set(chosen)) != len(chosen):
+            raise WaybillError(f"set_state: {len(states)} states for the games {chosen}, each needs one")
+        if not self._batch.begun and len(chosen) < self.num_games:
+            raise WaybillError("set_state: the other games have not begun, call reset first")
+        self._keeper.check(states)
+        if states:
+            self._keeper.set_back(chosen, states, self._returns)
+        seats = len(self._batch.seats)
+        self._lengths[:] = np.repeat(self._batch.states["turn"], seats)
+        return self._observations(), self._told(np.zeros(self.num_envs, np.bool_))
+
+    def _numbered(self, games: Sequence[int] | None, method: str) -> list[int]:
+        if games is None:
+            return list(range(self.num_games))
+        if not isinstance(games, Sequence) and not (isinstance(games, np.ndarray) and games.ndim == 1):
+            raise WaybillError(f"{method}: games={games!r}, allowed are lists of numbers of games")
+        for game in games:
+            whole = isinstance(game, int | np.integer) and not isinstance(game, bool)
+            if not whole or not 0 <= game < self.num_games:
+                raise WaybillError(f"{method}: game {game!r} is not one of 0..{self.num_games - 1}")
+        return [int(game) for game in games]
 
     def state_dict(self) -> dict[str, Any]:
         """All that the running games and the map pool need to go on: arrays of plain numbers."""

@@ -87,7 +87,10 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise WaybillError(f"checkpoint {str(path)!r} has format {found!r}, this version reads {CHECKPOINT_FORMAT}")
-    return unpack(content)
+    try:
+        return dict(unpack(content))
+    except TypeError as error:
+        raise WaybillError(f"{str(path)!r} is damaged or not one of ours ({error})") from None
 
 
 def replace_segments(value: Any, put: Callable[[str, Any], Any]) -> None:
@@ -117,9 +120,11 @@ def pack(value: Any) -> Any:
 
 
 def unpack(value: Any) -> Any:
-    """The inverse of ``pack``."""
+    """The inverse of ``pack``; a TypeError for what ``pack`` does not give."""
     if isinstance(value, dict):
         if value.keys() == {_ARRAY}:
+            if not hasattr(value[_ARRAY], "numpy"):
+                raise TypeError(f"an array is a {type(value[_ARRAY]).__name__}")
             return value[_ARRAY].numpy()
         return {key: unpack(entry) for key, entry in value.items()}
     return type(value)(unpack(entry) for entry in value) if isinstance(value, list | tuple) else value

@@ -67,6 +67,9 @@ class CleanStream:
         return getattr(self._stream, name)
 
 
+LONGEST = 1000  # characters of a line that says what is wrong
+
+
 def door(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Wrap a command's ``main`` so that a user's mistake is one line on stderr, ``name: error: …``, and exit code 2.
 
@@ -128,6 +131,8 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, HydraException):
         return _hydra_line(error)
     text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > LONGEST:  # a file's value can be any text
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 4 :]}"
     return text if isinstance(error, WaybillError | Unfinished | KeyboardInterrupt) else _bug_line(error, text)
 
 

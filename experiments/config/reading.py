@@ -290,7 +290,7 @@ def _plain_config(content: Mapping[str, Any]) -> DictConfig:
 def _leave_out_what_is_gone(given: DictConfig) -> None:
     """Forget how long the planner thought in runs of before ``planner_effort``: it is no part of a game."""
     numbers = OmegaConf.select(given, "curriculum.numbers")
-    for level in (given.get("level"), *(numbers or {}).values()):
+    for level in (given.get("level"), *(numbers.values() if isinstance(numbers, DictConfig) else ())):
         if isinstance(level, DictConfig):
             for key in ("planner_beam", "planner_width"):
                 level.pop(key, None)

@@ -64,18 +64,20 @@ def saved_text(path: Path) -> str:
         raise WaybillError(first_line(error)) from None
 
 
-def refuse_references(value: Any, key: str = "") -> None:
-    """Refuse nested data in which a text stands for something else: ``${other.key}``, ``${oc.env:NAME}``.
+def refuse_references(value: Any, key: str = "", depth: int = 0) -> None:
+    """Refuse nested data in which a text stands for something else, ``${other.key}``, and those nested too deep.
 
     Raises:
         WaybillError: in one line that names the key.
     """
+    if depth > MOST_DEPTH:
+        raise WaybillError(f"{key}: no saved config has {depth} sections within one another")
     if isinstance(value, Mapping):
         for name, entry in value.items():
-            refuse_references(entry, f"{key}.{name}" if key else str(name))
+            refuse_references(entry, f"{key}.{name}" if key else str(name), depth + 1)
     elif isinstance(value, list):
         for number, entry in enumerate(value):
-            refuse_references(entry, f"{key}[{number}]")
+            refuse_references(entry, f"{key}[{number}]", depth + 1)
     elif isinstance(value, str) and "${" in value:
         raise WaybillError(f"{key}={value}: a saved config's values stand for themselves, ${{…}} is not allowed")
 

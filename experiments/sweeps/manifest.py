@@ -176,6 +176,8 @@ def read_sweep(folder: Path) -> Sweep:
         command, begun, launchers = content["command"], content["begun"], content.get("launchers")
         if not (isinstance(command, str) and isinstance(begun, str) and (launchers is None or _texts(launchers))):
             raise WaybillError("command, begun and launchers must be texts")
+        if not isinstance(content.get("commit"), dict | None):
+            raise WaybillError(f"its commit is {str(content['commit'])[:80]!r}")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WaybillError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
     return Sweep(folder, command, jobs, begun, content.get("commit"), launchers)
@@ -192,7 +194,10 @@ def _checked(job: Job) -> Job:
         "name": isinstance(job.name, str) and not Path(job.name).is_absolute() and ".." not in Path(job.name).parts,
         "overrides": _texts(job.overrides),
         "values": isinstance(job.values, dict) and _texts(list(job.values.values())),
-        "seeds": isinstance(job.seeds, list) and len(job.seeds) <= 1024 and all(map(_whole, job.seeds)),
+        "seeds": isinstance(job.seeds, list)
+        and len(job.seeds) <= 1024
+        and all(map(_whole, job.seeds))
+        and (len(job.seeds) > 0 or job.error is not None),
         "steps": _whole(job.steps),
         "error": job.error is None or isinstance(job.error, str),
         "after": isinstance(job.after, list) and all(map(_whole, job.after)),

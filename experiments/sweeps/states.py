@@ -70,7 +70,7 @@ def step_of(sweep: Sweep, job: Job) -> int | None:
     """Environment steps (of each seed) at the job's last report; None if there was none."""
     try:
         return int(json.loads(read_text(sweep.runs_of(job)[0] / STEPS))["env_step"])
-    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return None
 
 

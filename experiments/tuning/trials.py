@@ -72,24 +72,32 @@ class TuningSearch(NamedTuple):
         return {key: value for key, value in found.items() if self.settings.could_try(key, value)}
 
     def study(self) -> optuna.Study:
-        """Optuna's study of this search, made if it isn't there."""
+        """Optuna's study of this search, made if it isn't there.
+
+        Raises:
+            WaybillError: in one line, if its journal holds an entry that is none.
+        """
         settings = self.settings
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         evaluations = -(-self.plain["steps"] // self.plain["evaluation"]["every"])
-        return optuna.create_study(
-            study_name=settings.name,
-            storage=JournalStorage(JournalFileBackend(str(self.folder / JOURNAL))),
-            load_if_exists=True,
-            direction="maximize",
-            # without a seed: workers with the same one would try the same, and their order is chance anyway
-            sampler=optuna.samplers.TPESampler(
-                n_startup_trials=settings.random_trials, multivariate=True, constant_liar=True
-            ),
-            pruner=optuna.pruners.MedianPruner(
-                n_startup_trials=settings.random_trials,
-                n_warmup_steps=int(settings.prune_after * evaluations),
-            ),
-        )
+        try:
+            return optuna.create_study(
+                study_name=settings.name,
+                storage=JournalStorage(JournalFileBackend(str(self.folder / JOURNAL))),
+                load_if_exists=True,
+                direction="maximize",
+                # without a seed: workers with the same one would try the same, and their order is chance anyway
+                sampler=optuna.samplers.TPESampler(
+                    n_startup_trials=settings.random_trials, multivariate=True, constant_liar=True
+                ),
+                pruner=optuna.pruners.MedianPruner(
+                    n_startup_trials=settings.random_trials,
+                    n_warmup_steps=int(settings.prune_after * evaluations),
+                ),
+            )
+        except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:  # of Optuna, at an entry
+            what = f"{type(error).__name__} {error}"
+            raise WaybillError(f"{self.folder / JOURNAL} is damaged, Optuna cannot read an entry ({what})") from None
 
 
 def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> TuningSearch:

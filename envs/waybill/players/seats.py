@@ -60,3 +60,12 @@ class InsideSeats:
         decide_scripted(states, pool, level, self._scratch[thread], orders, low, high)
         for seat, plans in zip(self._planners, self._plans, strict=True):
             follow_plans(states, seat, pool, level, plans, orders, low, high)
+
+    def plans_of(self, game: int) -> tuple[bytes, ...]:
+        """The orders that each planner has planned for one game, ORDER [horizon] as bytes."""
+        return tuple(plans[game].tobytes() for plans in self._plans)
+
+    def set_plans(self, game: int, plans: Sequence[bytes]) -> None:
+        """Let the planners follow these plans in one game, as ``plans_of`` gave them."""
+        for own, plan in zip(self._plans, plans, strict=True):
+            own[game] = np.frombuffer(plan, ORDER)

@@ -32,6 +32,7 @@ AGENTS = {
 NETWORKS = {"candidates": ("network.width=16",), "mlp": ("network.width=[16]",), "image": ("network.width=[16]",)}
 OPTIONS = {  # appended to the commands that take options; of two the last counts
     "evaluate.py": {"--maps": "2", "--episodes": "2"},
+    "examples/tree_search.py": {"--maps": "1", "--width": "1"},
     "experiments.studies.coverage": {"--maps": "2", "--level": "haul"},
     "experiments.studies.tournament": {"--maps": "2", "--level": "haul"},
 }
