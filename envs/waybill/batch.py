@@ -65,10 +65,9 @@ class Batch:
         seats: Sequence[int] = (0,),
         whole_games: bool = False,
     ) -> None:
-        if num_envs < 1:
-            raise WaybillError(f"num_envs={num_envs}, allowed are 1 and more")
-        if threads < 1:
-            raise WaybillError(f"threads={threads}, allowed are 1 and more")
+        for name, number in (("num_envs", num_envs), ("threads", threads)):
+            if number < 1:
+                raise WaybillError(f"{name}={number}, allowed are 1 and more")
         options.check_maps(num_envs if in_order else 1)
         self.options, self.level, self.whole_games = options, options.level, whole_games
         self.in_order, self.seats = in_order, tuple(seats)
@@ -96,22 +95,16 @@ class Batch:
         self.views = np.stack([np.repeat(np.arange(n), seats), np.tile(self.seats, n)], axis=1)  # [R, 2]
         self._rows = [make_rows(r, self.layout) for _ in range(2)]
         self.taken = records(r, ORDER)
-        self._game_orders = records(n * self.n_seats, ORDER).reshape(n, self.n_seats)
+        self.given = records(n * self.n_seats, ORDER).reshape(n, self.n_seats)  # by all companies in the last step
         self.potential = np.zeros(r, np.float64)
         self.restarted = np.ones(r, np.bool_)
-        self._restart = np.ones(n, np.bool_)
-        self.begun = False
+        self._restart, self.begun = np.ones(n, np.bool_), False
         self._renew()
 
     @property
     def n_seats(self) -> int:
         """Companies in a game."""
         return 1 + len(self.level.rivals)
-
-    @property
-    def given(self) -> np.ndarray:
-        """The orders of all companies in the last step, ORDER [N, seats]; read-only by convention."""
-        return self._game_orders
 
     @property
     def observations(self) -> np.ndarray:
@@ -225,7 +218,7 @@ class Batch:
 
     def _step(self, low: int, high: int, thread: int) -> None:
         """A turn of games low..high-1: the orders of all seats, the rules, and what comes of it."""
-        scratch, orders = self._scratch[thread], self._game_orders
+        scratch, orders = self._scratch[thread], self.given
         first, last = self._views_of(low, high)
         self.space.fill_orders(self._games, scratch, self._actions, self.taken, first, last)
         orders[low:high, self.seats] = self.taken[first:last].reshape(high - low, len(self.seats))
@@ -234,7 +227,7 @@ class Batch:
 
     def _play(self, low: int, high: int, thread: int) -> None:
         """The orders of the seats that are played from inside, and the rules."""
-        scratch, orders = self._scratch[thread], self._game_orders
+        scratch, orders = self._scratch[thread], self.given
         self.inside.decide(self.states, self.pool, self._record, orders, low, high, thread)
         play_turns(self.states, self.pool, self._record, orders, scratch, low, high)
 

@@ -117,16 +117,14 @@ class BatchLoop:
         """Games and what the agent sees of them."""
         mask = None if self.env.mask_is_constant else self.mask
         groups = None if self.env.action_groups is not None else self.groups
-        games = {"env": self.env.state_dict(), "obs": self.obs, "mask": mask, "groups": groups, "advice": self.advice}
-        return games | {"env_step": self.env_step}
+        seen = {"obs": self.obs, "mask": mask, "groups": groups, "advice": self.advice}
+        return {"env": self.env.state_dict(), **seen, "env_step": self.env_step}
 
     def begins_anew(self, state: Mapping[str, Any]) -> str | None:
         """What of a saved state cannot be gone on with; None if the run goes on bit for bit."""
-        if not state["env"]:
-            return "games like these cannot be saved and begin anew; all else goes on"
-        if state.get("cut_short"):
-            return "the games were left in the middle of a step and begin anew; all else goes on"
-        return None
+        left = "the games were left in the middle of a step" if state.get("cut_short") else None
+        why = left if state["env"] else "games like these cannot be saved"
+        return why and f"{why}: they begin anew, all else goes on"
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on with those games."""
@@ -254,7 +252,7 @@ def train(
         with refuse_misfit(folder / LAST):
             loop.agent.load_state_dict(state["agent"])
             if (anew := loop.begins_anew(state["loop"])) is not None:
-                print(f"note: {anew}: the run ends otherwise than one that was never interrupted", flush=True)
+                print(f"note: {anew}; the run ends otherwise than one that was never interrupted", flush=True)
             loop.load_state_dict(state["loop"])
     is_whole = state is None
     try:

@@ -15,9 +15,10 @@ from agents.networks.weights import check_fit
 from envs.waybill.core.notation import read_object
 from envs.waybill.env import WaybillEnv
 from envs.waybill.parallel import WaybillParallelEnv
+from experiments.common.checkpoint_files import CHECKPOINT_FORMAT, load_checkpoint, pack
 from experiments.common.door import one_line
 from experiments.config.saved import refuse_references
-from experiments.runs.checkpoints import CHECKPOINT_FORMAT, load_checkpoint, pack, read_policy, save_policy
+from experiments.runs.checkpoints import read_policy, save_policy
 from experiments.sweeps import manifest
 from experiments.sweeps.process import RECORD, read_record
 from experiments.sweeps.states import step_of

@@ -60,6 +60,7 @@ def a_checkpoint(rng: random.Random, subjects: Subjects, place: Path) -> Input:
         harmed_tensors(path, lambda content: harm_values(content, rng))
         return Input("policy.safetensors, its values", subjects.policy(place, source))
     copy_of(source, place, memory=True)
+    (place / "previous.pt").unlink(missing_ok=True)  # which would take its place, and be said to
     path = place / "last.pt"
     how = rng.random()
     if how < 0.4:

@@ -102,7 +102,7 @@ SB3 = ("network=mlp", "agent.net_arch=[16]", "agent=sb3_maskable_ppo", "agent.n_
     [
         (DQN, None),
         (SB3, "note: Stable-Baselines3's games and random numbers begin anew; weights, optimiser, memory and"),
-        (("env=gym",), "note: games like these cannot be saved and begin anew; all else goes on: the"),
+        (("env=gym",), "note: games like these cannot be saved: they begin anew, all else goes on; the"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_gone_on_with_is_said(
