@@ -33,7 +33,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (("reward=shapd",), "Could not find 'reward/shapd', available: cash, milestone, shaped, sparse"),
+        (
+            ("reward=shapd",),
+            "Could not find 'reward/shapd' (is shaped meant?), available: cash, milestone, shaped, sparse",
+        ),
         (("steps=-5",), "steps=-5 is not allowed"),
         (("terrain=nope",), "available: detours, straight"),
         (("scale=nope",), "available: paper"),
@@ -117,7 +120,9 @@ def test_evaluate_refuses_what_it_cannot_read(run: Path, tmp_path: Path) -> None
     (broken / POLICY).write_bytes((run / POLICY).read_bytes()[:-500])
     assert "is damaged" in refused(command("evaluate.py", str(broken), cwd=tmp_path), "evaluate.py")
     (broken / "last.pt").write_text("nonsense")
-    assert "is damaged" in refused(command("train.py", "resume=broken", "steps=900", cwd=tmp_path), "train.py")
+    again = ("train.py", "resume=broken", "steps=900")
+    assert "nothing shows that this config was written by you" in refused(command(*again, cwd=tmp_path), "train.py")
+    assert "is damaged" in refused(command(*again, "env.trust=true", cwd=tmp_path), "train.py")
 
 
 def stopped(words: list[str], *, number: int, cwd: Path) -> subprocess.Popen[str]:

@@ -24,6 +24,7 @@ from experiments.common.stopping import Interrupted
 from experiments.config.keys import as_override
 from experiments.sweeps import manifest, order, process
 from experiments.sweeps.process import DONE, FAILED, LOG, RECORD, RUNNING, STOPPED
+from groundwork import trust
 from groundwork.errors import WaybillError
 
 WAIT_SECONDS = 120.0  # for the lock of a predecessor that is saving, or whose machine the file system gives up
@@ -62,12 +63,13 @@ def _train(folder: Path, *, threads: int, keep_last: bool) -> None:
     from experiments.runs import checkpoints, results, train
 
     if not all(results.read_result(own) is not None for own in manifest.runs_of(folder, config)):
+        as_frozen = dict(config)
         if config.get("threads") is None:
             config["threads"] = threads
         if checkpoints.is_begun(folder):
             train.resume_run(folder, overrides=[as_override("resume", folder), f"threads={config['threads']}"])
         else:
-            manifest.need_trust_to_begin(folder, config, named_code(read_setup(config), reports=True))
+            manifest.need_trust_to_begin(folder, as_frozen, named_code(read_setup(config), reports=True))
             _clear(folder)
             found = manifest.find_job(folder)
             overrides = None if found is None else found[1].overrides
@@ -87,7 +89,7 @@ def _clear(folder: Path) -> None:
     for result in folder.rglob("result*.json"):
         raise WaybillError(f"{result} is there, but no last.pt to go on from: move it away to run the job anew")
     for path in folder.iterdir():
-        if path.name not in (manifest.FROZEN, process.LOCK, LOG, RECORD):
+        if path.name not in (manifest.FROZEN, trust.MARK, process.LOCK, LOG, RECORD):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 

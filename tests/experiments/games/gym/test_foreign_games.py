@@ -190,7 +190,8 @@ def test_a_run_of_a_game_that_breaks_stops_saves_and_says_where(folder: Path) ->
     words = ("train.py", *COMMON, *LEARNS, "env.id=odd:odd/LateNanReward-v0", "hydra.run.dir=run")
     done = typed(*words, folder=folder)
     assert done.returncode == 2
-    saved, line = done.stderr.splitlines()
+    evidence, saved, line = done.stderr.splitlines()
+    assert evidence == f"evidence: {folder / 'run' / 'not_finite.pt'} holds r_t, obs_tm1, mask_tm1, a_tm1"
     assert saved.startswith("saved after ")
     assert saved.endswith(f"go on with: python train.py resume={folder / 'run'}")
     assert line.startswith("train.py: error: env.id=odd:odd/LateNanReward-v0: game ")

@@ -163,7 +163,7 @@ def test_stable_baselines_agents_play_foreign_games(tmp_path: Path, agent: str) 
 
 def test_the_random_player_has_a_result_without_training(tmp_path: Path) -> None:
     train.start_run(node(tmp_path, "env.id=tests/Stairs-v0", "agent=random"), folder=tmp_path / "run")
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml", "result.json"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"config.yaml", ".made_here", "result.json"}
     assert list(result_of(tmp_path / "run")["scores"]) == ["random"]
 
 
