@@ -190,7 +190,7 @@ def load_last(folder: Path) -> dict[str, Any]:
     except WaybillError as error:
         raise WaybillError(f"{first}; and so is the one before: {error}") from None
     kept = ""
-    if (folder / LAST).is_file():
+    if os.path.lexists(folder / LAST):
         os.replace(folder / LAST, folder / DAMAGED)
         kept = f", it is kept as {DAMAGED}"
     os.replace(folder / PREVIOUS, folder / LAST)

@@ -83,7 +83,8 @@ def put_modules(*folders: Path) -> None:
 
 def put_archives(run: Path) -> None:
     """Put what runs as it is unpickled in place of all that holds tensors."""
-    torch.save({"format": 1, "x": Payload()}, run / "last.pt")
+    for name in ("last.pt", "previous.pt"):
+        torch.save({"format": 1, "x": Payload()}, run / name)
     (run / "policy.safetensors").write_bytes(pickle.dumps(Payload()))
     (run / "best.pt").write_bytes(pickle.dumps(Payload()))
     (run / "memory").mkdir(exist_ok=True)

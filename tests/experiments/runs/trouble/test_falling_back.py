@@ -35,24 +35,26 @@ def unfinished(finished: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("harm", ["flipped", "cut short", "missing"])
+@pytest.mark.parametrize("harm", ["flipped", "cut short", "missing", "folder"])
 def test_where_the_last_checkpoint_cannot_be_read_the_one_before_takes_its_place(
     finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str
 ) -> None:
     """It is said, the damaged one is kept, and the run ends as it would have."""
     run = unfinished(finished, tmp_path / "run")
     whole = (run / LAST).read_bytes()
-    if harm == "missing":
+    if harm in ("missing", "folder"):
         (run / LAST).unlink()
-    else:
+    if harm == "folder":
+        (run / LAST).mkdir()
+    elif harm != "missing":
         at = len(whole) // 2
         harmed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] if harm == "flipped" else whole[:at]
         (run / LAST).write_bytes(harmed)
     resume_run(run, overrides=[])
     said = capsys.readouterr().err
-    assert said.startswith("note: checkpoint " if harm != "missing" else "note: there is no checkpoint ")
+    assert said.startswith(f"note: {'there is no checkpoint' if harm in ('missing', 'folder') else 'checkpoint'} ")
     assert "; the one before, of step 1,000, takes its place" in said
-    assert (run / DAMAGED).is_file() == (harm != "missing")
+    assert (run / DAMAGED).exists() == (harm != "missing")
     assert differences(load_checkpoint(run / LAST), load_checkpoint(finished / LAST)) == []
     assert json.loads((run / "result.json").read_text())["curve"] == json.loads(
         (finished / "result.json").read_text())["curve"]  # fmt: skip
