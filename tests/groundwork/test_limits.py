@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from experiments.common.checkpoint_files import load_checkpoint, save_checkpoint
 from experiments.common.door import CleanStream
 from experiments.common.tensors import load_tensors, need_bounded, save_tensors
-from experiments.runs.checkpoints import load_checkpoint, save_checkpoint
 from groundwork import limits
 from groundwork.errors import WaybillError
 
