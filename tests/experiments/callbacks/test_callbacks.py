@@ -18,7 +18,7 @@ from typed import command, refused
 from experiments.callbacks.callback import Evaluation, RunView
 from experiments.common import checkpoint_files
 from experiments.config.keys import CONFIG_DIR
-from experiments.config.reading import read_setup
+from experiments.config.reading import mark_own, read_setup
 from experiments.runs import train
 from experiments.runs.loop import make_loop
 from experiments.runs.loop import train as train_loop
@@ -49,7 +49,8 @@ def test_each_method_is_called_when_it_is_due(tmp_path: Path) -> None:
     assert [step for step, *_ in noted("step")] == list(range(8, 1201, 8))
     assert [step for step, _ in noted("evaluation")] == [0, 400, 800, 1200]
     told = [step for step, name in noted("checkpoint") if name == "last.pt"]
-    assert 504 <= told[0] < 1000 + 8 <= told[1] <= told[2] == 1200  # soon after it was begun, once it is there
+    assert told[0] == 0
+    assert 504 <= told[1] < 1000 + 8 <= told[2] <= told[3] == 1200  # soon after it was begun, once it is there
     assert noted("checkpoint")[0] == (0, "policy.safetensors")
     assert noted("checkpoint")[-1] == (1200, "last.pt")
     [(step, result)] = noted("end")
@@ -112,6 +113,7 @@ def test_a_resumed_run_begins_again_where_it_was(tmp_path: Path) -> None:
     validation = setup.domain.validation(setup)
     folder.mkdir()
     (folder / "config.yaml").write_text(json.dumps(setup.plain))
+    assert mark_own(folder)
     loop = make_loop(setup, validation=validation)
     with pytest.raises(KeyboardInterrupt):
         train_loop(setup=setup, folder=folder, loop=loop, validation=validation, state=None, stop=StopAfter(80))
@@ -204,7 +206,7 @@ def test_a_view_shows_and_cannot_be_changed(tmp_path: Path) -> None:
     [
         (
             ["callbacks=[nors]"],
-            "Could not find 'callbacks/nors', available: bare, mlflow, notes, nothing, odd",
+            "Could not find 'callbacks/nors' (is notes meant?), available: bare, mlflow, notes, nothing, odd",
         ),
         (["callbacks.mlflow.uri=x"], "callbacks.mlflow: it is not chosen, add callbacks=[mlflow]"),
         (["+callbacks.mlflow.uri=x"], "callbacks.mlflow: it is not chosen, add callbacks=[mlflow]"),

@@ -198,7 +198,7 @@ def test_a_run_whose_pictures_cannot_be_drawn_comes_to_its_end(
     [
         (
             "diagnostics.parts=[values,layer]",
-            "diagnostics.parts=.*'layer' is no part, parts are values, checks, layers",
+            r"diagnostics.parts=.*'layer' is no part \(is layers meant\?\), parts are values, checks, layers",
         ),
         ("diagnostics.states=10", "diagnostics.states=10.*64..1048576 visited states"),
     ],

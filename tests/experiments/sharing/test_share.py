@@ -229,7 +229,7 @@ def test_commands_keep_what_results_depend_on() -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda content: {**content, "config": {**content["config"], "out": "${oc.env:HOME}"}}, "no shared config may"),
+        (lambda content: {**content, "config": {**content["config"], "out": "${oc.env:HOME}"}}, "${…} is not allowed"),
         (lambda content: {**content, "config": [1]}, "it has no section config"),
         (lambda content: {**content, "commands": [1]}, "commands and needs must be lists of texts"),
         (lambda content: {**content, "needs": "x"}, "commands and needs must be lists of texts"),
