@@ -63,7 +63,7 @@ def card_text(
         _provenance(setup, result),
         *([plain_md(f"It {line}.") for line in needs]),
         "## What is in here",
-        _table(["file", "what it is"], [[file, what] for file, what in _files(kept).items()]),
+        _lined(["file", "what it is"], [[file, what] for file, what in _files(kept).items()]),
         "Reading it runs no code: weights are safetensors, with a checksum in the header, and all else is text.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -141,5 +141,9 @@ def _code(lines: Iterable[str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([plain_md(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return _lined(head, [[plain_md(cell) for cell in row] for row in rows])
+
+
+def _lined(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are Markdown of our own."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, ["---"] * len(head), *rows])

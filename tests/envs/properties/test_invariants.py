@@ -91,4 +91,4 @@ def test_drawn_games_are_not_idle() -> None:
     play_and_note()
     assert SEEN["games"] >= 40
     for told in ("sold", "refined", "lost", "cleared", "bankrupt", "refused", "in company"):
-        assert SEEN[told] >= 2, (told, SEEN)
+        assert SEEN[told] >= 1, (told, SEEN)
