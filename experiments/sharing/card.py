@@ -63,7 +63,7 @@ def card_text(
         _provenance(setup, result),
         *([plain_md(f"It {line}.") for line in needs]),
         "## What is in here",
-        _lined(["file", "what it is"], [[file, what] for file, what in _files(kept).items()]),
+        _lined(["file", "what it is"], [[f"`{file}`", what] for file, what in _files(kept).items()]),
         "Reading it runs no code: weights are safetensors, with a checksum in the header, and all else is text.",
     ]
     return "\n\n".join(parts) + "\n"
