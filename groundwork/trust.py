@@ -66,7 +66,10 @@ def mark_config(path: Path, config: Mapping[str, Any]) -> bool:
     text = json.dumps(_marks_of(path.parent) | {path.name: _hash(key, config)}, indent=1) + "\n"
     temporary = path.with_name(f"{MARK}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text)
+        with temporary.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(temporary, path.with_name(MARK))
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from strangers import (
     MARKER,
     RUN_DOORS,
     SMALL,
+    a_run,
     change_config,
     one_line,
     put_archives,
@@ -27,7 +28,6 @@ from strangers import (
 
 from experiments.config import reading
 from experiments.runs.train import start_run
-from tiny import DQN, tiny_node
 
 TARGETS = ("env", "level", "reward", "actions", "encoding", "agent", "network", "launcher", "curriculum")
 
@@ -35,9 +35,7 @@ TARGETS = ("env", "level", "reward", "actions", "encoding", "agent", "network", 
 @pytest.fixture(scope="module")
 def level_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a level, whole."""
-    out = tmp_path_factory.mktemp("level")
-    start_run(tiny_node(out, *DQN, "steps=240", "diagnostics.parts=[]"), folder=out / "run")
-    return out / "run"
+    return a_run(tmp_path_factory.mktemp("level"))
 
 
 @pytest.fixture(scope="module")

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from strangers import HOWS, LEVEL_DOORS, RUN_DOORS, SWEEP_DOORS, damaged, one_line, texts_for_numbers, type_door
+from strangers import (
+    HOWS,
+    LATER,
+    LEVEL_DOORS,
+    RUN_DOORS,
+    SWEEP_DOORS,
+    a_run,
+    damaged,
+    of_a_later_version,
+    one_line,
+    texts_for_numbers,
+    type_door,
+)
 from swept import made
 
 from experiments.config import reading
-from experiments.runs.train import start_run
 from experiments.sharing.share import share_run
 from experiments.sweeps.manifest import Job, Planned
-from tiny import DQN, tiny_node
 
 DOORS = {**RUN_DOORS, **LEVEL_DOORS}
 SHARED = ("evaluate", "replay", "diagnose", "share", "transfer", "rivals", "play", "tournament")
@@ -30,16 +41,14 @@ READ_BY = {  # file of a run → doors that need it; the others go on without it
 SWEEP_FILES = ("sweep.json", "0_job/job.json", "0_job/frozen.yaml", "0_job/result.json", "slurm.json")
 RECORD_DOORS = {
     "replay": ("replay.py", "RUN", "--out", "again.txt"),
-    "against": ("replay.py", "greedy", "--level", "haul", "--format", "html", "--out", "p.html", "--against", "RUN"),
+    "against": ("replay.py", "greedy", "--format", "html", "--out", "page.html", "--against", "RUN"),
 }
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on a level, whole."""
-    out = tmp_path_factory.mktemp("runs")
-    start_run(tiny_node(out, *DQN, "steps=240", "diagnostics.parts=[]"), folder=out / "run")
-    return out / "run"
+    return a_run(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +78,32 @@ def trouble(door: tuple[str, ...], given: Path, place: Path, *, needed: bool) ->
     return None if done[0] == 0 and not needed else one_line(done)
 
 
+def says_which_version(door: tuple[str, ...], given: Path, place: Path) -> None:
+    done = type_door(door, given, place)
+    assert one_line(done) is None
+    assert re.search(f"(format|version) {LATER}( cannot be read)?, this (version reads|is version) 1$", done[2].strip())
+
+
 def some(cases: Sequence[tuple[str, ...]]) -> list[Any]:
     """All cases; but for a seventh they are for ``make proofs``."""
     return [pytest.param(*one, marks=() if k % 7 == 0 else pytest.mark.proof) for k, one in enumerate(cases)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "door"),
+    [("run", door) for door in DOORS] + [("game", door) for door in RECORD_DOORS] + [("sweep", d) for d in SWEEP_DOORS],
+)
+def test_each_door_takes_what_is_whole(
+    run: Path, shared: Path, sweep: Path, tmp_path: Path, kind: str, door: str
+) -> None:
+    given = tmp_path / "given"  # so that what is refused below is refused for its damage alone
+    if kind == "game":
+        shutil.copy(shared / "replay.jsonl", given)
+    else:
+        shutil.copytree({"run": run, "sweep": sweep}[kind], given)
+    words = {"run": DOORS, "game": RECORD_DOORS, "sweep": SWEEP_DOORS}[kind][door]
+    done = type_door(words, given, tmp_path)
+    assert done[0] == 0, done
 
 
 @pytest.mark.parametrize(
@@ -112,6 +144,31 @@ def test_a_file_of_a_sweep(sweep: Path, tmp_path: Path, door: str, kind: str, ho
     damaged(tmp_path / "sweep" / kind, how)
     needed = kind == "sweep.json" and door != "report"
     assert trouble(SWEEP_DOORS[door], tmp_path / "sweep", tmp_path, needed=needed) is None
+
+
+VERSIONED = [("policy.safetensors", door) for door in READ_BY["policy.safetensors"]] + [("last.pt", "resume")]
+
+
+@pytest.mark.parametrize(("kind", "door"), some(VERSIONED))
+def test_a_file_of_a_later_version(run: Path, tmp_path: Path, kind: str, door: str) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    of_a_later_version(tmp_path / "run" / kind)
+    (tmp_path / "run" / "previous.pt").unlink()  # otherwise it takes the other's place
+    says_which_version(DOORS[door], tmp_path / "run", tmp_path)
+
+
+@pytest.mark.parametrize("door", RECORD_DOORS)
+def test_a_record_of_a_later_version(shared: Path, tmp_path: Path, door: str) -> None:
+    shutil.copy(shared / "replay.jsonl", tmp_path / "game.jsonl")
+    of_a_later_version(tmp_path / "game.jsonl")
+    says_which_version(RECORD_DOORS[door], tmp_path / "game.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize("door", ["status", "collect"])
+def test_a_sweep_of_a_later_version(sweep: Path, tmp_path: Path, door: str) -> None:
+    shutil.copytree(sweep, tmp_path / "sweep")
+    of_a_later_version(tmp_path / "sweep" / "sweep.json")
+    says_which_version(SWEEP_DOORS[door], tmp_path / "sweep", tmp_path)
 
 
 @pytest.mark.parametrize("door", [*SWEEP_DOORS])

@@ -6,6 +6,7 @@ loop on an environment that the caller makes. Nothing of theirs is pickled: stat
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -21,7 +22,9 @@ from stable_baselines3.dqn.policies import DQNPolicy
 from agents.ranges import Ranges, check_ranges
 from agents.sb3.agent import SB3Agent, SB3Policy, Score, dqn_scores, ppo_scores
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
+_COPIES = 4  # of weights at least: acting, gradients, the optimiser's two moments
 _RANGES: Ranges = {
     "gamma": (0, 1), "learning_rate": (1e-8, 1), "batch_size": (2, 65_536), "n_steps": (1, 100_000),
     "train_freq": (1, 10**6), "gradient_steps": (1, 10**6), "buffer_size": (2, 10**10), "memory_bytes": (1, 2**50),
@@ -57,16 +60,29 @@ class SB3Settings:
 
     def build_policy(self, *, obs_size: int, n_actions: int, device: torch.device) -> SB3Policy:
         """A policy for acting alone: load weights with ``load_policy``."""
+        self._check_room(obs_size, n_actions, copies=2)
         shape = spaces.Box(-np.inf, np.inf, (obs_size,), np.float32), spaces.Discrete(n_actions)
         with torch.random.fork_rng(devices=[]):
             policy = self.policy_class(*shape, ConstantSchedule(0.0), net_arch=list(self.net_arch))
         return SB3Policy(policy=policy.to(device), score=type(self).score, device=device)
+
+    def _check_room(self, obs_size: int, n_actions: int, *, copies: int) -> None:
+        """Refuse so many copies of the weights that this machine has no memory for, before any is made.
+
+        Raises:
+            WaybillError: in one line.
+        """
+        widths = [obs_size, *self.net_arch, n_actions]
+        weights = 4 * sum((below + 1) * above for below, above in itertools.pairwise(widths))
+        what = f"agent.net_arch={self.net_arch}: {copies} copies of {weights / 2**20:,.1f} MiB of weights"
+        need_memory(copies * weights, what)
 
     def _agent(
         self, algorithm: Any, *, env: Any, device: torch.device, seed: int, total_steps: int, gamma: float | None,
         **own: Any,
     ) -> SB3Agent:  # fmt: skip
         """The algorithm on that environment, with the settings that are its ``own`` beside those that both share."""
+        self._check_room(int(np.prod(env.observation_space.shape)), int(env.action_space.n), copies=_COPIES)
         shared: dict[str, Any] = {
             "policy_kwargs": {"net_arch": list(self.net_arch)}, "verbose": 0, "seed": seed, "device": device,
             "gamma": self.gamma if gamma is None else gamma, "learning_rate": self.learning_rate,
@@ -107,7 +123,7 @@ class SB3DQNSettings(SB3Settings):
         Exploration falls over a share of ``schedule_steps``, None: of all.
 
         Raises:
-            WaybillError: in one line, if the memory would not fit into ``memory_bytes``.
+            WaybillError: in one line, if the memory would not fit into ``memory_bytes`` or this machine.
         """
         per_step = 2 * int(np.prod(env.observation_space.shape)) * 4 + 20  # both observations in float32
         needed, limit = self.buffer_size * per_step, self.memory_bytes
@@ -116,6 +132,7 @@ class SB3DQNSettings(SB3Settings):
                 f"a memory of {self.buffer_size:,} steps of {per_step:,} bytes needs {needed / 2**30:.1f} GiB, but "
                 f"memory_bytes is {limit / 2**30:.1f} GiB: lower buffer_size to {limit // per_step:,}"
             )
+        need_memory(needed, f"agent.buffer_size={self.buffer_size}: so many steps of {per_step:,} bytes")
         share = 1.0 if schedule_steps is None else schedule_steps / total_steps
         return self._agent(
             DQN, env=env, device=device, seed=seed, total_steps=total_steps, gamma=gamma,
@@ -154,8 +171,13 @@ class SB3MaskablePPOSettings(SB3Settings):
         """A model on that environment (an SB3 VecEnv or a Gymnasium environment) with ``action_masks()``.
 
         Nothing of it changes with the steps, so ``schedule_steps`` count nothing.
+
+        Raises:
+            WaybillError: in one line, if a rollout would not fit into this machine.
         """
         rollout = self.n_steps * int(getattr(env, "num_envs", 1))
+        per_step = 4 * (int(np.prod(env.observation_space.shape)) + int(env.action_space.n) + 6)
+        need_memory(rollout * per_step, f"agent.n_steps={self.n_steps}: a rollout of {rollout:,} steps")
         return self._agent(
             MaskablePPO, env=env, device=device, seed=seed, total_steps=total_steps, gamma=gamma,
             batch_size=min(self.batch_size, rollout), n_epochs=self.n_epochs, gae_lambda=self.gae_lambda,

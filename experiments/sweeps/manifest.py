@@ -168,18 +168,29 @@ def read_sweep(folder: Path) -> Sweep:
         raise WaybillError(f"{str(folder)!r} is no sweep's folder: it has no {MANIFEST}")
     try:
         content = read_json(folder / MANIFEST)
-        if content["format"] != _FORMAT:
-            raise WaybillError(f"format {content['format']!r}, this version reads {_FORMAT}")
-        jobs = [_checked(Job(**job)) for job in content["jobs"]]
-        if len({job.number for job in jobs}) < len(jobs):
-            raise WaybillError("two jobs have one number")
-        command, begun, launchers = content["command"], content["begun"], content.get("launchers")
-        if not (isinstance(command, str) and isinstance(begun, str) and (launchers is None or _texts(launchers))):
-            raise WaybillError("command, begun and launchers must be texts")
-        if not isinstance(content.get("commit"), dict | None):
-            raise WaybillError(f"its commit is {str(content['commit'])[:80]!r}")
+        version = content["format"]
+        found = _listed(folder, content) if version == _FORMAT else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WaybillError(f"{folder / MANIFEST} is damaged or not one of ours ({error})") from None
+    if found is None:
+        raise WaybillError(f"{folder / MANIFEST} has format {version!r}, this version reads {_FORMAT}")
+    return found
+
+
+def _listed(folder: Path, content: Mapping[str, Any]) -> Sweep:
+    """The sweep that a manifest's ``content`` lists.
+
+    Raises:
+        WaybillError, KeyError, TypeError, AttributeError: if something in there isn't what it should be.
+    """
+    jobs = [_checked(Job(**job)) for job in content["jobs"]]
+    if len({job.number for job in jobs}) < len(jobs):
+        raise WaybillError("two jobs have one number")
+    command, begun, launchers = content["command"], content["begun"], content.get("launchers")
+    if not (isinstance(command, str) and isinstance(begun, str) and (launchers is None or _texts(launchers))):
+        raise WaybillError("command, begun and launchers must be texts")
+    if not isinstance(content.get("commit"), dict | None):
+        raise WaybillError(f"its commit is {str(content['commit'])[:80]!r}")
     return Sweep(folder, command, jobs, begun, content.get("commit"), launchers)
 
 

@@ -117,6 +117,9 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
             raise WaybillError(f"search.space.{key}: {value}: {error}") from None
     frozen = {"search": OmegaConf.to_container(OmegaConf.structured(settings)), "config": plain}
     path = folder / SEARCH_FILE
+    for name in (JOURNAL, SEARCH_FILE):  # a pipe or a device would be read without an end
+        if os.path.lexists(folder / name) and not (folder / name).is_file():
+            raise WaybillError(f"{folder / name} is no plain file")
     if (folder / JOURNAL).is_file():
         mend_journal(folder / JOURNAL)
     if path.is_file():
@@ -133,7 +136,12 @@ def begin(settings: SearchSettings, plain: dict[str, Any], folder: Path) -> Tuni
 
 
 def _refuse_another(path: Path, wanted: dict[str, Any]) -> None:
-    there: Any = OmegaConf.to_container(saved_config(path))
+    try:
+        there: Any = OmegaConf.to_container(saved_config(path))
+    except WaybillError as error:
+        raise WaybillError(f"{path} is no search's: {error}") from None
+    if not all(isinstance(there.get(section), dict) for section in wanted):
+        raise WaybillError(f"{path} is no search's: it has no sections {' and '.join(wanted)}")
     before, now = flat(there | {"config": without_targets(there["config"])}), flat(wanted)
     for key in sorted({*before, *now} - {f"search.{name}" for name in MAY_CHANGE}):
         if before.get(key) != now.get(key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
@@ -14,6 +15,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.sb3.agent import SB3Agent, SB3Policy
 from agents.sb3.settings import SB3DQNSettings, SB3MaskablePPOSettings
+from groundwork import limits
+from groundwork.errors import WaybillError
 
 Settings = SB3DQNSettings | SB3MaskablePPOSettings
 
@@ -151,6 +154,22 @@ def test_dqn_knows_no_masks() -> None:
     assert agent.epsilon(0) == 1.0
     assert agent.epsilon(200) == pytest.approx(0.525)
     assert agent.epsilon(1_000) == pytest.approx(0.05)
+
+
+@BOTH
+def test_what_this_machine_has_no_memory_for_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(settings)
+    monkeypatch.setattr(limits, "machine_memory", lambda: 2_000)
+    with pytest.raises(WaybillError, match=r"^agent.net_arch=\[16\]: 2 copies of 0.0 MiB of weights need 0.0 GiB"):
+        dataclasses.replace(settings, net_arch=[16]).build_policy(obs_size=40, n_actions=3, device=torch.device("cpu"))
+    whole = {"dqn": "agent.buffer_size=400: so many", "ppo": "agent.n_steps=200: a rollout of 800 steps"}
+    held = settings if isinstance(settings, SB3DQNSettings) else dataclasses.replace(settings, n_steps=200)
+    name = "dqn" if isinstance(settings, SB3DQNSettings) else "ppo"
+    with pytest.raises(WaybillError, match=f"^{whole[name]}"):
+        build(held)
+    monkeypatch.setattr(limits, "machine_memory", lambda: 10**6)
+    with pytest.raises(WaybillError, match=r"^agent.net_arch=\[512, 512\]: 4 copies of 1.0 MiB of weights need"):
+        build(dataclasses.replace(settings, net_arch=[512, 512]))
 
 
 def test_a_memory_of_another_size_is_refused() -> None:

@@ -14,6 +14,7 @@ from experiments.games.gym.own_batch import is_same_game
 from experiments.games.gym.seeds import FIRST_TRAINING_SEED, training_seed
 from experiments.games.gym.shapes import Shapes, shapes_of
 from groundwork.errors import WaybillError
+from groundwork.limits import need_memory
 
 _tried: set[str] = set()  # games of this process that were played for a moment before they were used
 
@@ -136,6 +137,16 @@ def _make_games(game: GameChoice, num_envs: int, single: bool) -> Any:
     return _Singles(game, num_envs)
 
 
+def _need_room(game: GameChoice, shapes: Shapes, num_envs: int) -> None:
+    """Refuse so many games whose rows and masks alone this machine has no memory for; what else they take isn't known.
+
+    Raises:
+        WaybillError: in one line.
+    """
+    of_one = 2 * (4 * shapes.obs_size + shapes.n_actions)  # a step's and those of the step before
+    need_memory(num_envs * of_one, f"env.id={game.id}, num_envs={num_envs}: what these games show")
+
+
 class _OwnBatch:
     """The batch that a game brings itself, its own vector environment."""
 
@@ -143,6 +154,7 @@ class _OwnBatch:
         self._batch: Any = make_batch(game, num_envs)
         space = self._batch.single_observation_space
         self.shapes = shapes_of(game.id, space, self._batch.single_action_space)
+        _need_room(game, self.shapes, num_envs)
         self._checks, self._on = GameChecks(game.id, space, self.shapes), np.zeros(num_envs, np.bool_)
 
     def reset(self, seeds: list[int], where: Where) -> tuple[np.ndarray, np.ndarray | None]:
@@ -174,9 +186,11 @@ class _Singles:
     """A list of single environments, stepped one after the other."""
 
     def __init__(self, game: GameChoice, num_envs: int) -> None:
-        self.envs = [make(game) for _ in range(num_envs)]
+        self.envs = [make(game)]
         space = self.envs[0].observation_space
         self.shapes = shapes_of(game.id, space, self.envs[0].action_space)
+        _need_room(game, self.shapes, num_envs)
+        self.envs += [make(game) for _ in range(num_envs - 1)]
         self._checks, self._on = GameChecks(game.id, space, self.shapes), np.zeros(num_envs, np.bool_)
 
     def reset(self, seeds: list[int], where: Where) -> tuple[np.ndarray, np.ndarray | None]:

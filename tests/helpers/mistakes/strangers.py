@@ -12,7 +12,13 @@ from typing import Any
 
 import torch
 from judged import typed_here
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from experiments.runs.train import start_run
+from tiny import DQN, tiny_node
+
+LATER = 99  # the number of a format to come
 MARKER = "RAN"  # what a payload writes into the working directory
 MODULE = """
 import os, pathlib
@@ -54,6 +60,12 @@ class Payload:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (f"echo x > {MARKER}",)
+
+
+def a_run(out: Path) -> Path:
+    """A run on a level, whole, made here and now."""
+    start_run(tiny_node(out, *DQN, "steps=240", "diagnostics.parts=[]"), folder=out / "run")
+    return out / "run"
 
 
 def type_door(words: tuple[str, ...], given: Path, place: Path) -> tuple[int, str, str, str | None]:
@@ -124,6 +136,23 @@ def damaged(path: Path, how: str) -> None:
 HOWS = (
     "empty", "noise", "list", "section", "deep", "deep sections", "number", "folder", "endless", "pipe",
 )  # fmt: skip
+
+
+def of_a_later_version(path: Path) -> None:
+    """The file as a version to come could write it: whole, but for the number of its format."""
+    if path.suffix == ".pt":
+        torch.save(torch.load(path, weights_only=True) | {"format": LATER}, path)
+    elif path.suffix == ".safetensors":
+        with safe_open(path, "pt") as file:
+            (key, about), *_ = file.metadata().items()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        save_file(tensors, path, {key: json.dumps(json.loads(about) | {"format": LATER})})
+    else:
+        first, *rest = path.read_text().splitlines(keepends=True)
+        text = first if path.suffix == ".jsonl" else "".join([first, *rest])
+        number = "version" if path.suffix == ".jsonl" else "format"
+        changed = json.dumps(json.loads(text) | {number: LATER})
+        path.write_text("\n".join([changed, "".join(rest) if path.suffix == ".jsonl" else ""]))
 
 
 def texts_for_numbers(path: Path) -> None:

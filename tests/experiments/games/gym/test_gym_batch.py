@@ -13,6 +13,7 @@ from agents.networks.base import Layout
 from experiments.games.gym import make as gym_games
 from experiments.games.gym.batch import GymBatch, _OwnBatch, _Singles
 from experiments.games.gym.make import GameChoice, find_spec, make
+from groundwork import limits
 
 GAMES = 3
 IDS = [
@@ -207,6 +208,16 @@ def test_what_cannot_be_played_is_one_clear_line(id: str, kwargs: dict[str, Any]
         GymBatch(game=GameChoice(id, kwargs), num_envs=2)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("id", "needed"), [("CartPole-v1", 2 * (4 * 4 + 2)), ("tests/Picture-v0", 2 * (4 * 24 + 3))])
+def test_so_many_games_that_this_machine_has_no_memory_for(
+    id: str, needed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "machine_memory", lambda: 8 * needed)
+    GymBatch(game=GameChoice(id), num_envs=8).close()
+    with pytest.raises(ValueError, match=f"^env.id={id}, num_envs=9: what these games show need 0.0 GiB of memory"):
+        GymBatch(game=GameChoice(id), num_envs=9)
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,8 @@ def cluster() -> Iterator[SlurmCluster]:
             found.stop()
 
 
-def tiny(*more: str) -> list[str]:
-    return ["launcher=slurm", "launcher.cpus=1", "launcher.time=1", "launcher.save_seconds=28", *more]
+def tiny(*more: str, minutes: int = 1) -> list[str]:
+    return ["launcher=slurm", "launcher.cpus=1", f"launcher.time={minutes}", "launcher.save_seconds=28", *more]
 
 
 @pytest.mark.proof
@@ -91,7 +91,8 @@ def test_jobs_run_out_of_time_and_go_on_and_failed_ones_are_submitted_again(
 
 @pytest.mark.slow
 def test_a_job_pushed_aside_comes_back_and_a_cancelled_one_does_not(cluster: SlurmCluster, tmp_path: Path) -> None:
-    command = words(tmp_path, *tiny("launcher.save_seconds=1", f"steps={LONG}", "evaluation.every=1000000", "seed=0,1"))
+    endless = (f"steps={LONG}", "evaluation.every=1000000", "seed=0,1")
+    command = words(tmp_path, *tiny(*endless, minutes=20))  # its time isn't over before the test is
     submitted = done(command, cwd=tmp_path, **cluster.variables)
     assert submitted.returncode == 0, submitted.stderr
     own = jobs(only(tmp_path))
@@ -111,7 +112,7 @@ def test_a_job_pushed_aside_comes_back_and_a_cancelled_one_does_not(cluster: Slu
 
 @pytest.mark.slow
 def test_a_job_waits_for_the_one_whose_run_it_takes_from(cluster: SlurmCluster, tmp_path: Path) -> None:
-    submitted = done(chained(tmp_path, *tiny()), cwd=tmp_path, **cluster.variables)
+    submitted = done(chained(tmp_path, *tiny(minutes=20)), cwd=tmp_path, **cluster.variables)
     assert submitted.returncode == 0, submitted.stderr
     arrays = re.findall(r"submitted 2 jobs as (\d+) (\d+): ", submitted.stdout)
     assert arrays, submitted.stdout
