@@ -74,9 +74,15 @@ def test_what_is_no_sweep_is_one_line(tmp_path: Path) -> None:
         manifest.read_sweep(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"is no sweep's folder: it has no sweep\.json"):
         manifest.read_sweep(tmp_path)
-    for text in ("{", "[]", json.dumps({"format": 9}), json.dumps({"format": 1, "jobs": [{"number": 1}]})):
+    damaged, later = r"sweep\.json is damaged or not one of ours \(", r"sweep\.json has format 9, this version reads 1$"
+    for text, said in (
+        ("{", damaged),
+        ("[]", damaged),
+        (json.dumps({"format": 1, "jobs": [{"number": 1}]}), damaged),
+        (json.dumps({"format": 9}), later),
+    ):
         (tmp_path / "sweep.json").write_text(text)
-        with pytest.raises(ValueError, match=r"sweep\.json is damaged or not one of ours \(") as caught:
+        with pytest.raises(ValueError, match=said) as caught:
             manifest.read_sweep(tmp_path)
         assert "\n" not in str(caught.value)
     (tmp_path / "frozen.yaml").write_text("seed: [1")
