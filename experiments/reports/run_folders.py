@@ -65,7 +65,7 @@ class Run:
     def normalised(self) -> float | None:
         """The score on a scale from the random player's (0) to the planner's (1); None where there is no such scale."""
         share = self.own.get("normalised")
-        return None if share is None else float(share["mean"])
+        return None if share is None or share["mean"] is None else float(share["mean"])
 
     @cached_property
     def curve(self) -> np.ndarray | None:
@@ -189,11 +189,9 @@ def _check_result(config: Mapping[str, Any], result: Any) -> None:
     Raises:
         ValueError, KeyError, TypeError: naming what is wrong.
     """
-    if not isinstance(result, dict):
-        raise WaybillError("it is no result of train.py")
+    results.check_result(result)
     if int(result["seed"]) != int(config["seed"]):
         raise WaybillError(f"it is of seed {result['seed']}, {CONFIG} of seed {config['seed']}")
-    int(result["env_steps"])
     for name, row in result["scores"].items():
         games = np.asarray(row["by_map"] if "by_map" in row else row["by_seed"], np.float64)  # null becomes nan
         mean = math.nan if row["mean"] is None else float(row["mean"])

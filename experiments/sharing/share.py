@@ -6,6 +6,7 @@ used wherever a run folder can be that holds a policy.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from experiments.common.files import write_whole
+from experiments.common.files import refuse_misfit, write_whole
 from experiments.common.machine import device_of
 from experiments.common.progress import ProgressReport
 from experiments.config import reading
@@ -77,15 +78,17 @@ def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, 
         reading.mark_own(place)
     checkpoints.save_policy(place, dict(saved))
     given = reading.read_run(place).with_config(device=setup.config.device, out=setup.config.out)
-    result = _result(folder, given) or _measured(given, place, saved)
-    result = {**result, "commands": commands}
+    of_run = _result(folder, given)
+    result = {**(of_run or _measured(given, place, saved)), "commands": commands}
     results.write_result(place, result)
+    with contextlib.nullcontext() if of_run is None else refuse_misfit(folder / results.RESULT):
+        number = middle_game(result["scores"][setup.names["agent"]])
     with ProgressReport(title="playing a game to keep", total=1) as report:
         report.update(0)
-        kept = setup.domain.keep_replay(given, place, place, number=middle_game(result["scores"][setup.names["agent"]]))
-    text = card_text(
-        given, result, place=str(to) if not to.is_absolute() else to.name, commands=commands, needs=needs, kept=kept
-    )
+        kept = setup.domain.keep_replay(given, place, place, number=number)
+    where = str(to) if not to.is_absolute() else to.name
+    with contextlib.nullcontext() if of_run is None else refuse_misfit(folder / results.RESULT):
+        text = card_text(given, result, place=where, commands=commands, needs=needs, kept=kept)
     write_whole(place / MODEL_CARD, lambda file: file.write_text(text))
 
 

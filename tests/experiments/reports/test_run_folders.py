@@ -87,9 +87,13 @@ def test_a_sweep_lacks_the_jobs_that_never_began(tmp_path: Path) -> None:
     ("file", "text", "line"),
     [
         ("result.json", '{"seed": 0, "sco', "result.json: it is no JSON (Unterminated string"),
-        ("result.json", "[]", "result.json: it is no result of train.py"),
-        ("result.json", '{"seed": 0, "env_steps": 5}', "result.json: it lacks 'scores'"),
-        ("result.json", '{"seed": 7}', "result.json: it is of seed 7, config.yaml of seed 0"),
+        ("result.json", "[]", "result.json: it is no section of keys"),
+        ("result.json", '{"seed": 0, "env_steps": 5}', "result.json: it lacks choices, scores"),
+        (
+            "result.json",
+            '{"seed": 7, "choices": {}, "env_steps": 1, "scores": {}}',
+            "result.json: it is of seed 7, config.yaml of seed 0",
+        ),
         ("config.yaml", "seed: [0", "config.yaml: line 1: expected ',' or ']'"),
         ("config.yaml", "defaults: []", "config.yaml: it is no run's config, it lacks agent.name or seed"),
         ("config.yaml", "", "config.yaml: it is no run's config"),

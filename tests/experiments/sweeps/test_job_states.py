@@ -66,7 +66,7 @@ def test_a_group_is_done_when_all_its_seeds_are(sweep: Sweep) -> None:
         (b"[1]", "(no section of keys)"),
         (b'{"choices": {"agent": "dqn"}, "scores": {}}', "(it lacks env_steps)"),
         (b'{"choices": {"agent": "dqn"}, "scores": {}, "env_steps": 1}', "(it lacks its policy's score)"),
-        (b'{"choices": [], "scores": 3, "env_steps": 1}', "(it lacks its policy's score)"),
+        (b'{"choices": [], "scores": 3, "env_steps": 1}', "(choices='[]' is no section of keys)"),
     ],
 )
 def test_a_damaged_result_is_the_failure_of_its_job_alone(sweep: Sweep, text: bytes, told: str) -> None:
