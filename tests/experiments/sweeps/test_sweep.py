@@ -26,7 +26,7 @@ def said(shown: Console) -> list[str]:
 
 
 def put(folder: Path, seed: int, mean: float) -> None:
-    row = {"mean": mean, "low": mean - 1, "high": mean + 1, "normalised": {"mean": 0.5}}
+    row = {"mean": mean, "low": mean - 1, "high": mean + 1, "normalised": {"mean": 0.5, "low": 0.4, "high": 0.6}}
     more = {"updates": 9, "seconds": 3.5, "policy": {"env_step": 64}, "commit": {"id": "abc", "dirty": False}}
     put_result(folder, mean, seed=seed, scores={"dqn": row}, **more)
 
