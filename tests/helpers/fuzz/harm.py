@@ -68,7 +68,7 @@ def harm_values(content: Any, rng: random.Random) -> Any:
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
         paths = [path for path in places(found) if path]
         if not paths:
-            return rng.choice(HOSTILE)
+            return copy.deepcopy(rng.choice(HOSTILE))
         *way, last = rng.choice(paths)
         inside = found
         for step in way:
@@ -89,7 +89,7 @@ def harm_values(content: Any, rng: random.Random) -> Any:
                 value = value[step] if isinstance(value, dict | list) and _has(value, step) else None
             inside[last] = copy.deepcopy(value)
         else:
-            inside[last] = rng.choice(HOSTILE)
+            inside[last] = copy.deepcopy(rng.choice(HOSTILE))
     return found
 
 
