@@ -16,10 +16,13 @@ from strangers import (
     LEVEL_DOORS,
     RUN_DOORS,
     SWEEP_DOORS,
+    WRONG,
     a_run,
+    changed_at,
     damaged,
     of_a_later_version,
     one_line,
+    places,
     texts_for_numbers,
     type_door,
 )
@@ -184,6 +187,29 @@ def test_numbers_as_texts_in_a_result(run: Path, tmp_path: Path, door: str) -> N
     shutil.copytree(run, tmp_path / "run")
     texts_for_numbers(tmp_path / "run" / "result.json")
     assert trouble(DOORS[door], tmp_path / "run", tmp_path, needed=False) is None
+
+
+RESULT_DOORS = {name: RUN_DOORS[name] for name in ("share", "report", "diagnose")}
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(
+    ("kind", "door"), [*(("run", one) for one in RESULT_DOORS), *(("sweep", one) for one in SWEEP_DOORS)]
+)
+def test_each_value_of_a_result(run: Path, sweep: Path, tmp_path: Path, kind: str, door: str, wrong: str) -> None:
+    given = tmp_path / "given"
+    shutil.copytree({"run": run, "sweep": sweep}[kind], given)
+    path = given / ("result.json" if kind == "run" else "0_job/result.json")
+    whole, words = json.loads(path.read_text()), {"run": RESULT_DOORS, "sweep": SWEEP_DOORS}[kind][door]
+    faults = {}
+    for at in places(whole):
+        path.write_text(json.dumps(changed_at(whole, at, WRONG[wrong])))
+        for made_before in ("shared", "report"):
+            shutil.rmtree(tmp_path / made_before, ignore_errors=True)
+        faults[at] = trouble(words, given, tmp_path, needed=False)
+    assert {at: fault for at, fault in faults.items() if fault is not None} == {}
+    assert len(faults) > 80
 
 
 @pytest.mark.parametrize("name", ["../../elsewhere", "/etc", "a/../../b"])

@@ -32,8 +32,10 @@ def check_fits(obs: np.ndarray, dtype: torch.dtype) -> None:
         raise WaybillError("observed fractions do not fit into agent.obs_dtype=uint8: use agent.obs_dtype=float16")
 
 
-def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int) -> None:
-    """Refuse a memory of so many steps of ``per_step`` bytes that doesn't fit; ``holds`` says what a step is.
+def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int, *, key: str = "memory_capacity") -> None:
+    """Refuse a memory of so many steps of ``per_step`` bytes that doesn't fit into ``memory_bytes`` or this machine.
+
+    ``holds`` says what a step is, ``key`` is the setting that says how many.
 
     Raises:
         WaybillError: in one line, with the most steps that fit.
@@ -42,9 +44,9 @@ def check_bytes(capacity: int, per_step: int, holds: str, memory_bytes: int) -> 
         raise WaybillError(
             f"a memory of {capacity:,} steps of {per_step:,} bytes ({holds}) needs "
             f"{capacity * per_step / 2**30:.1f} GiB, but memory_bytes is {memory_bytes / 2**30:.1f} GiB: "
-            f"lower memory_capacity to {memory_bytes // per_step:,}"
+            f"lower {key} to {memory_bytes // per_step:,}"
         )
-    need_memory(capacity * per_step, f"agent.memory_capacity={capacity}: so many steps of {per_step:,} bytes ({holds})")
+    need_memory(capacity * per_step, f"agent.{key}={capacity}: so many steps of {per_step:,} bytes ({holds})")
 
 
 def pack_mask(mask: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.utils import ConstantSchedule
 from stable_baselines3.dqn.policies import DQNPolicy
 
+from agents.memory.formats import check_bytes
 from agents.ranges import Ranges, check_ranges
 from agents.sb3.agent import SB3Agent, SB3Policy, Score, dqn_scores, ppo_scores
 from groundwork.errors import WaybillError
@@ -59,7 +60,11 @@ class SB3Settings:
             raise WaybillError(f"agent.net_arch={self.net_arch} needs at least one width, each in 1..8192")
 
     def build_policy(self, *, obs_size: int, n_actions: int, device: torch.device) -> SB3Policy:
-        """A policy for acting alone: load weights with ``load_policy``."""
+        """A policy for acting alone: load weights with ``load_policy``.
+
+        Raises:
+            WaybillError: in one line, if this machine has no memory for its weights and those to load.
+        """
         self._check_room(obs_size, n_actions, copies=2)
         shape = spaces.Box(-np.inf, np.inf, (obs_size,), np.float32), spaces.Discrete(n_actions)
         with torch.random.fork_rng(devices=[]):
@@ -125,14 +130,9 @@ class SB3DQNSettings(SB3Settings):
         Raises:
             WaybillError: in one line, if the memory would not fit into ``memory_bytes`` or this machine.
         """
-        per_step = 2 * int(np.prod(env.observation_space.shape)) * 4 + 20  # both observations in float32
-        needed, limit = self.buffer_size * per_step, self.memory_bytes
-        if needed > limit:
-            raise WaybillError(
-                f"a memory of {self.buffer_size:,} steps of {per_step:,} bytes needs {needed / 2**30:.1f} GiB, but "
-                f"memory_bytes is {limit / 2**30:.1f} GiB: lower buffer_size to {limit // per_step:,}"
-            )
-        need_memory(needed, f"agent.buffer_size={self.buffer_size}: so many steps of {per_step:,} bytes")
+        per_step = 2 * int(np.prod(env.observation_space.shape)) * 4 + 20
+        holds = "both observations in float32"
+        check_bytes(self.buffer_size, per_step, holds, self.memory_bytes, key="buffer_size")
         share = 1.0 if schedule_steps is None else schedule_steps / total_steps
         return self._agent(
             DQN, env=env, device=device, seed=seed, total_steps=total_steps, gamma=gamma,

@@ -110,8 +110,13 @@ def _headline(setup: Setup, known: Known) -> str:
     groups = [group for group in ("level", "agent", "network") if setup.names.get(group, UNUSED) != UNUSED]
     choices = ", ".join(f"{group}={setup.names[group]}" for group in groups)
     steps = max((int(points[-1, 0]) for points in known.curves.values()), default=0)
-    mean = known.result.get("scores", {}).get(setup.names["agent"], {}).get("mean")
-    score = "; no result.json beside it" if mean is None else f"; {mean:,.1f} on the held-out games"
+    own = known.result.get("scores", {}).get(setup.names["agent"])
+    if own is None:
+        score = "; no result.json beside it"
+    elif own.get("mean") is None:
+        score = "; a score on the held-out games that is not finite"
+    else:
+        score = f"; {own['mean']:,.1f} on the held-out games"
     return f"{choices}, seed={setup.config.seed}: {steps:,} environment steps{score}."
 
 

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def share_run(target: str, *, out: str, device: str = "auto") -> Path:
     A run that has no result yet is measured first, on its held-out games.
 
     Raises:
-        WaybillError: in one line, if there is no such run, it holds no policy, or ``out`` is there already.
+        WaybillError: in one line, if there is no such run, it holds no policy, its result is damaged, or ``out`` is
+            there already.
     """
     to, setup = Path(out), reading.read_run(Path(target)).with_config(device=device)
     if setup.player is not None:
@@ -79,15 +81,16 @@ def _fill(place: Path, folder: Path, setup: Setup, saved: Mapping[str, Any], *, 
     checkpoints.save_policy(place, dict(saved))
     given = reading.read_run(place).with_config(device=setup.config.device, out=setup.config.out)
     of_run = _result(folder, given)
+    fits = contextlib.nullcontext if of_run is None else partial(refuse_misfit, folder / results.RESULT)
     result = {**(of_run or _measured(given, place, saved)), "commands": commands}
     results.write_result(place, result)
-    with contextlib.nullcontext() if of_run is None else refuse_misfit(folder / results.RESULT):
+    with fits():
         number = middle_game(result["scores"][setup.names["agent"]])
     with ProgressReport(title="playing a game to keep", total=1) as report:
         report.update(0)
         kept = setup.domain.keep_replay(given, place, place, number=number)
     where = str(to) if not to.is_absolute() else to.name
-    with contextlib.nullcontext() if of_run is None else refuse_misfit(folder / results.RESULT):
+    with fits():
         text = card_text(given, result, place=where, commands=commands, needs=needs, kept=kept)
     write_whole(place / MODEL_CARD, lambda file: file.write_text(text))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from harm import places
 from judged import typed_here
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -147,12 +148,27 @@ def of_a_later_version(path: Path) -> None:
             (key, about), *_ = file.metadata().items()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         save_file(tensors, path, {key: json.dumps(json.loads(about) | {"format": LATER})})
+    elif path.suffix == ".jsonl":  # a game's first line says it
+        first, _, rest = path.read_text().partition("\n")
+        path.write_text(json.dumps(json.loads(first) | {"version": LATER}) + "\n" + rest)
     else:
-        first, *rest = path.read_text().splitlines(keepends=True)
-        text = first if path.suffix == ".jsonl" else "".join([first, *rest])
-        number = "version" if path.suffix == ".jsonl" else "format"
-        changed = json.dumps(json.loads(text) | {number: LATER})
-        path.write_text("\n".join([changed, "".join(rest) if path.suffix == ".jsonl" else ""]))
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"format": LATER}))
+
+
+WRONG: dict[str, Any] = {  # in place of what is right
+    "text": "x<b>", "number": 7, "large": -1e300, "list": [1], "section": {"a": "b"}, "flag": True, "null": None,
+}  # fmt: skip
+
+
+def keys_in(whole: Any) -> list[tuple[str, ...]]:
+    """Where nested sections hold something: the keys that lead there."""
+    return [path for path in places(whole) if path and all(isinstance(key, str) for key in path)]
+
+
+def changed_at(whole: Any, at: tuple[str, ...], wrong: Any) -> Any:
+    """A copy of nested sections with something else in one place."""
+    key, *rest = at
+    return {**whole, key: changed_at(whole[key], tuple(rest), wrong) if rest else wrong}
 
 
 def texts_for_numbers(path: Path) -> None:
