@@ -20,9 +20,9 @@ from strangers import (
     a_run,
     changed_at,
     damaged,
+    keys_in,
     of_a_later_version,
     one_line,
-    places,
     texts_for_numbers,
     type_door,
 )
@@ -203,7 +203,7 @@ def test_each_value_of_a_result(run: Path, sweep: Path, tmp_path: Path, kind: st
     path = given / ("result.json" if kind == "run" else "0_job/result.json")
     whole, words = json.loads(path.read_text()), {"run": RESULT_DOORS, "sweep": SWEEP_DOORS}[kind][door]
     faults = {}
-    for at in places(whole):
+    for at in keys_in(whole):
         path.write_text(json.dumps(changed_at(whole, at, WRONG[wrong])))
         for made_before in ("shared", "report"):
             shutil.rmtree(tmp_path / made_before, ignore_errors=True)
