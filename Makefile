@@ -36,11 +36,11 @@ fuzz: $(TESTS)
 soak: $(TESTS)
 	$(BIN)/python tests/helpers/soak/soak.py $(ARGS)
 
-# The pictures of docs/gallery.md, after a training as that of `make train`; needs Chromium
 # Trainings killed at 50 random moments and at every named point, resumed, and compared with uninterrupted ones
 crash: $(TESTS)
 	$(BIN)/python tests/helpers/crash/crash.py $(ARGS)
 
+# The pictures of docs/gallery.md, after a training as that of `make train`; needs Chromium
 pictures: $(TESTS)
 	$(BIN)/python -m experiments.gallery $(ARGS)
 
