@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,6 +31,7 @@ from groundwork.nearest import meant_path
 CONFIG = "config.yaml"  # of a run, in its folder
 SHARED_CONFIG = "config.json"  # of a policy that was shared, in its place
 NEEDS = "needs "  # comments there that begin so say which packages of a user's own the run is made of
+_structured = cast(Callable[[type[Any]], DictConfig], cache(OmegaConf.structured))  # merges change a copy of it
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def read_setup(given: DictConfig | Mapping[str, Any]) -> Setup:
         unused = {"launcher", "arms", *GAME_KEYS} - {f.name for f in dataclasses.fields(schema)}
         used = {key: value for key, value in choices.without_targets(chosen).items() if key not in unused}
         resolved: Any = OmegaConf.to_container(OmegaConf.create(used), resolve=True)
-        merged = OmegaConf.merge(OmegaConf.structured(schema), with_whole_numbers(schema, resolved))
+        merged = OmegaConf.merge(_structured(schema), with_whole_numbers(schema, resolved))
         plain = OmegaConf.to_container(merged, resolve=True, throw_on_missing=True)
         config = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
@@ -148,7 +150,7 @@ def read_section(cls: type[Any], name: str, values: Mapping[str, Any], keys: Map
     """
     try:
         given = with_whole_numbers(cls, values, f"{name}.")
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), given))
+        return OmegaConf.to_object(OmegaConf.merge(_structured(cls), given))
     except OmegaConfBaseException as error:
         raise WaybillError(explain(error, prefix=f"{name}.", names=keys)) from None
 
@@ -160,8 +162,7 @@ def _transfer(values: Mapping[str, Any]) -> TransferSettings:
         if key not in known:
             raise WaybillError(f"transfer.{key}: there is no such key, known are {', '.join(sorted(known))}")
     given = {"source" if key == "from" else key: value for key, value in values.items()}
-    settings: TransferSettings = read_section(TransferSettings, "transfer", given, {"source": "from"})
-    return settings
+    return cast(TransferSettings, read_section(TransferSettings, "transfer", given, {"source": "from"}))
 
 
 def is_run_folder(folder: Path) -> bool:
@@ -240,8 +241,7 @@ def _given(folder: Path) -> DictConfig:
 
 
 def _plain(given: DictConfig) -> dict[str, Any]:
-    plain: Any = OmegaConf.to_container(given)
-    return dict(plain)
+    return dict(cast(dict[str, Any], OmegaConf.to_container(given)))
 
 
 def notes_of(folder: Path) -> list[str]:

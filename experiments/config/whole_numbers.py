@@ -10,10 +10,13 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from experiments.config.errors import need
+
+_hints = typing.cast(Callable[[type[Any]], dict[str, Any]], cache(typing.get_type_hints))
 
 
 def with_whole_numbers(cls: type[Any], values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -24,7 +27,7 @@ def with_whole_numbers(cls: type[Any], values: Mapping[str, Any], prefix: str = 
     Raises:
         WaybillError: in one line, for a number where there must be true or false, and for what is not a number.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     return {str(key): _converted(hints.get(str(key)), value, f"{prefix}{key}") for key, value in values.items()}
 
 
@@ -33,7 +36,7 @@ def with_open_numbers(cls: type[Any], with_target: Sequence[str] = ()) -> type[A
 
     The sections ``with_target`` may also have a ``_target_``, the part that a file names.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     fields = []
     for own in dataclasses.fields(cls):
         kind = _opened(hints[own.name])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from composing import composed
+from composing import CONF, composed
 
 from experiments.config.arms import all_of, expand_arms
 from experiments.config.reading import read_setup
-from tiny import COMMON, CONF, DQN
+from tiny import COMMON, DQN
 
 ROOT = CONF.parent
 ARMS = {"plain": [], "straight": ["encoding.options.metric=straight", "agent.tau=0.1"]}

@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
+from composing import composed
 from omegaconf import DictConfig
 
 import foreign  # noqa: F401 - makes its games known
-from experiments.config.schema import register
-from tiny import CONF
 
 COMMON = (
     "env=gym", "steps=1200", "num_envs=8", "log_every=100", "evaluation.every=400", "evaluation.episodes=3",
@@ -21,9 +19,7 @@ LEARNS = ("agent.learning_starts=64", "agent.batch_size=16", "agent.updates_per_
 
 
 def node(out: Path, *overrides: str) -> DictConfig:
-    register()
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        return compose(config_name="config", overrides=[*COMMON, f"out={out}", *overrides])
+    return composed(*COMMON, f"out={out}", *overrides)
 
 
 def result_of(folder: Path) -> dict[str, Any]:

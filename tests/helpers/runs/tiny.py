@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
+from composing import composed
 from omegaconf import DictConfig
 
 from experiments.config.reading import Setup, read_setup
-from experiments.config.schema import register
 
 torch.set_num_threads(1)  # threads that wait for each other are slow on a busy machine
-CONF = Path(__file__).resolve().parents[3] / "conf"
 COMMON = (
     "level=haul",
     "level.horizon=20",
@@ -41,9 +39,7 @@ DQN = (
 
 def tiny_node(out: Path, *overrides: str) -> DictConfig:
     """The composed config of a tiny run with its folders in ``out``."""
-    register()
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        return compose(config_name="config", overrides=[*COMMON, f"out={out}", *overrides])
+    return composed(*COMMON, f"out={out}", *overrides)
 
 
 def tiny_setup(out: Path, *overrides: str) -> Setup:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from composing import CONF
 from gym_nodes import COMMON, LEARNS, node, result_of
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -23,7 +24,7 @@ from experiments.games import evaluate
 from experiments.games.replay import watch_game
 from experiments.runs import train
 from experiments.runs.loop import make_loop
-from tiny import CONF, DQN, tiny_node
+from tiny import DQN, tiny_node
 
 ROOT = CONF.parent
 SB3 = {

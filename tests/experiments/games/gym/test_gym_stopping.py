@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from composing import CONF
 from gym_nodes import LEARNS, node, result_of
 
 from experiments.common import machine
 from experiments.runs import train
-from tiny import CONF, DQN, tiny_node
+from tiny import DQN, tiny_node
 
 ROOT = CONF.parent
 
