@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 from collections.abc import Callable
 from typing import Any
@@ -28,16 +29,18 @@ def test_it_is_one_file_that_can_be_read(code: dict[str, Any]) -> None:
     assert code["QNetwork"].__doc__ is not None
 
 
-def test_it_learns(code: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("steps", "least"), [(6_000, -math.inf), pytest.param(40_000, 350, marks=pytest.mark.proof)])
+def test_it_learns(code: dict[str, Any], steps: int, least: float) -> None:
     """Measured with seeds 0 and 1: 443 and 412; after 20,000 steps it earns nothing yet, random play loses 62."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         train: Callable[..., tuple[Any, float]] = code["train"]
-        network, score = train(level="haul", steps=40_000, seed=0)
-        assert score > 350
+        network, score = train(level="haul", steps=steps, seed=0)
+        assert score > least
         assert code["evaluate"](network, "haul") == score, "greedy games on given maps are the same each time"
         assert np.isfinite(score)
+        assert all(torch.isfinite(weights).all() for weights in network.parameters())
     finally:
         torch.set_num_threads(threads)
 

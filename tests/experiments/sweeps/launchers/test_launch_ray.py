@@ -102,7 +102,7 @@ def test_a_stopped_sweep_saves_and_the_same_command_goes_on(cluster: Any, nodes:
     assert only(tmp_path) == folder
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_job_waits_for_the_one_whose_run_it_takes_from(cluster: Any, nodes: list[Any], tmp_path: Path) -> None:
     ended = done(chained(tmp_path, "launcher=ray", f"launcher.address={cluster.address}"), cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr + ended.stdout
