@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+import forking
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def command(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """What a door, or a module by ``-m``, does with words; ``variables`` are of the environment."""
-    words = (sys.executable, *words) if words[0] == "-m" else (sys.executable, str(ROOT / words[0]), *words[1:])
-    environment = {**os.environ, **variables}
-    return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    words = words if words[0] == "-m" else (str(ROOT / words[0]), *words[1:])
+    return forking.run(words, cwd=cwd, environment={**os.environ, **variables}, timeout=300)
 
 
 def refused(done: subprocess.CompletedProcess[str], door: str) -> str:

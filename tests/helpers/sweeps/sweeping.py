@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forking
+
 HELPERS = Path(__file__).resolve().parents[1]
 ROOT = HELPERS.parents[1]
 TINY = (
@@ -28,22 +30,23 @@ def words(out: Path, *more: str) -> list[str]:
 
 def start(command: list[str], *, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     """Start a command of the project."""
-    found = [str(ROOT / command[0]), *command[1:]] if command[0].endswith(".py") else command
-    paths = os.pathsep.join([str(HELPERS / "runs"), str(ROOT)])
     return subprocess.Popen(
-        [sys.executable, *found], cwd=cwd, env={**os.environ, "PYTHONPATH": paths, **variables}, text=True,
+        [sys.executable, *_found(command)], cwd=cwd, env=_environment(variables), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
 def done(command: list[str], *, cwd: Path, timeout: float = 240, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Its end."""
-    process = start(command, cwd=cwd, **variables)
-    try:
-        stdout, stderr = process.communicate(timeout=timeout)
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+    """A command's end."""
+    return forking.run(_found(command), cwd=cwd, environment=_environment(variables), timeout=timeout)
+
+
+def _found(command: list[str]) -> list[str]:
+    return [str(ROOT / command[0]), *command[1:]] if command[0].endswith(".py") else command
+
+
+def _environment(variables: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(HELPERS / "runs"), str(ROOT)]), **variables}
 
 
 def until(ready: Callable[[], Any], what: str, seconds: float = 120) -> Any:

@@ -16,6 +16,7 @@ from composing import CONF
 from gym_nodes import COMMON, LEARNS, node, result_of
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from typed import command
 
 import foreign  # noqa: F401 - makes its games known
 from agents.settings import Task
@@ -31,11 +32,6 @@ SB3 = {
     "sb3_dqn": ("agent.learning_starts=64", "agent.batch_size=16", "agent.net_arch=[16]", "agent.buffer_size=1000"),
     "sb3_maskable_ppo": ("agent.n_steps=16", "agent.batch_size=32", "agent.n_epochs=1", "agent.net_arch=[16]"),
 }
-
-
-def command(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    words = (sys.executable, str(ROOT / words[0]), *words[1:])
-    return subprocess.run(words, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture(scope="module")
