@@ -67,7 +67,7 @@ def test_jobs_run_out_of_time_and_go_on_and_failed_ones_are_submitted_again(
     until(lambda: read(own[0] / "job.json").get("state") == "stopped", "SLURM to signal that the time is over", 150)
     (tmp_path / "slow0").unlink()
     until(lambda: (own[0] / "result.json").is_file(), "the job to come back and end", 150)
-    assert read(own[0] / "job.json")["attempts"] == 2
+    assert read(own[0] / "job.json")["attempts"] >= 2  # a slow machine's time may be over once more
     log = next((folder / "slurm").glob(f"{array}_0_0_log.out")).read_text()
     assert "Caught signal SIGUSR2" in log
     assert f"Requeued job {array}_0" in log
