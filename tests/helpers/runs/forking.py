@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ class _Starter:
         try:
             return self._answer(timeout)
         except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             self._answer(timeout)
             raise
 
@@ -85,7 +87,10 @@ class _Starter:
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], timeout)[0]:
             raise TimeoutError(f"no end after {timeout:g} s")
-        return int(self._process.stdout.readline())
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError("the process that forks commands has ended")
+        return int(answer)
 
 
 @cache
