@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TENSORS_FORMAT = 1
 _KEY = "waybill"  # of the header's metadata: one, as their order in the file is not ours to say
 _TENSOR, _TUPLE = "__tensor__", "__tuple__"
+_TOO_LARGE = "it is larger inside than outside"
 
 
 def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
@@ -128,19 +129,34 @@ def need_bounded(value: Any, most_bytes: int) -> None:
     Raises:
         ValueError: if so.
     """
+    values, held, _ = _expanded(value, 0, {})
+    if values > MOST_VALUES or held > most_bytes:
+        raise ValueError(_TOO_LARGE)
+
+
+def _expanded(one: Any, depth: int, known: dict[int, tuple[int, int, int]]) -> tuple[int, int, int]:
+    """How many values stand within ``one``, their tensors' bytes and how deep it is, if each were there for itself.
+
+    What stands in many places is looked into once: ``known`` has what was found, by identity.
+    """
     import torch
 
-    waiting, seen, held = [(value, 0)], 0, 0
-    while waiting:
-        one, depth = waiting.pop()
-        seen += 1
-        if isinstance(one, torch.Tensor):
-            if one.layout != torch.strided or one.is_quantized or one.device.type != "cpu":
-                raise ValueError("it holds a tensor of a kind that none of ours is")
-            held += one.numel() * one.element_size()
-        if seen > MOST_VALUES or depth > DEEPEST or held > most_bytes:
-            raise ValueError("it is larger inside than outside")
-        if isinstance(one, Mapping):
-            waiting += [(entry, depth + 1) for entry in one.values()]
-        elif isinstance(one, list | tuple | set):
-            waiting += [(entry, depth + 1) for entry in one]
+    if depth > DEEPEST:  # a list that holds itself comes here, too
+        raise ValueError(_TOO_LARGE)
+    if isinstance(one, torch.Tensor):
+        if one.layout != torch.strided or one.is_quantized or one.device.type != "cpu":
+            raise ValueError("it holds a tensor of a kind that none of ours is")
+        return 1, one.numel() * one.element_size(), 0
+    if not isinstance(one, Mapping | list | tuple | set):
+        return 1, 0, 0
+    if id(one) not in known:
+        values, held, height = 1, 0, 0
+        for entry in one.values() if isinstance(one, Mapping) else one:
+            more = _expanded(entry, depth + 1, known)
+            values, held, height = values + more[0], held + more[1], max(height, more[2] + 1)
+            if values > MOST_VALUES:
+                raise ValueError(_TOO_LARGE)
+        known[id(one)] = values, held, height
+    if depth + known[id(one)][2] > DEEPEST:
+        raise ValueError(_TOO_LARGE)
+    return known[id(one)]

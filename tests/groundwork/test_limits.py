@@ -75,6 +75,29 @@ def test_data_that_stands_for_more_than_it_is_ends_at_once() -> None:
     need_bounded({"a": [torch.zeros(5), (torch.ones(3),)]}, 100)
 
 
+def within(value: Any, depth: int) -> Any:
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_what_stands_in_many_places_counts_for_each_of_them() -> None:
+    thousand, four = [0] * 999, torch.zeros(1)
+    endless: list[Any] = []
+    endless.append(endless)
+    deep = within("x", 150)
+    for fits, larger in (
+        ([thousand] * 1999, [thousand] * 2001),  # a thousand values each, and two millions are the most
+        ([four] * 250, [four] * 251),  # bytes
+        (within("x", limits.DEEPEST), within("x", limits.DEEPEST + 1)),
+        ([deep, within(deep, 49)], [deep, within(deep, 50)]),
+        ([], endless),
+    ):
+        need_bounded(fits, 1000)
+        with pytest.raises(ValueError, match="larger inside"):
+            need_bounded(larger, 1000)
+
+
 def test_devices_pipes_and_large_files_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "endless").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "pipe")
