@@ -37,10 +37,13 @@ def test_it_learns(code: dict[str, Any], steps: int, least: float) -> None:
     try:
         train: Callable[..., tuple[Any, float]] = code["train"]
         network, score = train(level="haul", steps=steps, seed=0)
+        assert np.isfinite(score)
         assert score > least
         assert code["evaluate"](network, "haul") == score, "greedy games on given maps are the same each time"
-        assert np.isfinite(score)
-        assert all(torch.isfinite(weights).all() for weights in network.parameters())
+        untrained, _ = train(level="haul", steps=1, seed=0)
+        before, after = (torch.cat([p.detach().flatten() for p in one.parameters()]) for one in (untrained, network))
+        assert torch.isfinite(after).all()
+        assert not torch.equal(before, after)
     finally:
         torch.set_num_threads(threads)
 

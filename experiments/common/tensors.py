@@ -129,8 +129,8 @@ def need_bounded(value: Any, most_bytes: int) -> None:
     Raises:
         ValueError: if so.
     """
-    values, held, _ = _expanded(value, 0, {})
-    if values > MOST_VALUES or held > most_bytes:
+    values, held, height = _expanded(value, 0, {})
+    if values > MOST_VALUES or held > most_bytes or height > DEEPEST:
         raise ValueError(_TOO_LARGE)
 
 
@@ -157,6 +157,4 @@ def _expanded(one: Any, depth: int, known: dict[int, tuple[int, int, int]]) -> t
             if values > MOST_VALUES:
                 raise ValueError(_TOO_LARGE)
         known[id(one)] = values, held, height
-    if depth + known[id(one)][2] > DEEPEST:
-        raise ValueError(_TOO_LARGE)
     return known[id(one)]

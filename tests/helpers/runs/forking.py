@@ -32,7 +32,8 @@ IMPORTED = (
     "experiments.games.replay", "experiments.reports.report", "experiments.sharing.share", "experiments.sweeps.launch",
     "experiments.games.gym.domain", "experiments.games.waybill.domain",
 )  # fmt: skip
-ON_IMPORT = ("PYTHON", "NUMBA", "OMP", "MKL", "MPL", "TORCH", "CUDA", "LD_")  # variables that are read then
+# variables that are read then
+ON_IMPORT = ("PYTHON", "NUMBA", "OMP", "MKL", "MPL", "TORCH", "CUDA", "LD_", "WAYBILL_CACHE", "XDG_CACHE")
 
 
 def run(
@@ -111,10 +112,10 @@ def serve() -> None:
         if pid == 0:
             asked.close()
             answers.close()
-            return become(**json.loads(line))
+            become(**json.loads(line))
+            return
         print(pid, file=answers, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
-    return None
 
 
 def become(words: list[str], cwd: str, environment: dict[str, str], output: list[str]) -> None:
