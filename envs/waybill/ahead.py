@@ -6,6 +6,7 @@ on disk afterwards, where the batch finds it.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import subprocess
@@ -77,11 +78,19 @@ def compile_ahead(
             worker.stdin.close()
         began = time.monotonic()
         while any(worker.poll() is None for worker in workers):
-            tick(min(0.99, (time.monotonic() - began) / seconds))
+            tick(share_done((time.monotonic() - began) / seconds))
             time.sleep(0.1)
     finally:
         for worker in workers:
             worker.kill()
+
+
+def share_done(time_taken: float) -> float:
+    """The share that is probably done after that share of the time that it should take: ever slower near the end.
+
+    So the time left, as a progress bar counts it, doesn't come to nothing long before a busy machine is through.
+    """
+    return time_taken if time_taken < 0.8 else min(0.99, 1.0 - 0.2 * math.exp(4.0 - 5.0 * time_taken))
 
 
 def missing_stages(options: GameOptions, seats: Sequence[int] = (0,)) -> list[str]:

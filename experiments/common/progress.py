@@ -26,6 +26,8 @@ class ProgressReport:
         self._start = time.monotonic()
         self._first: int | None = None  # done at the first update: a resumed run doesn't begin at 0
         self._next = self._start + QUIET_SECONDS
+        self._told = -1  # done in the last line
+        self._pause = LINE_SECONDS
         self._bar: Progress | None = None
 
     @property
@@ -43,7 +45,8 @@ class ProgressReport:
             self._next = now + 0.2
             self._show_bar(done, text)
         else:
-            self._next = now + LINE_SECONDS
+            self._pause = LINE_SECONDS if done != self._told else 2 * self._pause  # the same again is seldom told
+            self._next, self._told = now + self._pause, done
             print(f"{self.title}: {done:,} of {self.total:,}  {text}{self._left(done, now)}", flush=True)
 
     def _left(self, done: int, now: float) -> str:

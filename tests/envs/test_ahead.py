@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from envs.waybill.ahead import share_done
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = """
@@ -57,3 +60,8 @@ def test_nothing_is_left_to_compile(tmp_path: Path, level: str) -> None:
     assert told["compiled"] == []
     assert len(told["said"]) == 1
     assert 0 < told["last"] <= 0.99
+
+
+def test_the_share_done_slows_down_at_the_end() -> None:
+    shares = [share_done(share) for share in (0.0, 0.5, 0.8, 1.0, 1.2, 3.0, 100.0)]
+    assert shares == pytest.approx([0.0, 0.5, 0.8, 1 - 0.2 / math.e, 1 - 0.2 / math.e**2, 0.99, 0.99])

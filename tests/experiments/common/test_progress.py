@@ -32,3 +32,17 @@ def test_the_time_left_is_told_once_two_are_done(
         now[0] = seconds
         report.update(done)
     assert capsys.readouterr().out.splitlines() == ["plays: 1 of 100  ", "plays: 2 of 100    1:05:20 left"]
+
+
+def test_what_stands_still_is_told_ever_more_seldom(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    report, told = ProgressReport(title="plays", total=9), []
+    for second in range(1, 101):
+        now[0] = float(second)
+        report.update(1 if second < 90 else 2)
+        if capsys.readouterr().out:
+            told.append(second)
+    assert told == [5, 15, 35, 75]  # 10, 20, 40 seconds apart; the next is 80 later
