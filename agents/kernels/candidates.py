@@ -57,7 +57,7 @@ def pack_taken(obs: Any, first: int, features: int, a: Any, packed: Any) -> None
 
 @fast_kernel
 def pool(hidden: Any, starts: Any, obs: Any, n_globals: int, out: Any) -> None:
-    """Rectify hidden [P, H] in place; out [B, G + 2H] is the globals, mean and largest of each set (0 if empty)."""
+    """out [B, G + 2H] is the globals, mean and largest of each set of rectified hidden [P, H] (0 if empty)."""
     width = hidden.shape[1]
     for b in range(out.shape[0]):
         for i in range(n_globals):
@@ -68,11 +68,10 @@ def pool(hidden: Any, starts: Any, obs: Any, n_globals: int, out: Any) -> None:
         for p in range(starts[b], starts[b + 1]):
             row = hidden[p]
             for i in range(width):
-                row[i] = max(row[i], np.float32(0))
-            for i in range(width):
-                mean[i] += row[i]
-            for i in range(width):
-                largest[i] = max(largest[i], row[i])
+                mean[i] += max(row[i], np.float32(0))
+            for i in range(width):  # the larger of both, without a store that depends on it, see ``kernels.compiled``
+                above, below = np.float32(row[i] > largest[i]), np.float32(row[i] <= largest[i])
+                largest[i] = above * row[i] + below * largest[i]
         share = np.float32(1) / np.float32(max(starts[b + 1] - starts[b], 1))
         for i in range(width):
             mean[i] *= share

@@ -15,14 +15,15 @@ TWO_112 = np.float32(2.0**112)
 
 
 @exact_kernel
-def half_bits(half):  # type: ignore[no-untyped-def]
-    """The bits of a float32 that is 2**112 times smaller than a half with these bits.
+def whole_precision(half):  # type: ignore[no-untyped-def]
+    """A half, given as its bits, as float32.
 
-    Exponent and fraction are moved to float32's places, which leaves the number so much too small (also if it is
+    Exponent and fraction are moved to float32's places, which leaves the number 2**112 times too small (also if it is
     subnormal); there are neither infinities nor NaN in the memory.
     """
     bits = np.uint32(half)
-    return ((bits & np.uint32(0x8000)) << np.uint32(16)) | ((bits & np.uint32(0x7FFF)) << np.uint32(13))
+    moved = ((bits & np.uint32(0x8000)) << np.uint32(16)) | ((bits & np.uint32(0x7FFF)) << np.uint32(13))
+    return np.uint32(moved).view(np.float32) * TWO_112
 
 
 @exact_kernel
@@ -77,14 +78,12 @@ def plain_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
 
 
 @exact_kernel
-def half_rows(column, rows, out, out_bits) -> None:  # type: ignore[no-untyped-def]
-    """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32."""
+def half_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
+    """The same from half precision, seen as uint16."""
     for b in range(len(rows)):
-        source, bits, target = column[rows[b]], out_bits[b], out[b]
+        source, target = column[rows[b]], out[b]
         for i in range(source.size):
-            bits[i] = half_bits(source[i])
-        for i in range(target.size):
-            target[i] = target[i] * TWO_112
+            target[i] = whole_precision(source[i])
 
 
 @exact_kernel
@@ -99,6 +98,6 @@ def mask_rows(column, rows, out) -> None:  # type: ignore[no-untyped-def]
 def obs_rows(column: Any, rows: np.ndarray, out: np.ndarray) -> None:
     """Observations ``out`` [B, D] float32 at ``rows`` of a column [T * N, D] in any of the memory's number formats."""
     if column.dtype == np.float16:
-        half_rows(column.view(np.uint16), rows, out, out.view(np.uint32))
+        half_rows(column.view(np.uint16), rows, out)
     else:
         plain_rows(column, rows, out)

@@ -63,7 +63,7 @@ def deactivate(
             for r in range(rows):
                 slope, out = d[s, r], y[s, r]
                 for i in range(width):
-                    slope[i] = slope[i] if out[i] > 0 else np.float32(0)
+                    slope[i] *= np.float32(out[i] > 0)
                     d_bias[i] += slope[i]
             continue
         d_gain, d_shift = own[gain : gain + width], own[shift : shift + width]
@@ -73,7 +73,7 @@ def deactivate(
         for r in range(rows):
             slope, out, kept = d[s, r], y[s, r], centred[s, r]
             for i in range(width):  # short loops of few arrays: each is computed eight at a time
-                slope[i] = slope[i] if out[i] > 0 else np.float32(0)
+                slope[i] *= np.float32(out[i] > 0)
             for i in range(width):
                 d_gain[i] += slope[i] * kept[i]
             for i in range(width):

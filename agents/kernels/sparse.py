@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from agents.kernels.compiled import exact_kernel
-from agents.kernels.gather import TWO_112, half_bits
+from agents.kernels.gather import whole_precision
 
 PIECE = 8
+
+
+def _lowest_run(byte: int) -> tuple[int, int]:
+    """Where the lowest run of ones in a byte begins, and how long it is; of no ones at 0."""
+    low = max((byte & -byte).bit_length() - 1, 0)
+    shifted = byte >> low
+    return low, (shifted & ~(shifted + 1)).bit_length()
+
+
+_LOWEST, _ON = np.array([_lowest_run(byte) for byte in range(256)], np.uint8).T.copy()
 
 
 @exact_kernel
@@ -57,52 +65,49 @@ def keep_marked(rows, bits, arena, begin, start) -> None:  # type: ignore[no-unt
 
 
 @exact_kernel
-def _lowest(byte: Any) -> int:
-    """Which is the lowest bit that is set, 0..7."""
-    low, place = byte & -byte, 0
-    if low & 0xF0:
-        place += 4
-    if low & 0xCC:
-        place += 2
-    if low & 0xAA:
-        place += 1
-    return place
+def _runs(marks, begin, length) -> int:  # type: ignore[no-untyped-def]
+    """Where the runs of marked pieces begin and of how many they are, for a row's marks [W]; returns how many runs."""
+    count = 0
+    for w in range(marks.size):
+        byte = np.int64(marks[w])
+        while byte:
+            first, pieces = w * 8 + np.int64(_LOWEST[byte]), np.int64(_ON[byte])
+            byte &= byte + (byte & -byte)  # without its lowest run
+            if count > 0 and begin[count - 1] + length[count - 1] == first:
+                length[count - 1] += pieces
+            else:
+                begin[count], length[count] = first, pieces
+                count += 1
+    return count
 
 
 @exact_kernel
 def plain(arena, bits, start, rows, out) -> None:  # type: ignore[no-untyped-def]
     """out [B, D] float32 from bytes or float32 in the arena, at ``rows`` [B]."""
+    begin, length = np.empty((2, 8 * bits.shape[1]), np.int64)
     for b in range(rows.size):
-        target, at = out[b], start[rows[b]]
-        target[:] = 0
-        for w in range(bits.shape[1]):
-            byte = np.int64(bits[rows[b], w])
-            while byte:
-                first = (w * 8 + _lowest(byte)) * PIECE
-                byte &= byte - 1
-                for i in range(min(PIECE, target.size - first)):
-                    target[first + i] = arena[at + i]
-                at += PIECE
+        target, at, end = out[b], start[rows[b]], 0
+        for k in range(_runs(bits[rows[b]], begin, length)):
+            first, count = begin[k] * PIECE, length[k] * PIECE
+            target[end:first] = 0
+            run, source = target[first : first + count], arena[at : at + count]
+            for i in range(run.size):
+                run[i] = source[i]
+            at, end = at + count, first + count
+        target[end:] = 0
 
 
 @exact_kernel
-def half_pieces(arena, bits, start, rows, out, out_bits) -> None:  # type: ignore[no-untyped-def]
-    """The same from half precision, seen as uint16: ``out_bits`` is ``out`` seen as uint32."""
+def half_pieces(arena, bits, start, rows, out) -> None:  # type: ignore[no-untyped-def]
+    """The same from half precision, seen as uint16."""
+    begin, length = np.empty((2, 8 * bits.shape[1]), np.int64)
     for b in range(rows.size):
-        target, seen, at = out[b], out_bits[b], start[rows[b]]
-        target[:] = 0
-        for w in range(bits.shape[1]):
-            byte = np.int64(bits[rows[b], w])
-            while byte:
-                first = (w * 8 + _lowest(byte)) * PIECE
-                byte &= byte - 1
-                if first + PIECE <= target.size:
-                    for i in range(PIECE):
-                        seen[first + i] = half_bits(arena[at + i])
-                    for i in range(PIECE):
-                        target[first + i] = target[first + i] * TWO_112
-                else:
-                    for i in range(target.size - first):
-                        seen[first + i] = half_bits(arena[at + i])
-                        target[first + i] = target[first + i] * TWO_112
-                at += PIECE
+        target, at, end = out[b], start[rows[b]], 0
+        for k in range(_runs(bits[rows[b]], begin, length)):
+            first, count = begin[k] * PIECE, length[k] * PIECE
+            target[end:first] = 0
+            run, source = target[first : first + count], arena[at : at + count]
+            for i in range(run.size):
+                run[i] = whole_precision(source[i])
+            at, end = at + count, first + count
+        target[end:] = 0

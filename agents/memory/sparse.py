@@ -108,7 +108,7 @@ class SparseRows:
     def read(self, slots: np.ndarray, out: np.ndarray) -> None:
         """Observations ``out`` [B, D] float32 of slots [B]."""
         if self.dtype == torch.float16:
-            kernels.half_pieces(self.arena, self.bits, self.start, slots, out, out.view(np.uint32))
+            kernels.half_pieces(self.arena, self.bits, self.start, slots, out)
         else:
             arena = self.arena if self.dtype == torch.uint8 else self.arena.view(np.float32)
             kernels.plain(arena, self.bits, self.start, slots, out)

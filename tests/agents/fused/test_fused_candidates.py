@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from learners import ROWS, fill, head_named, make_learner, make_network
 from states import LAYOUT
 
 from agents.fused.candidates import FusedCandidates, can_fuse_candidates
+from agents.kernels import candidates as kernels
 from agents.learning.learner import MunchausenSettings, QLearner
 from agents.memory.transitions import TransitionBuffers
 from agents.networks.mlp import MLPSettings
@@ -68,3 +70,20 @@ def test_what_has_no_fused_way_is_not_fused() -> None:
     assert not can_fuse_candidates(MLPSettings(width=[4]).build(layout=LAYOUT, n_actions=6))
     munchausen = MunchausenSettings(0.9, 0.03, -1.0, True)
     assert make_learner(make_network(1, 1), "scalar", True, munchausen=munchausen).fused is None
+
+
+def test_sets_are_pooled_and_what_is_not_finite_is_passed_on() -> None:
+    """Sets of 5, 0 and 3 rows beside two globals: rectified mean and largest, the first sum in the rows' order."""
+    rng = np.random.default_rng(0)
+    hidden, obs = rng.normal(size=(8, 37)).astype(np.float32), rng.normal(size=(3, 50)).astype(np.float32)
+    hidden[5:, 3], hidden[6, 4] = -1.0, np.nan
+    starts, out = np.array([0, 5, 5, 8]), np.full((3, 2 + 2 * 37), 9.0, np.float32)
+    kernels.pool(hidden, starts, obs, 2, out)
+    rectified = np.maximum(hidden, 0)
+    assert (out[:, :2] == obs[:, :2]).all()
+    for b, rows in ((0, rectified[:5]), (2, rectified[5:])):
+        np.testing.assert_allclose(out[b, 2:39], rows.mean(0), rtol=1e-6)
+        np.testing.assert_array_equal(out[b, 39:], rows.max(0))  # NaN where one of them is
+    assert (out[1, 2:] == 0).all()
+    assert out[2, [2 + 3, 39 + 3]].tolist() == [0, 0]  # none above zero
+    assert np.isnan(out[2, [2 + 4, 39 + 4]]).all()

@@ -128,3 +128,11 @@ def test_constant_masks_take_no_room() -> None:
     buffers = TransitionBuffers(seeds=2, batch_size=4096, obs_size=1, n_actions=187_201, stores_masks=False)
     assert buffers.batch.mask_t.shape == (2, 4096, 187_201)
     assert buffers.mask.untyped_storage().nbytes() == 1
+
+
+def test_every_half_is_read_as_what_it_is() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    column = halves[np.isfinite(halves)][None]
+    out = np.empty(column.shape, np.float32)
+    gather.obs_rows(column, np.zeros(1, np.int64), out)
+    assert (out.view(np.uint32) == column.astype(np.float32).view(np.uint32)).all()
