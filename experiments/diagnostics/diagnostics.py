@@ -13,7 +13,7 @@ from agents.acting.policy import QPolicy
 from agents.acting.tally import SOURCES, ActionTally
 from agents.memory.transitions import Transitions
 from experiments.config.groups import DiagnosticsConfig
-from experiments.diagnostics import drawings, embedding
+from experiments.diagnostics import drawings, embedding, projector
 from experiments.diagnostics.checks import moved, wrong_masks
 from experiments.diagnostics.layers import (
     ATTRIBUTED_STATES,
@@ -252,11 +252,11 @@ def _embedded(policy: QPolicy, seen: Seen, visited: Visited, *, candidates: bool
         ToDraw(f"projector/{name}{ending}", function, given)
         for name, own in there.items()
         for ending, function, given in (
-            (".tsv", embedding.points_file, {"points": own.points}),
-            ("_labels.tsv", embedding.labels_file, {"labels": own.labels}),
+            (".tsv", projector.points_file, {"points": own.points}),
+            ("_labels.tsv", projector.labels_file, {"labels": own.labels}),
         )
     ]
-    return [*files, ToDraw(embedding.PROJECTOR, embedding.config_file, {"names": list(there)})] if there else []
+    return [*files, ToDraw(projector.PROJECTOR, projector.config_file, {"names": list(there)})] if there else []
 
 
 RECALL_STATES = 64

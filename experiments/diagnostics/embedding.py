@@ -1,8 +1,7 @@
-"""States and candidates as a network sees them, as files for TensorBoard's projector."""
+"""States and candidates as a network sees them, for TensorBoard's projector; see ``projector`` for its files."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ from experiments.diagnostics.layers import Seen, tensors
 from experiments.diagnostics.visited import Visited
 
 CANDIDATE_STATES = 64  # whose candidates are embedded
-PROJECTOR = "projector_config.pbtxt"
 
 
 class Embedding(NamedTuple):
@@ -68,26 +66,3 @@ def candidate_embedding(policy: QPolicy, visited: Visited) -> Embedding | None:
 def _told(*columns: np.ndarray) -> list[list[str]]:
     """Numbers as they are read, with three digits after the point where they are not whole."""
     return [[f"{number:.3f}" if own.dtype.kind == "f" else str(number) for number in own] for own in columns]
-
-
-def points_file(points: np.ndarray) -> bytes:
-    """Points [R, H] as the projector reads them: a line each, numbers between tabs."""
-    out = io.StringIO()
-    np.savetxt(out, points, fmt="%.4g", delimiter="\t")
-    return out.getvalue().encode()
-
-
-def labels_file(labels: Mapping[str, Sequence[str]]) -> bytes:
-    """Labels as the projector reads them: the headings, then a line for each point."""
-    lines = ["\t".join(labels), *("\t".join(row) for row in zip(*labels.values(), strict=True))]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def config_file(names: Sequence[str]) -> bytes:
-    """What tells the projector which embeddings there are: ``projector/NAME.tsv`` and ``NAME_labels.tsv`` beside it."""
-    parts = [
-        f'embeddings {{\n  tensor_name: "{name}"\n  tensor_path: "projector/{name}.tsv"\n'
-        f'  metadata_path: "projector/{name}_labels.tsv"\n}}\n'
-        for name in names
-    ]
-    return "".join(parts).encode()

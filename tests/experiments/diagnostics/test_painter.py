@@ -103,6 +103,18 @@ def test_a_process_that_cannot_be_started_again_is_given_up(
     assert capfd.readouterr().err.startswith(f"{GIVEN_UP}the process that draws them can't be started: ")
 
 
+def test_what_draws_has_no_use_for_torch() -> None:
+    """Its memory counts beside training's, and importing takes seconds at the lowest priority."""
+    program = (
+        "import sys\n"
+        "from experiments.diagnostics import drawings, painter, projector\n"
+        "from experiments.games.waybill.diagnosis import boards\n"
+        "print([name for name in ('torch', 'agents') if name in sys.modules])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said == "[]\n"
+
+
 def test_it_draws_at_the_lowest_priority_and_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
     program = (
         "import time, sys\n"
