@@ -13,6 +13,7 @@ from agents.acting.exploration import EpsilonGreedy
 from agents.acting.policy import QPolicy
 from agents.acting.teacher import Teacher
 from agents.agent import QAgent
+from agents.fused.workers import Portion
 from agents.learning.learner import QLearner
 from agents.learning.plasticity import Plasticity
 from agents.learning.resident import ResidentUpdates
@@ -123,11 +124,14 @@ class DQN(QAgent):
 
     def _update(self, env_step: int, n_step: int, first: Callable[[Transitions], None] | None) -> Transitions:
         """One update from memories on a CPU; see ``ResidentUpdates.update``."""
-        batch = self.sample(env_step, n_step)
+        batch, reading = self.draw(env_step, n_step)
+        if first is not None or not self.learner.reads_along(env_step):
+            self.read(reading)
+            reading = ()
         if first is not None:
             first(batch)
         self._draw_noise()
-        td_error = self.learner.update(batch, env_step)
+        td_error = self.learner.update(batch, env_step, reading)
         for s, memory in enumerate(self._on_cpu):
             if memory.priorities is not None:
                 memory.priorities.update(batch.slots[s], td_error[s].abs())
@@ -161,21 +165,30 @@ class DQN(QAgent):
 
     def sample(self, env_step: int, n_step: int) -> Transitions:
         """A batch [S, B, ...] from the memories on a CPU, in buffers that the next one overwrites."""
+        batch, reading = self.draw(env_step, n_step)
+        self.read(reading)
+        return batch
+
+    def draw(self, env_step: int, n_step: int) -> tuple[Transitions, Sequence[Portion]]:
+        """The buffers of a batch, and what reads its parts into them: each seed's halves, in their order."""
         beta, memory = self.importance(env_step), self._on_cpu[0]
         if self._buffers is None:
             self._buffers = memory.buffers(self.seeds, self.batch_size)
-        tasks = []
+        reading: list[Portion] = []
         for own, parts in zip(self._on_cpu, self._buffers.halves, strict=True):
             slots, weights = own.draw(self.batch_size, n_step, beta=beta)
             for part, out in parts:
                 chosen = None if weights is None else weights[part]
-                tasks.append(partial(own.read, slots[part], chosen, n_step, self.gamma, out))
-        if memory.sparse is not None:
-            self.learner.workers.run(tasks)
+                reading.append(partial(own.read, slots[part], chosen, n_step, self.gamma, out))
+        return self._buffers.batch, reading
+
+    def read(self, reading: Sequence[Portion]) -> None:
+        """Read a batch that was drawn."""
+        if self._on_cpu[0].sparse is not None:
+            self.learner.workers.run(reading)
         else:  # done sooner than handed out
-            for task in tasks:
-                task()
-        return self._buffers.batch
+            for portion in reading:
+                portion()
 
     def means(self) -> list[dict[str, float]]:
         """See ``QAgent``; beside these memory_steps, what is remembered, and dormant, the share of hidden units that

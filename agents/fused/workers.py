@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
@@ -15,6 +16,8 @@ Portion = Callable[[], Any]
 
 class Workers:
     """This thread and ``threads - 1`` others, each with products on one core: so small they gain nothing from two.
+
+    A library adds in another order on two cores, so this thread's have one, too, whatever ``torch`` is set to.
 
     A queue each is all they need: to hand out a task takes less than with a pool, which makes an object with a lock.
     """
@@ -30,16 +33,17 @@ class Workers:
         Raises:
             BaseException: one that a task has raised, once no task runs any more.
         """
-        count = min(self.threads, len(tasks))
-        if count < 2:
-            for task in tasks:
-                task()
-            return
-        if not self._given:
-            self._start()
-        for k in range(1, count):
-            self._given[k - 1].put(tasks[k::count])
-        failed = [_outcome(tasks[::count])] + [self._ended.get() for _ in range(1, count)]
+        with _one_core():
+            count = min(self.threads, len(tasks))
+            if count < 2:
+                for task in tasks:
+                    task()
+                return
+            if not self._given:
+                self._start()
+            for k in range(1, count):
+                self._given[k - 1].put(tasks[k::count])
+            failed = [_outcome(tasks[::count])] + [self._ended.get() for _ in range(1, count)]
         for error in failed:
             if error is not None:
                 raise error
@@ -49,6 +53,20 @@ class Workers:
         for own in self._given:
             threading.Thread(target=_work, args=(own, self._ended), daemon=True, name="update").start()
             weakref.finalize(self, own.put, None)
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Products of this thread are computed on one core meanwhile."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _work(given: SimpleQueue[Sequence[Portion] | None], ended: SimpleQueue[BaseException | None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from agents import losses
 from agents.fused.candidates import FusedCandidates, can_fuse_candidates
 from agents.fused.mlp import FusedDQN, can_fuse_mlp
-from agents.fused.workers import Workers
+from agents.fused.workers import Portion, Workers
 from agents.learning.updater import Updater
 from agents.memory.transitions import Transitions
 from agents.networks.base import QNetwork, taken
@@ -79,11 +79,19 @@ class QLearner(Updater):
             return FusedDQN(**given, huber_delta=head.huber_delta)
         return None
 
-    def update(self, batch: Transitions, env_step: int) -> Tensor:
-        """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer)."""
-        td_error = self.step(batch, self.begin(env_step))
+    def update(self, batch: Transitions, env_step: int, reading: Sequence[Portion] = ()) -> Tensor:
+        """One gradient update on [S, B] transitions; returns their TD errors [S, B] (a buffer).
+
+        ``reading`` is what still has to be done before the batch is there, of each seed's halves in their order: where
+        the learner ``reads_along``.
+        """
+        td_error = self.step(batch, self.begin(env_step), reading)
         self.finish()
         return td_error
+
+    def reads_along(self, env_step: int) -> bool:
+        """True if an update at that step may be given a batch that is still to be read."""
+        return isinstance(self.fused, FusedCandidates) and self.teacher_weight(env_step) == 0
 
     def begin(self, env_step: int) -> float:
         """What an update does before its ``step``; returns the weight of the teacher's loss."""
@@ -96,7 +104,7 @@ class QLearner(Updater):
         if self.tau is None and self.updates % self.target_every == 0:
             self.target_flat.values.copy_(self.flat.values)
 
-    def step(self, batch: Transitions, teacher_weight: float = 0.0) -> Tensor:
+    def step(self, batch: Transitions, teacher_weight: float = 0.0, reading: Sequence[Portion] = ()) -> Tensor:
         """The part of an update that a CUDA graph can replay: gradients, optimiser, moving target network.
 
         Returns the TD errors [S, B]. The teacher's loss needs autograd; all ways share what an update leaves behind.
@@ -105,7 +113,11 @@ class QLearner(Updater):
             NotFiniteError: see ``Updater.move``.
         """
         fused = self.fused if teacher_weight == 0 else None
-        td_error = self._differentiate(batch, teacher_weight) if fused is None else fused.gradients(batch)
+        if isinstance(fused, FusedCandidates):
+            td_error = fused.gradients(batch, reading)
+        else:
+            assert not reading
+            td_error = self._differentiate(batch, teacher_weight) if fused is None else fused.gradients(batch)
         self.move(batch, *(() if self.tau is None else (self.target_flat.values, self.tau)))
         return td_error
 

@@ -36,7 +36,7 @@ class Stopwatch:
 def split_time(training: Training) -> dict[str, float]:
     """Microseconds for each environment step: engine, act, remember, sample, update; and the update's floor.
 
-    On a GPU sampling is a part of the update.
+    On a GPU sampling is a part of the update; so is reading what was drawn where the learner ``reads_along``.
     """
     agent, device = training.agent, training.agent.policy.device
     watches = {}
@@ -44,7 +44,7 @@ def split_time(training: Training) -> dict[str, float]:
         "engine": (training.env, "step"), "act": (agent, "act"), "remember": (agent, "observe")
     }  # fmt: skip
     if agent.resident is None:
-        places |= {"sample": (agent, "sample"), "update": (agent.learner, "update")}
+        places |= {"sample": (agent, "draw"), "read": (agent, "read"), "update": (agent.learner, "update")}
     else:
         places |= {"update": (agent.resident, "update")}
     for name, (owner, attribute) in places.items():
@@ -54,7 +54,8 @@ def split_time(training: Training) -> dict[str, float]:
     for owner, attribute in places.values():
         delattr(owner, attribute)
     spent = {name: 1e6 * watch.seconds / (training.steps // GAMES * GAMES) for name, watch in watches.items()}
-    return {"sample": 0.0} | spent | {"floor": 1e6 * floor(training) / STEPS_PER_UPDATE}
+    spent["sample"] = spent.get("sample", 0.0) + spent.pop("read", 0.0)
+    return spent | {"floor": 1e6 * floor(training) / STEPS_PER_UPDATE}
 
 
 def floor(training: Training) -> float:
