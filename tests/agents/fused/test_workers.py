@@ -6,6 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from learners import ROWS, fill, head_named, make_learner, make_network
 from states import LAYOUT
 
 from agents.fused.workers import Portion, Workers
-from agents.memory.transitions import TransitionBuffers, halves
+from agents.memory.transitions import TransitionBuffers, Transitions, halves
 
 
 class Disturbed(Workers):
@@ -114,3 +116,28 @@ def test_threads_end_with_their_workers() -> None:
             return
         time.sleep(0.01)
     raise AssertionError("the threads still wait for tasks")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_batch_that_is_read_along_is_learnt_as_one_read_before(threads: int) -> None:
+    """Each of two seeds' halves is read by the task that learns from it; until then the buffers hold the last batch."""
+    before, along = (make_learner(make_network(2, 1), "scalar", True, threads=threads) for _ in range(2))
+    assert along.reads_along(0)
+    given: dict[str, Any] = {"batch_size": ROWS, "obs_size": LAYOUT.size, "n_actions": 6, "stores_masks": True}
+    source, room = TransitionBuffers(seeds=2, **given), TransitionBuffers(seeds=2, **given)
+    for number in range(4):
+        fill(source, number)
+        reading = [
+            partial(copy_part, own[1].batch, to[1].batch)
+            for seed in zip(source.halves, room.halves, strict=True)
+            for own, to in zip(*seed, strict=True)
+        ]
+        assert torch.equal(along.update(room.batch, 0, reading), before.update(source.batch, 0))
+        assert torch.equal(room.batch.obs_tm1, source.batch.obs_tm1)
+    assert torch.equal(along.flat.values, before.flat.values)
+
+
+def copy_part(source: Transitions, to: Transitions) -> None:
+    for column, into in zip(source, to, strict=True):
+        if column is not None:
+            into.copy_(column)
