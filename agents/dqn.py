@@ -163,14 +163,10 @@ class DQN(QAgent):
         self._credit -= due
         return due
 
-    def sample(self, env_step: int, n_step: int) -> Transitions:
-        """A batch [S, B, ...] from the memories on a CPU, in buffers that the next one overwrites."""
-        batch, reading = self.draw(env_step, n_step)
-        self.read(reading)
-        return batch
-
     def draw(self, env_step: int, n_step: int) -> tuple[Transitions, Sequence[Portion]]:
-        """The buffers of a batch, and what reads its parts into them: each seed's halves, in their order."""
+        """Draw a batch from the memories on a CPU: its buffers [S, B, ...], which the next one overwrites, and what
+        reads each seed's halves into them, in their order.
+        """
         beta, memory = self.importance(env_step), self._on_cpu[0]
         if self._buffers is None:
             self._buffers = memory.buffers(self.seeds, self.batch_size)

@@ -67,7 +67,8 @@ def test_figures_are_medians_with_their_range() -> None:
 def test_the_products_of_an_mlp_update() -> None:
     """Two ways forward, then each layer's weights, and each layer's inputs but the first."""
     training = Training(SMALL, CPU)
-    batch = training.agent.sample(2048, 1)
+    batch, reading = training.agent.draw(2048, 1)
+    training.agent.read(reading)
     forward = [(128, 4, 16), (128, 16, 12), (128, 12, 2)]
     back = [(4, 128, 16), (16, 128, 12), (128, 12, 16), (12, 128, 2), (128, 2, 12)]
     assert sorted(products(training.agent.policy.network, batch)) == sorted(forward + forward + back)

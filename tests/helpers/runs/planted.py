@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.dqn import DQN
-from agents.memory.transitions import Transitions
+from agents.memory.ring import SequentialMemory
 from envs.waybill.core.jit import kernel
 from envs.waybill.rewards import functions
 from envs.waybill.rewards.functions import final_profit
@@ -52,12 +51,12 @@ def target_never_updated(patch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 def mask_of_the_wrong_step(patch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """Targets look for the next state's best action among those that were legal before; returns no overrides."""
-    sample = DQN.sample
+    read = SequentialMemory.read
 
-    def wrong(self: DQN, env_step: int, n_step: int) -> Transitions:
-        batch = sample(self, env_step, n_step)
-        batch.mask_t.copy_(batch.mask_tm1)
-        return batch
+    def wrong(*given: Any) -> None:
+        read(*given)
+        rows = given[-1].batch
+        rows.mask_t.copy_(rows.mask_tm1)
 
-    patch.setattr(DQN, "sample", wrong)
+    patch.setattr(SequentialMemory, "read", wrong)
     return ()
