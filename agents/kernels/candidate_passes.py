@@ -69,7 +69,7 @@ class PackedRows(NamedTuple):
 class ForwardRoom(NamedTuple):
     """What a forward pass fills, kept for the way back."""
 
-    each: Any  # [>= P, H], embedded entities
+    each: Any  # [>= P, H], embedded entities before the rectifier
     pooled: Any  # [>= B, G + 2H]
     state: Any  # [>= B, H]
     shift: Any  # [>= B, H], what the state adds to each candidate's features

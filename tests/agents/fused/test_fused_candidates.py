@@ -73,7 +73,7 @@ def test_what_has_no_fused_way_is_not_fused() -> None:
 
 
 def test_sets_are_pooled_and_what_is_not_finite_is_passed_on() -> None:
-    """Sets of 5, 0 and 3 rows beside two globals: rectified mean and largest, the first sum in the rows' order."""
+    """Sets of 5, 0 and 3 rows beside two globals: the mean and the largest of what is rectified."""
     rng = np.random.default_rng(0)
     hidden, obs = rng.normal(size=(8, 37)).astype(np.float32), rng.normal(size=(3, 50)).astype(np.float32)
     hidden[5:, 3], hidden[6, 4] = -1.0, np.nan
